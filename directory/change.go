@@ -1,0 +1,103 @@
+package directory
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// SubjectKind says what a change is about.
+type SubjectKind string
+
+// The subjects of changes. The order of the list is the order in which they are
+// applied; removals go the other way.
+const (
+	SubjectTeam       SubjectKind = "team"
+	SubjectGroup      SubjectKind = "group"
+	SubjectPerson     SubjectKind = "person"
+	SubjectMembership SubjectKind = "membership"
+)
+
+// ChangeType says what happened.
+type ChangeType string
+
+// The types of changes.
+const (
+	PersonCreated        ChangeType = "person.created"
+	PersonUpdated        ChangeType = "person.updated"
+	PersonSuspended      ChangeType = "person.suspended"
+	PersonReactivated    ChangeType = "person.reactivated"
+	PersonDeactivated    ChangeType = "person.deactivated"
+	PersonRemoved        ChangeType = "person.removed"
+	PersonManagerChanged ChangeType = "person.manager_changed"
+	TeamCreated          ChangeType = "team.created"
+	GroupCreated         ChangeType = "group.created"
+	GroupUpdated         ChangeType = "group.updated"
+	GroupRemoved         ChangeType = "group.removed"
+	MembershipAdded      ChangeType = "membership.added"
+	MembershipRemoved    ChangeType = "membership.removed"
+)
+
+// FieldChange is one field's value before and after; nil means no value.
+type FieldChange struct {
+	Field  string `json:"field"`
+	Before any    `json:"before"`
+	After  any    `json:"after"`
+}
+
+// CauseKind says what made a change happen.
+type CauseKind string
+
+// The causes that exist.
+const (
+	CauseHook    CauseKind = "hook"    // event hook
+	CauseLog     CauseKind = "log"     // System Log
+	CauseNightly CauseKind = "nightly" // scheduled full sync
+	CauseManual  CauseKind = "manual"  // an admin asked
+)
+
+// Cause is why a change happened.
+type Cause struct {
+	Kind       CauseKind  `json:"kind"`
+	RunID      string     `json:"run_id,omitempty"`
+	Events     []string   `json:"events,omitempty"`      // Okta event uuids, oldest first
+	EventTypes []string   `json:"event_types,omitempty"` // without repeats
+	Actor      string     `json:"actor,omitempty"`       // name of the admin token
+	Published  *time.Time `json:"published,omitempty"`   // of the oldest event
+}
+
+// Change is one append-only fact of a tenant's history.
+type Change struct {
+	Seq       int64         `json:"seq"` // per tenant, from 1, without gaps
+	At        time.Time     `json:"at"`  // when it was committed, database's clock
+	Type      ChangeType    `json:"type"`
+	Subject   SubjectKind   `json:"subject"`
+	SubjectID string        `json:"subject_id"`          // person, team or group; the group of a membership
+	PersonID  string        `json:"person_id,omitempty"` // the person, for person and membership changes
+	Fields    []FieldChange `json:"fields"`
+	Cause     Cause         `json:"cause"`
+}
+
+// PlannedChange is a change that a run has decided on but not applied.
+type PlannedChange struct {
+	Seq       int64 // position in the plan, set by the store
+	Type      ChangeType
+	Subject   SubjectKind
+	SubjectID string
+	PersonID  string
+	// BeforeHash is the row's content hash when the plan was made, empty when
+	// there was no row. A row that has another hash by now has moved on.
+	BeforeHash string
+	ObservedAt time.Time
+	Fields     []FieldChange
+	// After is the whole row to write: a Person, Group or Membership as JSON.
+	After json.RawMessage
+}
+
+// Quarantined is a record that cannot be applied. It never stops the others.
+type Quarantined struct {
+	PersonID string    `json:"person_id"`
+	Reason   string    `json:"reason"`           // a sentence for an admin, without profile values
+	Fields   []Field   `json:"fields,omitempty"` // the fields at fault
+	Since    time.Time `json:"since"`
+	Seen     time.Time `json:"last_seen"`
+}

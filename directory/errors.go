@@ -1,0 +1,62 @@
+package directory
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+var (
+	// ErrNotFound says that the thing asked for does not exist.
+	ErrNotFound = errors.New("not found")
+	// ErrAmbiguous says that more than one thing matches.
+	ErrAmbiguous = errors.New("more than one matches")
+	// ErrConflict says that the act does not fit the present state.
+	ErrConflict = errors.New("conflict")
+	// ErrBusy says that another worker holds the run; it will finish it.
+	ErrBusy = errors.New("another worker is at it")
+)
+
+// RetryAfterError asks to come back later. It is back-pressure, not a failure,
+// and costs no attempt.
+type RetryAfterError struct {
+	Wait time.Duration
+	Err  error
+}
+
+func (e *RetryAfterError) Error() string {
+	return fmt.Sprintf("try again in %s: %v", e.Wait.Round(time.Millisecond), e.Err)
+}
+
+func (e *RetryAfterError) Unwrap() error { return e.Err }
+
+// CredentialsError says that Okta refuses our credentials or their rights. It is
+// never "gone": the tenant's jobs rest until an admin mends it.
+type CredentialsError struct {
+	Advice string // what an admin has to do
+	Err    error
+}
+
+func (e *CredentialsError) Error() string { return fmt.Sprintf("%v; %s", e.Err, e.Advice) }
+
+func (e *CredentialsError) Unwrap() error { return e.Err }
+
+// TerminalError says that trying again cannot help.
+type TerminalError struct{ Err error }
+
+func (e *TerminalError) Error() string { return e.Err.Error() }
+
+func (e *TerminalError) Unwrap() error { return e.Err }
+
+// HeldError says that the guard refused a plan. Nothing of it was applied.
+type HeldError struct {
+	Reasons []string // sentences, one per limit
+}
+
+func (e *HeldError) Error() string {
+	text := "the plan was held back and nothing was applied"
+	for _, r := range e.Reasons {
+		text += "; " + r
+	}
+	return text
+}

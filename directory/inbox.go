@@ -1,0 +1,58 @@
+package directory
+
+import "time"
+
+// Via says by which way an event reached us.
+type Via string
+
+// The ways of an event.
+const (
+	ViaHook Via = "hook"
+	ViaLog  Via = "log"
+)
+
+// Event is one received Okta event, keyed by Okta's uuid. It keeps no payload:
+// what is true is read back from Okta.
+type Event struct {
+	UUID       string
+	Type       string
+	Published  time.Time
+	Received   time.Time
+	Via        Via
+	DeliveryID string // eventId of the hook delivery
+	Outcome    string
+	Scopes     []Scope // what to reconcile; empty for events that touch nothing of ours
+	Urgent     bool    // may take access away: goes to the leavers' queue
+}
+
+// Waiting is an event of a scope that no commit has marked yet.
+type Waiting struct {
+	UUID      string
+	Type      string
+	Published time.Time
+	Via       Via
+}
+
+// Ticket is what was known about a scope before Okta was asked. Marking exactly
+// its events in the commit that writes the answer loses no event that arrives in between.
+type Ticket struct {
+	Tenant string
+	Scope  Scope
+	Events []Waiting
+}
+
+// ScopeHint says that a scope of a tenant has work.
+type ScopeHint struct {
+	Tenant string
+	Scope  Scope
+	Urgent bool
+}
+
+// Parked is a scope whose work failed for good: the sweeper leaves it, an admin
+// retries or discards it.
+type Parked struct {
+	Scope    Scope     `json:"scope"`
+	Events   int       `json:"events"`
+	Reason   string    `json:"reason"`
+	ParkedAt time.Time `json:"parked_at"`
+}

@@ -1,0 +1,63 @@
+package directory
+
+import "time"
+
+// PersonSeen is what Okta said about one person at one moment.
+type PersonSeen struct {
+	ID string // Okta user id; empty only when a login was asked for that nobody has
+	// At is the database's clock, read before the request was sent.
+	At time.Time
+	// Exists is false only after 404 E0000007 to a read by id.
+	Exists     bool
+	OktaStatus string // raw user status, empty when Exists is false
+	// Assigned is false only when a read by id proved that the person is not
+	// assigned to the app while the app itself exists and is active.
+	Assigned bool
+	// AssignmentScope is USER or GROUP, AssignmentStatus the raw app-user status.
+	AssignmentScope  string
+	AssignmentStatus string
+	Profile          map[string]any // Okta user profile, as decoded
+	AppProfile       map[string]any // profile of the app user
+	AppUserName      string         // user name of the app user
+	// Groups are all of the person's groups; GroupsRead is false when they were
+	// not asked for, which says nothing about them.
+	Groups     []GroupSeen
+	GroupsRead bool
+}
+
+// GroupSeen is what Okta said about one group at one moment.
+type GroupSeen struct {
+	ID          string
+	At          time.Time
+	Exists      bool // false only after 404 E0000007 to a read by id
+	Name        string
+	Description string
+	Type        string
+}
+
+// MemberPage is one page of one group's members, by Okta user id.
+type MemberPage struct {
+	GroupID string
+	IDs     []string
+	Last    bool // no page of this group follows
+}
+
+// Page is a piece of a pull. Exactly one of People, Deactivated, Groups and
+// Members is set. The pieces of different kinds come in any order.
+type Page struct {
+	At          time.Time // database's clock before the request was sent
+	People      []PersonSeen
+	Deactivated []string // ids of people whom Okta lists as DEPROVISIONED
+	Groups      []GroupSeen
+	Members     *MemberPage
+	Calls       int // calls to Okta so far in this pull
+	CallsLeft   int // estimate, -1 when unknown
+}
+
+// PullRequest asks for a stream of pages.
+type PullRequest struct {
+	// Scope is full, or one group.
+	Scope Scope
+	// Deactivated asks for the list of deactivated people too (full only).
+	Deactivated bool
+}

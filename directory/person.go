@@ -1,0 +1,189 @@
+package directory
+
+import (
+	"strings"
+	"time"
+)
+
+// Status is what a person may do in the product.
+type Status string
+
+// The four statuses. Only StatusActive may sign in.
+const (
+	StatusActive      Status = "active"
+	StatusSuspended   Status = "suspended"   // may not sign in, keeps everything
+	StatusDeactivated Status = "deactivated" // deactivated in Okta: left the company
+	StatusRemoved     Status = "removed"     // unassigned from the app, or deleted in Okta
+)
+
+// OktaDeleted is the raw status that we record for a person whom Okta no
+// longer knows. Okta has no word for it: it answers 404 E0000007.
+const OktaDeleted = "DELETED"
+
+// Present says whether the person is in the directory with a way to be active:
+// such people hold unique values and can be somebody's manager.
+func (s Status) Present() bool { return s == StatusActive || s == StatusSuspended }
+
+// Leaving says whether moving from s to next takes access away.
+func (s Status) Leaving(next Status) bool {
+	return (s == StatusActive && next != StatusActive) || (s == StatusSuspended && !next.Present())
+}
+
+// StatusOf maps Okta's user status to ours. Okta: "User status", Users API.
+// PROVISIONED, RECOVERY and PASSWORD_EXPIRED people are on their way to sign in
+// and stay active. STAGED (never activated), LOCKED_OUT and SUSPENDED cannot sign in
+// for now but lose nothing. A status that Okta adds later is treated like that
+// too: not active, keep.
+func StatusOf(oktaStatus string) Status {
+	switch oktaStatus {
+	case "ACTIVE", "PROVISIONED", "RECOVERY", "PASSWORD_EXPIRED":
+		return StatusActive
+	case "DEPROVISIONED":
+		return StatusDeactivated
+	case OktaDeleted:
+		return StatusRemoved
+	default:
+		return StatusSuspended
+	}
+}
+
+// Field names a profile field of a person.
+type Field string
+
+// The profile fields of a person.
+const (
+	FieldFirstName      Field = "first_name"
+	FieldLastName       Field = "last_name"
+	FieldEmail          Field = "email"
+	FieldLogin          Field = "login"
+	FieldPicture        Field = "picture"
+	FieldTitle          Field = "title"
+	FieldLanguage       Field = "language"
+	FieldLocation       Field = "location"
+	FieldDepartment     Field = "department"
+	FieldEmployeeNumber Field = "employee_number"
+	FieldManagerID      Field = "manager_id_text" // raw text of Okta's managerId
+	FieldManagerName    Field = "manager_text"    // raw text of Okta's manager
+)
+
+// Fields lists every profile field in the order in which they are compared,
+// hashed and shown.
+func Fields() []Field {
+	return []Field{
+		FieldFirstName, FieldLastName, FieldEmail, FieldLogin, FieldPicture, FieldTitle, FieldLanguage,
+		FieldLocation, FieldDepartment, FieldEmployeeNumber, FieldManagerID, FieldManagerName,
+	}
+}
+
+// Profile is what the mapping rules make of a person's Okta attributes.
+// An empty string means that Okta has no value.
+type Profile struct {
+	FirstName      string         `json:"first_name"`
+	LastName       string         `json:"last_name"`
+	Email          string         `json:"email"`
+	Login          string         `json:"login"`
+	Picture        string         `json:"picture"` // URL, never fetched
+	Title          string         `json:"title"`
+	Language       string         `json:"language"`
+	Location       string         `json:"location"`
+	Department     string         `json:"department"`
+	EmployeeNumber string         `json:"employee_number"`
+	ManagerIDText  string         `json:"manager_id_text"`
+	ManagerText    string         `json:"manager_text"`
+	Custom         map[string]any `json:"custom,omitempty"` // declared custom attributes that have a value
+}
+
+// Field returns a pointer to the named field, nil when there is no such field.
+func (p *Profile) Field(f Field) *string {
+	switch f {
+	case FieldFirstName:
+		return &p.FirstName
+	case FieldLastName:
+		return &p.LastName
+	case FieldEmail:
+		return &p.Email
+	case FieldLogin:
+		return &p.Login
+	case FieldPicture:
+		return &p.Picture
+	case FieldTitle:
+		return &p.Title
+	case FieldLanguage:
+		return &p.Language
+	case FieldLocation:
+		return &p.Location
+	case FieldDepartment:
+		return &p.Department
+	case FieldEmployeeNumber:
+		return &p.EmployeeNumber
+	case FieldManagerID:
+		return &p.ManagerIDText
+	case FieldManagerName:
+		return &p.ManagerText
+	default:
+		return nil
+	}
+}
+
+// ManagerProblem says why a person whose Okta profile names a manager has none.
+type ManagerProblem string
+
+// The reasons for a missing manager. Empty means that nothing is wrong.
+const (
+	ManagerUnresolved ManagerProblem = "unresolved" // nobody in the directory matches the text
+	ManagerAmbiguous  ManagerProblem = "ambiguous"  // more than one person matches
+	ManagerSelf       ManagerProblem = "self"       // the person is named as their own manager
+	ManagerLoop       ManagerProblem = "loop"       // following the managers leads back to the person
+)
+
+// ManagerEdge is a person's place in the chart: what their profile says, whom
+// that means, and who is stored.
+type ManagerEdge struct {
+	PersonID string
+	Status   Status
+	IDText   string // raw managerId
+	Text     string // raw manager
+	// Wanted is the person that the text means; ManagerID is the same unless
+	// that would close a loop. Both are Okta ids, or empty.
+	Wanted    string
+	ManagerID string
+	Problem   ManagerProblem
+}
+
+// Person is a row of the directory, keyed by the immutable Okta user id.
+type Person struct {
+	ID         string
+	Status     Status
+	OktaStatus string // raw Okta status, or OktaDeleted
+	Assignment string // how the app was assigned: USER, GROUP, or empty
+	Profile    Profile
+	TeamID     string // primary team, or empty
+
+	// The manager is resolved in a second pass and written apart from the rest.
+	ManagerID      string
+	ManagerWanted  string
+	ManagerProblem ManagerProblem
+
+	// Hash is the content hash of all above but the manager: two rows with
+	// the same hash need no comparison.
+	Hash       string
+	ObservedAt time.Time // database clock before the request that showed this
+	// GroupsObservedAt is the same for the last reading of this person's own
+	// list of groups; zero when only the groups' lists were read.
+	GroupsObservedAt time.Time
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+}
+
+// Identity holds what a present person can be found by.
+type Identity struct {
+	PersonID       string
+	Login          string
+	Email          string
+	EmployeeNumber string
+}
+
+// Fold is the form in which logins, e-mails, employee numbers and manager texts
+// are compared: without surrounding space and regardless of case. Okta compares logins so
+// as well (Users API, "login").
+func Fold(s string) string { return strings.ToLower(strings.TrimSpace(s)) }

@@ -1,0 +1,29 @@
+package directory
+
+// PeopleQuery selects people of a tenant, in order of id. Zero values mean no restriction.
+type PeopleQuery struct {
+	Status Status
+	TeamID string
+	After  string // id of the last person of the page before
+	Limit  int
+}
+
+// ChangeQuery selects changes of a tenant.
+type ChangeQuery struct {
+	PersonID string // only changes about this person
+	After    int64  // only changes after this sequence number
+	Limit    int
+	Newest   bool // newest first
+}
+
+// TeamSize is a team with the number of its present people.
+type TeamSize struct {
+	Team
+	People int
+}
+
+// GroupSize is a group with the number of its present members.
+type GroupSize struct {
+	Group
+	Members int
+}

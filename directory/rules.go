@@ -1,0 +1,128 @@
+package directory
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// Source is where a field's value comes from.
+type Source struct {
+	// From lists attributes in order of preference: "user.<name>" of the Okta
+	// user profile, "app.<name>" of the app-user profile, or "app.userName".
+	// The first that is not blank wins.
+	From []string
+	// Default is used when none of them has a value.
+	Default string
+}
+
+// CustomType is the type of a custom field.
+type CustomType string
+
+// The types of custom fields.
+const (
+	CustomText    CustomType = "text"
+	CustomNumber  CustomType = "number"
+	CustomBoolean CustomType = "boolean"
+	CustomList    CustomType = "list"
+)
+
+// CustomField declares a custom attribute. What is not declared is ignored.
+type CustomField struct {
+	Name string
+	Type CustomType
+	From []string
+}
+
+// GroupSelection says which Okta groups become groups of the directory. A group is
+// selected when it matches any of the lists and none of the exclusions.
+type GroupSelection struct {
+	IDs     []string
+	Names   []string // patterns with * and ?, case sensitive
+	Types   []string // OKTA_GROUP, APP_GROUP, BUILT_IN
+	Exclude []string // ids or name patterns
+}
+
+// Selects says whether the group is selected.
+func (s GroupSelection) Selects(g GroupSeen) bool {
+	// path.Match lets * stop at a slash, which means nothing in a group's name.
+	flat := strings.NewReplacer("/", "\x00")
+	named := func(pattern string) bool {
+		matched, err := path.Match(flat.Replace(pattern), flat.Replace(g.Name))
+		return err == nil && matched
+	}
+	excluded := func(e string) bool { return e == g.ID || named(e) }
+	if slices.ContainsFunc(s.Exclude, excluded) {
+		return false
+	}
+	return slices.Contains(s.IDs, g.ID) || slices.Contains(s.Types, g.Type) || slices.ContainsFunc(s.Names, named)
+}
+
+// Limit is how much one plan may take away. A plan is over the limit when it
+// takes more than Floor and also more than Absolute or more than Fraction of
+// what is there.
+type Limit struct {
+	Absolute int
+	Fraction float64 // 0 to 1
+	Floor    int     // up to this many always pass, so that a small team is not blocked by one leaver
+}
+
+// Exceeded says whether taking leave out of before is over the limit.
+func (l Limit) Exceeded(leave, before int) bool {
+	if leave <= l.Floor {
+		return false
+	}
+	return leave > l.Absolute || float64(leave) > l.Fraction*float64(before)
+}
+
+// Limits are the guard's limits.
+type Limits struct {
+	People  Limit // people deactivated or removed by one run
+	Members Limit // members removed from one group by one run
+}
+
+// Rules are what a tenant's configuration says about turning Okta's facts into
+// the directory.
+type Rules struct {
+	Mapping  map[Field]Source
+	Custom   []CustomField
+	Required []Field // people without one of these are quarantined
+	Unique   []Field // e-mail, login or employee number that only one present person may hold
+	TeamFrom Field   // the field that gives the primary team
+	Groups   GroupSelection
+	Limits   Limits
+}
+
+// DefaultRules are the rules of a tenant that configures none.
+func DefaultRules() Rules {
+	user := func(names ...string) Source {
+		s := Source{}
+		for _, n := range names {
+			s.From = append(s.From, "user."+n)
+		}
+		return s
+	}
+	return Rules{
+		Mapping: map[Field]Source{
+			FieldFirstName:      user("firstName"),
+			FieldLastName:       user("lastName"),
+			FieldEmail:          user("email"),
+			FieldLogin:          user("login"),
+			FieldPicture:        user("profileUrl"),
+			FieldTitle:          user("title"),
+			FieldLanguage:       user("preferredLanguage", "locale"),
+			FieldLocation:       user("city"),
+			FieldDepartment:     user("department"),
+			FieldEmployeeNumber: user("employeeNumber"),
+			FieldManagerID:      user("managerId"),
+			FieldManagerName:    user("manager"),
+		},
+		Required: []Field{FieldFirstName, FieldLastName, FieldEmail},
+		TeamFrom: FieldDepartment,
+		Groups:   GroupSelection{Types: []string{"OKTA_GROUP"}},
+		Limits: Limits{
+			People:  Limit{Absolute: 500, Fraction: 0.1, Floor: 5},
+			Members: Limit{Absolute: 1000, Fraction: 0.5, Floor: 10},
+		},
+	}
+}

@@ -1,0 +1,72 @@
+package directory
+
+import (
+	"fmt"
+	"strings"
+)
+
+// ScopeKind says what a reconciliation covers.
+type ScopeKind string
+
+// The scopes that exist.
+const (
+	ScopePerson ScopeKind = "person" // one person: assignment, profile, groups
+	ScopeGroup  ScopeKind = "group"  // one group with its members
+	ScopeFull   ScopeKind = "full"   // everybody and everything of a tenant
+)
+
+// Scope is the unit of work: what to read back from Okta and bring into line.
+// It carries no state, so any number of triggers may name the same scope.
+type Scope struct {
+	Kind ScopeKind `json:"kind"`
+	// ID is the Okta id, or for a person also a login where no id is known.
+	// It is empty for ScopeFull.
+	ID string `json:"id,omitempty"`
+}
+
+// PersonScope covers one person by Okta id (or login).
+func PersonScope(id string) Scope { return Scope{Kind: ScopePerson, ID: id} }
+
+// GroupScope covers one group by Okta id.
+func GroupScope(id string) Scope { return Scope{Kind: ScopeGroup, ID: id} }
+
+// FullScope covers the whole tenant.
+func FullScope() Scope { return Scope{Kind: ScopeFull} }
+
+// String renders the scope as "person:00u…", "group:00g…" or "full".
+func (s Scope) String() string {
+	if s.Kind == ScopeFull {
+		return string(ScopeFull)
+	}
+	return string(s.Kind) + ":" + s.ID
+}
+
+// ParseScope reads what String wrote.
+func ParseScope(text string) (Scope, error) {
+	if text == string(ScopeFull) {
+		return FullScope(), nil
+	}
+	kind, id, found := strings.Cut(text, ":")
+	s := Scope{Kind: ScopeKind(kind), ID: id}
+	if !found || s.Validate() != nil {
+		return Scope{}, fmt.Errorf("scope %q is not full, person:<id> or group:<id>", text)
+	}
+	return s, nil
+}
+
+// Validate reports a kind that does not exist or an id that is missing.
+func (s Scope) Validate() error {
+	switch s.Kind {
+	case ScopeFull:
+		if s.ID != "" {
+			return fmt.Errorf("scope full takes no id, got %q", s.ID)
+		}
+	case ScopePerson, ScopeGroup:
+		if s.ID == "" {
+			return fmt.Errorf("scope %s needs an id", s.Kind)
+		}
+	default:
+		return fmt.Errorf("scope kind %q does not exist", s.Kind)
+	}
+	return nil
+}

@@ -1,0 +1,51 @@
+package directory
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"time"
+)
+
+// Team is a unit in the product that comes from a profile attribute. It is made
+// when first seen and kept when empty. Teams that come from Okta groups are
+// Groups.
+type Team struct {
+	ID        string
+	Source    string // the attribute: "department"
+	Name      string
+	CreatedAt time.Time
+}
+
+// TeamFor returns the team for a value of an attribute. The same value always
+// gives the same id, so that the order in which people arrive does not matter.
+// The second result is false when the value is blank.
+func TeamFor(source, value string) (Team, bool) {
+	name := strings.Join(strings.Fields(value), " ")
+	if name == "" {
+		return Team{}, false
+	}
+	sum := sha256.Sum256([]byte(source + "\x00" + name))
+	return Team{ID: "team_" + hex.EncodeToString(sum[:10]), Source: source, Name: name}, true
+}
+
+// Group is an Okta group that the rules select, keyed by Okta id: a rename
+// changes nothing else.
+type Group struct {
+	ID          string
+	Name        string
+	Description string
+	Type        string // OKTA_GROUP, APP_GROUP or BUILT_IN
+	Removed     bool   // deleted in Okta, or no longer selected; kept as a tombstone
+	ObservedAt  time.Time
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+// Membership says that a person is, or was, in a group.
+type Membership struct {
+	GroupID    string
+	PersonID   string
+	Present    bool // false: a tombstone, so that older sight cannot bring it back
+	ObservedAt time.Time
+}

@@ -1,0 +1,437 @@
+package sync
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+// applied is what became of a batch of planned changes.
+type applied struct {
+	changes     []directory.Change // in the fixed order, ready for the history
+	superseded  int                // left alone: the row has moved on since it was planned
+	quarantined int
+}
+
+// batch applies planned changes inside one transaction. Every trigger ends here.
+type batch struct {
+	engine  *Engine
+	tx      Tx
+	cause   directory.Cause
+	people  map[string]directory.Person
+	groups  map[string]directory.Group
+	planned []directory.PlannedChange
+
+	out        applied
+	teams      []directory.Change
+	groupsMade []directory.Change
+	peopleMade []directory.Change
+	joins      []directory.Change
+	parts      []directory.Change
+	groupsGone []directory.Change
+}
+
+// applyBatch writes planned changes whose rows are still as the plan found them. The caller
+// holds the tenant's lock through tx, and appends the returned changes to the history.
+func (e *Engine) applyBatch(ctx context.Context, tx Tx, planned []directory.PlannedChange, cause directory.Cause) (applied, error) {
+	b := &batch{engine: e, tx: tx, cause: cause, planned: planned}
+	for _, step := range []func(context.Context) error{b.load, b.applyGroups, b.applyPeople, b.applyMemberships} {
+		if err := step(ctx); err != nil {
+			return applied{}, err
+		}
+	}
+	// Additions from the outside in, removals from the inside out: whoever reads
+	// the history in order never meets a member of something that is not there.
+	b.out.changes = slices.Concat(b.teams, b.groupsMade, b.peopleMade, b.joins)
+	b.out.changes = append(slices.Clone(b.parts), b.out.changes...)
+	b.out.changes = append(b.out.changes, b.groupsGone...)
+	return b.out, nil
+}
+
+func (b *batch) load(ctx context.Context) error {
+	people, groups := map[string]bool{}, map[string]bool{}
+	for _, c := range b.planned {
+		if c.PersonID != "" {
+			people[c.PersonID] = true
+		}
+		if c.Subject == directory.SubjectGroup || c.Subject == directory.SubjectMembership {
+			groups[c.SubjectID] = true
+		}
+	}
+	rows, err := b.tx.People(ctx, sortedKeys(people))
+	if err != nil {
+		return fmt.Errorf("load %d people: %w", len(people), err)
+	}
+	b.people = byID(rows, func(p directory.Person) string { return p.ID })
+	groupRows, err := b.tx.Groups(ctx, sortedKeys(groups))
+	if err != nil {
+		return fmt.Errorf("load %d groups: %w", len(groups), err)
+	}
+	b.groups = byID(groupRows, func(g directory.Group) string { return g.ID })
+	return nil
+}
+
+func byID[T any](rows []T, id func(T) string) map[string]T {
+	m := make(map[string]T, len(rows))
+	for _, row := range rows {
+		m[id(row)] = row
+	}
+	return m
+}
+
+func (b *batch) of(subject directory.SubjectKind) []directory.PlannedChange {
+	var some []directory.PlannedChange
+	for _, c := range b.planned {
+		if c.Subject == subject {
+			some = append(some, c)
+		}
+	}
+	return some
+}
+
+func (b *batch) change(c directory.PlannedChange) directory.Change {
+	return directory.Change{Type: c.Type, Subject: c.Subject, SubjectID: c.SubjectID, PersonID: c.PersonID, Fields: c.Fields, Cause: b.cause}
+}
+
+func (b *batch) applyGroups(ctx context.Context) error {
+	var put []directory.Group
+	for _, c := range b.of(directory.SubjectGroup) {
+		row, exists := b.groups[c.SubjectID]
+		have := (*directory.Group)(nil)
+		if exists {
+			have = &row
+		}
+		if groupHash(have) != c.BeforeHash || (exists && row.ObservedAt.After(c.ObservedAt)) {
+			b.out.superseded++
+			continue
+		}
+		var next directory.Group
+		if err := json.Unmarshal(c.After, &next); err != nil {
+			return fmt.Errorf("decode planned row of group %s: %w", c.SubjectID, err)
+		}
+		put = append(put, next)
+		b.groups[next.ID] = next
+		if next.Removed {
+			b.groupsGone = append(b.groupsGone, b.change(c))
+		} else {
+			b.groupsMade = append(b.groupsMade, b.change(c))
+		}
+	}
+	if len(put) == 0 {
+		return nil
+	}
+	if err := b.tx.PutGroups(ctx, put); err != nil {
+		return fmt.Errorf("write %d groups: %w", len(put), err)
+	}
+	return nil
+}
+
+// personWrite is a person to write, with the row that was there before.
+type personWrite struct {
+	before, after directory.Person
+	change        directory.PlannedChange
+}
+
+func (b *batch) applyPeople(ctx context.Context) error {
+	var quarantined []directory.Quarantined
+	var writes []personWrite
+	for _, c := range b.of(directory.SubjectPerson) {
+		if c.Type == personQuarantined {
+			var q directory.Quarantined
+			if err := json.Unmarshal(c.After, &q); err != nil {
+				return fmt.Errorf("decode planned quarantine of person %s: %w", c.PersonID, err)
+			}
+			quarantined = append(quarantined, q)
+			continue
+		}
+		row, exists := b.people[c.PersonID]
+		if exists && (row.Hash != c.BeforeHash || row.ObservedAt.After(c.ObservedAt)) || !exists && c.BeforeHash != "" {
+			b.out.superseded++
+			continue
+		}
+		w := personWrite{before: row, change: c}
+		if err := json.Unmarshal(c.After, &w.after); err != nil {
+			return fmt.Errorf("decode planned row of person %s: %w", c.PersonID, err)
+		}
+		writes = append(writes, w)
+	}
+	writes, duplicates, err := b.unique(ctx, writes)
+	if err != nil {
+		return err
+	}
+	if quarantined = append(quarantined, duplicates...); len(quarantined) > 0 {
+		b.out.quarantined += len(quarantined)
+		if err := b.tx.PutQuarantined(ctx, quarantined); err != nil {
+			return fmt.Errorf("write %d quarantined records: %w", len(quarantined), err)
+		}
+	}
+	if len(writes) == 0 {
+		return nil
+	}
+	if err := b.makeTeams(ctx, writes); err != nil {
+		return err
+	}
+	return b.writePeople(ctx, writes, quarantined)
+}
+
+// unique takes out writes that would give two present people the same unique
+// value. Who holds it keeps it; within a batch the first one gets it. A change
+// that takes access away is never stopped.
+func (b *batch) unique(ctx context.Context, writes []personWrite) ([]personWrite, []directory.Quarantined, error) {
+	unique := b.engine.rules.Unique
+	refs := map[string]bool{}
+	for _, w := range writes {
+		for _, f := range unique {
+			if value := *w.after.Profile.Field(f); w.claims(f) {
+				refs[value] = true
+			}
+		}
+	}
+	if len(refs) == 0 {
+		return writes, nil, nil
+	}
+	holders, err := b.tx.Identify(ctx, sortedKeys(refs))
+	if err != nil {
+		return nil, nil, fmt.Errorf("look up unique values: %w", err)
+	}
+	taken := map[string]string{} // "field:value" → person
+	claim := func(f directory.Field, value, person string) { taken[string(f)+":"+directory.Fold(value)] = person }
+	for _, h := range holders {
+		claim(directory.FieldLogin, h.Login, h.PersonID)
+		claim(directory.FieldEmail, h.Email, h.PersonID)
+		claim(directory.FieldEmployeeNumber, h.EmployeeNumber, h.PersonID)
+	}
+	// What this batch frees may be taken in the same batch: a login that moves
+	// from one id to another does so in one commit.
+	for _, w := range writes {
+		for _, f := range unique {
+			old := *w.before.Profile.Field(f)
+			frees := !w.after.Status.Present() || directory.Fold(old) != directory.Fold(*w.after.Profile.Field(f))
+			if key := string(f) + ":" + directory.Fold(old); frees && taken[key] == w.after.ID {
+				delete(taken, key)
+			}
+		}
+	}
+	var free []personWrite
+	var duplicates []directory.Quarantined
+	for _, w := range writes {
+		clash := directory.Field("")
+		var holder string
+		for _, f := range unique {
+			by := taken[string(f)+":"+directory.Fold(*w.after.Profile.Field(f))]
+			if w.claims(f) && by != "" && by != w.after.ID {
+				clash, holder = f, by
+				break
+			}
+		}
+		if clash != "" {
+			duplicates = append(duplicates, directory.Quarantined{
+				PersonID: w.after.ID, Fields: []directory.Field{clash},
+				Reason: fmt.Sprintf("person %s already has the same %s, and the rules allow it only once; "+
+					"correct one of the two in Okta, or take %s off the list of unique fields", holder, clash, clash),
+			})
+			continue
+		}
+		for _, f := range unique {
+			if w.claims(f) {
+				claim(f, *w.after.Profile.Field(f), w.after.ID)
+			}
+		}
+		free = append(free, w)
+	}
+	return free, duplicates, nil
+}
+
+// claims says whether the write makes the person hold the field's value anew.
+func (w personWrite) claims(f directory.Field) bool {
+	value := *w.after.Profile.Field(f)
+	if value == "" || !w.after.Status.Present() {
+		return false
+	}
+	held := w.before.Status.Present() && directory.Fold(*w.before.Profile.Field(f)) == directory.Fold(value)
+	return !held
+}
+
+func (b *batch) makeTeams(ctx context.Context, writes []personWrite) error {
+	needed := map[string]directory.Team{}
+	for _, w := range writes {
+		if team, ok := b.engine.mapper.team(w.after.Profile); ok && team.ID == w.after.TeamID {
+			needed[team.ID] = team
+		}
+	}
+	ids := sortedKeys(needed)
+	if len(ids) == 0 {
+		return nil
+	}
+	known, err := b.tx.Teams(ctx, ids)
+	if err != nil {
+		return fmt.Errorf("look up %d teams: %w", len(ids), err)
+	}
+	var made []directory.Team
+	for _, id := range ids {
+		if known[id] {
+			continue
+		}
+		made = append(made, needed[id])
+		b.teams = append(b.teams, directory.Change{
+			Type: directory.TeamCreated, Subject: directory.SubjectTeam, SubjectID: id, Cause: b.cause,
+			Fields: []directory.FieldChange{{Field: "name", After: needed[id].Name}, {Field: "source", After: needed[id].Source}},
+		})
+	}
+	if len(made) == 0 {
+		return nil
+	}
+	if err := b.tx.PutTeams(ctx, made); err != nil {
+		return fmt.Errorf("write %d teams: %w", len(made), err)
+	}
+	return nil
+}
+
+func (b *batch) writePeople(ctx context.Context, writes []personWrite, quarantined []directory.Quarantined) error {
+	rows := make([]directory.Person, len(writes))
+	var leavers, sound []string
+	dirtyPeople, dirtyRefs := map[string]bool{}, map[string]bool{}
+	stillBad := map[string]bool{}
+	for _, q := range quarantined {
+		stillBad[q.PersonID] = true
+	}
+	for i, w := range writes {
+		rows[i] = w.after
+		b.people[w.after.ID] = w.after
+		b.peopleMade = append(b.peopleMade, b.change(w.change))
+		if w.after.Status == directory.StatusRemoved {
+			leavers = append(leavers, w.after.ID)
+		}
+		if !stillBad[w.after.ID] {
+			sound = append(sound, w.after.ID)
+		}
+		w.noteManagers(dirtyPeople, dirtyRefs)
+	}
+	if err := b.tx.PutPeople(ctx, rows); err != nil {
+		return fmt.Errorf("write %d people: %w", len(rows), err)
+	}
+	if err := b.tx.ReleaseQuarantined(ctx, sound); err != nil {
+		return fmt.Errorf("release quarantined records: %w", err)
+	}
+	if len(dirtyPeople) > 0 || len(dirtyRefs) > 0 {
+		if err := b.tx.MarkManagersDirty(ctx, sortedKeys(dirtyPeople), sortedKeys(dirtyRefs)); err != nil {
+			return fmt.Errorf("queue managers: %w", err)
+		}
+	}
+	return b.dropMemberships(ctx, leavers)
+}
+
+// noteManagers adds the person when their own manager may differ now, and what
+// others may have called them when they can be found under other names now.
+func (w personWrite) noteManagers(people, refs map[string]bool) {
+	before, after := w.before, w.after
+	// What the text of an absent person means is not asked, so coming and going count as well.
+	turned := before.Status.Present() != after.Status.Present()
+	if turned || before.Profile.ManagerIDText != after.Profile.ManagerIDText || before.Profile.ManagerText != after.Profile.ManagerText {
+		people[after.ID] = true
+	}
+	if turned {
+		refs[after.ID] = true
+	}
+	for _, f := range []directory.Field{directory.FieldLogin, directory.FieldEmail, directory.FieldEmployeeNumber} {
+		old, now := *before.Profile.Field(f), *after.Profile.Field(f)
+		if !turned && directory.Fold(old) == directory.Fold(now) {
+			continue
+		}
+		for _, value := range []string{old, now} {
+			if value != "" {
+				refs[value] = true
+			}
+		}
+	}
+}
+
+// dropMemberships ends the memberships of people who are removed.
+func (b *batch) dropMemberships(ctx context.Context, leavers []string) error {
+	if len(leavers) == 0 {
+		return nil
+	}
+	rows, err := b.tx.MembershipsOf(ctx, leavers)
+	if err != nil {
+		return fmt.Errorf("load memberships of %d leavers: %w", len(leavers), err)
+	}
+	var put []directory.Membership
+	for _, m := range rows {
+		if !m.Present {
+			continue
+		}
+		m.Present, m.ObservedAt = false, b.people[m.PersonID].ObservedAt
+		put = append(put, m)
+		b.parts = append(b.parts, b.change(membershipChange(m)))
+	}
+	return b.putMemberships(ctx, put)
+}
+
+func (b *batch) applyMemberships(ctx context.Context) error {
+	planned := b.of(directory.SubjectMembership)
+	if len(planned) == 0 {
+		return nil
+	}
+	type pair struct{ group, person string }
+	var pairs []directory.Membership
+	for _, c := range planned {
+		pairs = append(pairs, directory.Membership{GroupID: c.SubjectID, PersonID: c.PersonID})
+	}
+	rows, err := b.tx.Memberships(ctx, pairs)
+	if err != nil {
+		return fmt.Errorf("load %d memberships: %w", len(pairs), err)
+	}
+	have := map[pair]directory.Membership{}
+	for _, m := range rows {
+		have[pair{m.GroupID, m.PersonID}] = m
+	}
+	var put []directory.Membership
+	for _, c := range planned {
+		join := c.Type == directory.MembershipAdded
+		row := have[pair{c.SubjectID, c.PersonID}]
+		person, known := b.people[c.PersonID]
+		group, groupKnown := b.groups[c.SubjectID]
+		out := join && (!known || person.Status == directory.StatusRemoved || !groupKnown || group.Removed)
+		stale := row.ObservedAt.After(c.ObservedAt) || person.GroupsObservedAt.After(c.ObservedAt)
+		if out || stale || row.Present == join {
+			b.out.superseded++
+			continue
+		}
+		m := directory.Membership{GroupID: c.SubjectID, PersonID: c.PersonID, Present: join, ObservedAt: c.ObservedAt}
+		put = append(put, m)
+		if join {
+			b.joins = append(b.joins, b.change(c))
+		} else {
+			b.parts = append(b.parts, b.change(c))
+		}
+	}
+	return b.putMemberships(ctx, put)
+}
+
+func (b *batch) putMemberships(ctx context.Context, put []directory.Membership) error {
+	if len(put) == 0 {
+		return nil
+	}
+	if err := b.tx.PutMemberships(ctx, put); err != nil {
+		return fmt.Errorf("write %d memberships: %w", len(put), err)
+	}
+	return nil
+}
+
+// personQuarantined is the planned change that lists a record as quarantined. It
+// never reaches the history: nothing in the directory changed.
+const personQuarantined directory.ChangeType = "person.quarantined"
+
+func quarantineChange(q directory.Quarantined, seen directory.PersonSeen) (directory.PlannedChange, error) {
+	after, err := json.Marshal(q)
+	if err != nil {
+		return directory.PlannedChange{}, fmt.Errorf("encode quarantine of person %s: %w", q.PersonID, err)
+	}
+	return directory.PlannedChange{
+		Type: personQuarantined, Subject: directory.SubjectPerson, SubjectID: q.PersonID,
+		PersonID: q.PersonID, ObservedAt: seen.At, After: after,
+	}, nil
+}

@@ -1,0 +1,273 @@
+package sync
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+// outcome is what a comparison decided about one person.
+type outcome struct {
+	change      *directory.PlannedChange // nil: the row is right, or the sight is too old
+	quarantined *directory.Quarantined   // nil: the record can be applied
+	stale       bool                     // the row was observed later than this
+}
+
+// diffPerson compares one person's row with what Okta was seen to say. It is
+// pure: the same arguments give the same outcome.
+//
+//	row                     seen                                 outcome
+//	any                     before the row's own observation     nothing (stale)
+//	none or removed         not assigned, deactivated or gone    nothing
+//	none                    assigned, required fields present    person.created
+//	none                    assigned, a required field missing   quarantined, no row
+//	removed, deactivated    assigned                             person.reactivated
+//	suspended               assigned and active                  person.reactivated
+//	active                  assigned and suspended               person.suspended
+//	active, suspended       deactivated in Okta                  person.deactivated
+//	active, suspended,      not assigned, or gone                person.removed
+//	deactivated
+//	active, suspended,      same status, other fields            person.updated
+//	deactivated
+//	active, suspended       a required field missing             quarantined; the profile stays as it
+//	                                                             is, a change of status goes through
+//	any                     the same                             nothing
+//
+// Who leaves keeps the profile last seen. Deletion (404 E0000007) removes,
+// whether the person was deactivated first or not.
+func (m *mapper) diffPerson(have *directory.Person, seen directory.PersonSeen) (outcome, error) {
+	if have != nil && have.ObservedAt.After(seen.At) {
+		return outcome{stale: true}, nil
+	}
+	status, raw := statusOf(seen)
+	known := have != nil && have.Status != directory.StatusRemoved
+	if !known && !status.Present() {
+		return outcome{}, nil
+	}
+
+	next := directory.Person{ID: seen.ID, Status: status, OktaStatus: raw, Assignment: seen.AssignmentScope}
+	if have != nil {
+		next.Profile, next.TeamID, next.GroupsObservedAt = have.Profile, have.TeamID, have.GroupsObservedAt
+	}
+	if !status.Present() {
+		next.Assignment = ""
+	}
+	var out outcome
+	if status != directory.StatusRemoved {
+		profile := m.profile(seen, next.Profile)
+		if fault, bad := m.fault(seen.ID, profile); bad && status.Present() {
+			out.quarantined = &fault
+			if !known || !have.Status.Present() {
+				return out, nil // nobody gets access on an incomplete record
+			}
+		} else if !bad {
+			next.Profile = profile
+			team, _ := m.team(profile)
+			next.TeamID = team.ID
+		}
+	}
+	next.Hash = personHash(next)
+	if have != nil && have.Hash == next.Hash {
+		return out, nil
+	}
+
+	next.ObservedAt = seen.At
+	if seen.GroupsRead {
+		next.GroupsObservedAt = seen.At
+	}
+	after, err := json.Marshal(next)
+	if err != nil {
+		return outcome{}, fmt.Errorf("encode planned row of person %s: %w", seen.ID, err)
+	}
+	change := directory.PlannedChange{
+		Type: personChangeType(have, next.Status), Subject: directory.SubjectPerson, SubjectID: seen.ID,
+		PersonID: seen.ID, ObservedAt: seen.At, After: after,
+	}
+	before := directory.Person{}
+	if have != nil {
+		change.BeforeHash = have.Hash
+		before = *have
+	}
+	change.Fields = personFields(before, next)
+	out.change = &change
+	return out, nil
+}
+
+// statusOf says what a sighting means for us, with the raw status to record.
+func statusOf(seen directory.PersonSeen) (directory.Status, string) {
+	switch {
+	case !seen.Exists:
+		return directory.StatusRemoved, directory.OktaDeleted
+	case seen.OktaStatus == "DEPROVISIONED":
+		return directory.StatusDeactivated, seen.OktaStatus
+	case !seen.Assigned:
+		return directory.StatusRemoved, seen.OktaStatus
+	case seen.AssignmentStatus == "SUSPENDED":
+		return directory.StatusSuspended, seen.OktaStatus
+	default:
+		return directory.StatusOf(seen.OktaStatus), seen.OktaStatus
+	}
+}
+
+func personChangeType(have *directory.Person, next directory.Status) directory.ChangeType {
+	switch {
+	case have == nil:
+		return directory.PersonCreated
+	case have.Status == next:
+		return directory.PersonUpdated
+	case next == directory.StatusRemoved:
+		return directory.PersonRemoved
+	case next == directory.StatusDeactivated:
+		return directory.PersonDeactivated
+	case next == directory.StatusSuspended && have.Status == directory.StatusActive:
+		return directory.PersonSuspended
+	default:
+		return directory.PersonReactivated
+	}
+}
+
+// personFields lists what differs, in the order of directory.Fields.
+func personFields(before, after directory.Person) []directory.FieldChange {
+	var fields []directory.FieldChange
+	add := func(name string, b, a any) {
+		if !reflect.DeepEqual(b, a) {
+			fields = append(fields, directory.FieldChange{Field: name, Before: b, After: a})
+		}
+	}
+	add("status", orNil(string(before.Status)), orNil(string(after.Status)))
+	add("okta_status", orNil(before.OktaStatus), orNil(after.OktaStatus))
+	add("assignment", orNil(before.Assignment), orNil(after.Assignment))
+	for _, f := range directory.Fields() {
+		add(string(f), orNil(*before.Profile.Field(f)), orNil(*after.Profile.Field(f)))
+	}
+	add("team", orNil(before.TeamID), orNil(after.TeamID))
+	names := append(sortedKeys(before.Profile.Custom), sortedKeys(after.Profile.Custom)...)
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		add("custom."+name, before.Profile.Custom[name], after.Profile.Custom[name])
+	}
+	return fields
+}
+
+// orNil tells "no value" from text, as consumers of the history expect.
+func orNil(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}
+
+// diffGroup compares one group's row with what Okta was seen to say.
+//
+//	row              seen                            outcome
+//	any              before the row's observation    nothing
+//	none or removed  exists and selected             group.created
+//	present          exists, selected, other name…   group.updated
+//	present          gone, or no longer selected     group.removed
+//	any              the same                        nothing
+func diffGroup(have *directory.Group, seen directory.GroupSeen, rules directory.Rules) (*directory.PlannedChange, error) {
+	if have != nil && have.ObservedAt.After(seen.At) {
+		return nil, nil
+	}
+	known := have != nil && !have.Removed
+	wanted := seen.Exists && rules.Groups.Selects(seen)
+	if !known && !wanted {
+		return nil, nil
+	}
+	next := directory.Group{ID: seen.ID, Removed: !wanted, ObservedAt: seen.At}
+	before := directory.Group{}
+	if have != nil {
+		before = *have
+		next.Name, next.Description, next.Type = have.Name, have.Description, have.Type
+	}
+	if wanted {
+		next.Name, next.Description, next.Type = asText(seen.Name), asText(seen.Description), seen.Type
+	}
+	hash := groupHash(have)
+	if hash == groupHash(&next) {
+		return nil, nil
+	}
+	change := directory.PlannedChange{
+		Subject: directory.SubjectGroup, SubjectID: seen.ID, BeforeHash: hash, ObservedAt: seen.At,
+	}
+	switch {
+	case !wanted:
+		change.Type = directory.GroupRemoved
+	case !known:
+		change.Type, before = directory.GroupCreated, directory.Group{}
+	default:
+		change.Type = directory.GroupUpdated
+	}
+	for _, f := range []struct{ name, before, after string }{
+		{"name", before.Name, next.Name},
+		{"description", before.Description, next.Description},
+		{"type", before.Type, next.Type},
+	} {
+		if f.before != f.after {
+			change.Fields = append(change.Fields, directory.FieldChange{Field: f.name, Before: orNil(f.before), After: orNil(f.after)})
+		}
+	}
+	after, err := json.Marshal(next)
+	if err != nil {
+		return nil, fmt.Errorf("encode planned row of group %s: %w", seen.ID, err)
+	}
+	change.After = after
+	return &change, nil
+}
+
+// groupHash tells two states of a group apart; empty when there is no row.
+func groupHash(g *directory.Group) string {
+	if g == nil {
+		return ""
+	}
+	return fmt.Sprintf("%q %q %q %t", g.Name, g.Description, g.Type, g.Removed)
+}
+
+// membershipChange plans that a person is in a group, or no longer is.
+func membershipChange(m directory.Membership) directory.PlannedChange {
+	change := directory.PlannedChange{
+		Type: directory.MembershipAdded, Subject: directory.SubjectMembership,
+		SubjectID: m.GroupID, PersonID: m.PersonID, ObservedAt: m.ObservedAt,
+	}
+	if !m.Present {
+		change.Type = directory.MembershipRemoved
+	}
+	return change
+}
+
+// diffMemberships compares one person's memberships with the groups in which
+// they were seen. Rows that were observed later than that are left alone.
+func diffMemberships(personID string, have []directory.Membership, seen directory.PersonSeen, rules directory.Rules) []directory.PlannedChange {
+	wanted := map[string]bool{}
+	for _, g := range seen.Groups {
+		if rules.Groups.Selects(g) {
+			wanted[g.ID] = true
+		}
+	}
+	var changes []directory.PlannedChange
+	for _, m := range have {
+		isIn := wanted[m.GroupID]
+		delete(wanted, m.GroupID)
+		if m.Present == isIn || m.ObservedAt.After(seen.At) {
+			continue
+		}
+		changes = append(changes, membershipChange(directory.Membership{GroupID: m.GroupID, PersonID: personID, Present: isIn, ObservedAt: seen.At}))
+	}
+	for _, id := range sortedKeys(wanted) {
+		changes = append(changes, membershipChange(directory.Membership{GroupID: id, PersonID: personID, Present: true, ObservedAt: seen.At}))
+	}
+	slices.SortStableFunc(changes, func(a, b directory.PlannedChange) int {
+		switch {
+		case a.Type == b.Type:
+			return 0
+		case a.Type == directory.MembershipAdded: // additions before removals
+			return -1
+		default:
+			return 1
+		}
+	})
+	return changes
+}

@@ -1,0 +1,297 @@
+package sync
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+// Options are what an Engine needs.
+type Options struct {
+	Tenant string
+	Rules  directory.Rules
+	Source Source
+	Store  Store
+	Owner  string           // names this process in leases
+	Now    func() time.Time // for the times and estimates of runs only
+	NewID  func() string    // ids of the runs that group events start
+}
+
+// Engine brings one tenant's directory into line. It keeps no state between calls and is safe for
+// concurrent use.
+type Engine struct {
+	tenant string
+	rules  directory.Rules
+	mapper *mapper
+	source Source
+	store  Store
+	owner  string
+	now    func() time.Time
+	newID  func() string
+}
+
+// New returns an engine.
+func New(o Options) *Engine {
+	return &Engine{
+		tenant: o.Tenant, rules: o.Rules, mapper: newMapper(o.Rules), source: o.Source,
+		store: o.Store, owner: o.Owner, now: o.Now, newID: o.NewID,
+	}
+}
+
+// Result is what a reconciliation did, for logs and metrics.
+type Result struct {
+	Scope       directory.Scope
+	RunID       string
+	Changes     map[directory.ChangeType]int
+	Superseded  int
+	Quarantined int
+	Events      int       // inbox events that are done now
+	Oldest      time.Time // when the oldest of them was published; zero without events
+	Ignored     []string  // attributes that no rule reads, first met now
+}
+
+func (r *Result) count(a applied) {
+	r.Superseded += a.superseded
+	r.Quarantined += a.quarantined
+	r.countChanges(a.changes)
+}
+
+func (r *Result) countChanges(changes []directory.Change) {
+	if r.Changes == nil {
+		r.Changes = map[directory.ChangeType]int{}
+	}
+	for _, c := range changes {
+		r.Changes[c.Type]++
+	}
+}
+
+// Scope reconciles a scope because of the events that wait for it. Without any it
+// returns at once, so that repeated and late tasks cost next to nothing.
+func (e *Engine) Scope(ctx context.Context, scope directory.Scope) (Result, error) {
+	// The events are read before Okta is asked: one that arrives in between is
+	// not marked by this commit and has a task of its own.
+	ticket, err := e.store.Ticket(ctx, e.tenant, scope)
+	if err != nil {
+		return Result{}, fmt.Errorf("read waiting events of %s: %w", scope, err)
+	}
+	if len(ticket.Events) == 0 {
+		return Result{Scope: scope}, nil
+	}
+	if scope.Kind == directory.ScopePerson {
+		return e.person(ctx, ticket, causeOf(ticket), nil)
+	}
+	run, _, err := e.store.CreateRun(ctx, directory.Run{
+		ID: e.newID(), Tenant: e.tenant, Scope: scope, Cause: causeOf(ticket).Kind, State: directory.RunQueued,
+	})
+	if err != nil {
+		return Result{}, fmt.Errorf("start a run for %s: %w", scope, err)
+	}
+	return e.Run(ctx, run.ID)
+}
+
+// maxCauseEvents bounds the event ids kept with a change.
+const maxCauseEvents = 20
+
+// causeOf names the events of a ticket, oldest first.
+func causeOf(ticket directory.Ticket) directory.Cause {
+	events := slices.Clone(ticket.Events)
+	slices.SortStableFunc(events, func(a, b directory.Waiting) int { return a.Published.Compare(b.Published) })
+	cause := directory.Cause{Kind: directory.CauseLog}
+	for i, event := range events {
+		if event.Via == directory.ViaHook {
+			cause.Kind = directory.CauseHook
+		}
+		if i < maxCauseEvents {
+			cause.Events = append(cause.Events, event.UUID)
+		}
+		if !slices.Contains(cause.EventTypes, event.Type) {
+			cause.EventTypes = append(cause.EventTypes, event.Type)
+		}
+	}
+	if len(events) > 0 {
+		cause.Published = &events[0].Published
+	}
+	return cause
+}
+
+// person reads one person back and commits what follows. finish, where given,
+// is the run to complete in the same commit.
+func (e *Engine) person(ctx context.Context, ticket directory.Ticket, cause directory.Cause, finish *directory.Run) (Result, error) {
+	scope := ticket.Scope
+	seen, err := e.source.Person(ctx, scope.ID)
+	if err != nil {
+		return Result{}, fmt.Errorf("read %s from Okta: %w", scope, err)
+	}
+	result := Result{Scope: scope, RunID: cause.RunID, Events: len(ticket.Events)}
+	if cause.Published != nil {
+		result.Oldest = *cause.Published
+	}
+	err = e.store.Update(ctx, e.tenant, func(ctx context.Context, tx Tx) error {
+		if seen.ID != "" {
+			if err := e.decidePerson(ctx, tx, seen, cause, &result); err != nil {
+				return err
+			}
+		}
+		if finish != nil {
+			done := e.finished(*finish, directory.RunSucceeded)
+			done.Counts = directory.RunCounts{Changes: result.Changes, Superseded: result.Superseded, Quarantined: result.Quarantined}
+			if err := tx.SaveRun(ctx, done, e.owner, runLease); err != nil {
+				return fmt.Errorf("finish run %s: %w", finish.ID, err)
+			}
+		}
+		return tx.Mark(ctx, ticket)
+	})
+	if err != nil {
+		return Result{}, fmt.Errorf("commit %s: %w", scope, err)
+	}
+	return result, nil
+}
+
+// decidePerson compares, applies and records one sighting inside a transaction.
+func (e *Engine) decidePerson(ctx context.Context, tx Tx, seen directory.PersonSeen, cause directory.Cause, result *Result) error {
+	rows, err := tx.People(ctx, []string{seen.ID})
+	if err != nil {
+		return fmt.Errorf("load person %s: %w", seen.ID, err)
+	}
+	var have *directory.Person
+	if len(rows) == 1 {
+		have = &rows[0]
+	}
+	decided, err := e.mapper.diffPerson(have, seen)
+	if err != nil || decided.stale {
+		return err
+	}
+	planned, err := e.planPerson(ctx, tx, have, decided, seen)
+	if err != nil {
+		return err
+	}
+	done, err := e.applyBatch(ctx, tx, planned, cause)
+	if err != nil {
+		return err
+	}
+	result.count(done)
+	// The row is right now, and known to be right as of seen.At: a reading that
+	// began earlier may not undo it, nor the memberships.
+	if err := tx.Touch(ctx, seen.ID, seen.At); err != nil {
+		return fmt.Errorf("touch person %s: %w", seen.ID, err)
+	}
+	if decided.change == nil && decided.quarantined == nil {
+		if err := tx.ReleaseQuarantined(ctx, []string{seen.ID}); err != nil {
+			return fmt.Errorf("release person %s from quarantine: %w", seen.ID, err)
+		}
+	}
+	ignored := map[string]bool{}
+	e.mapper.ignored(seen, ignored)
+	if result.Ignored, err = noteIgnored(ctx, tx, ignored); err != nil {
+		return err
+	}
+	changes := done.changes
+	for more := true; more; {
+		var managers []directory.Change
+		if managers, more, err = resolveManagers(ctx, tx, cause); err != nil {
+			return err
+		}
+		result.countChanges(managers)
+		changes = append(changes, managers...)
+	}
+	return appendChanges(ctx, tx, changes)
+}
+
+// planPerson turns a decision about one person into planned changes, groups and memberships included.
+func (e *Engine) planPerson(ctx context.Context, tx Tx, have *directory.Person, decided outcome, seen directory.PersonSeen) ([]directory.PlannedChange, error) {
+	var planned []directory.PlannedChange
+	if decided.quarantined != nil {
+		c, err := quarantineChange(*decided.quarantined, seen)
+		if err != nil {
+			return nil, err
+		}
+		planned = append(planned, c)
+	}
+	if (have == nil || have.Status == directory.StatusRemoved) && decided.change == nil {
+		return planned, nil // not in the directory, and not to be
+	}
+	if seen.GroupsRead {
+		groups, err := e.planGroups(ctx, tx, seen)
+		if err != nil {
+			return nil, err
+		}
+		planned = append(planned, groups...)
+	}
+	if decided.change != nil {
+		planned = append(planned, *decided.change)
+	}
+	if status, _ := statusOf(seen); !seen.GroupsRead || status == directory.StatusRemoved {
+		return planned, nil // who is removed loses all memberships with the row
+	}
+	rows, err := tx.MembershipsOf(ctx, []string{seen.ID})
+	if err != nil {
+		return nil, fmt.Errorf("load memberships of person %s: %w", seen.ID, err)
+	}
+	return append(planned, diffMemberships(seen.ID, rows, seen, e.rules)...), nil
+}
+
+// planGroups compares the selected ones of the person's groups with their rows.
+func (e *Engine) planGroups(ctx context.Context, tx Tx, seen directory.PersonSeen) ([]directory.PlannedChange, error) {
+	var selected []directory.GroupSeen
+	for _, g := range seen.Groups {
+		if e.rules.Groups.Selects(g) {
+			g.Exists, g.At = true, seen.At
+			selected = append(selected, g)
+		}
+	}
+	return diffGroups(ctx, tx.Groups, selected, e.rules)
+}
+
+// groupReader reads rows of groups: Tx.Groups or Store.Groups.
+type groupReader func(ctx context.Context, ids []string) ([]directory.Group, error)
+
+func diffGroups(ctx context.Context, read groupReader, seen []directory.GroupSeen, rules directory.Rules) ([]directory.PlannedChange, error) {
+	ids := make([]string, len(seen))
+	for i, g := range seen {
+		ids[i] = g.ID
+	}
+	rows, err := read(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("load %d groups: %w", len(ids), err)
+	}
+	have := byID(rows, func(g directory.Group) string { return g.ID })
+	var planned []directory.PlannedChange
+	for _, g := range seen {
+		var row *directory.Group
+		if h, exists := have[g.ID]; exists {
+			row = &h
+		}
+		change, err := diffGroup(row, g, rules)
+		if err != nil {
+			return nil, err
+		}
+		if change != nil {
+			planned = append(planned, *change)
+		}
+	}
+	return planned, nil
+}
+
+func noteIgnored(ctx context.Context, tx Tx, names map[string]bool) ([]string, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	fresh, err := tx.NoteIgnored(ctx, sortedKeys(names))
+	if err != nil {
+		return nil, fmt.Errorf("note ignored attributes: %w", err)
+	}
+	return fresh, nil
+}
+
+func appendChanges(ctx context.Context, tx Tx, changes []directory.Change) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	if _, err := tx.Append(ctx, changes); err != nil {
+		return fmt.Errorf("append %d changes to the history: %w", len(changes), err)
+	}
+	return nil
+}

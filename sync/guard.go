@@ -1,0 +1,45 @@
+package sync
+
+import (
+	"fmt"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+// maxReasons bounds how many groups a held plan names; the rest is counted.
+const maxReasons = 5
+
+// Guard judges a plan as a whole and returns a *directory.HeldError when it takes away more
+// than the limits allow. A plan that only adds always passes.
+func Guard(limits directory.Limits, plan directory.PlanCounts) error {
+	var reasons []string
+	if limits.People.Exceeded(plan.PeopleLeave, plan.PeopleBefore) {
+		reasons = append(reasons, tooManyPeople(limits.People, plan.PeopleLeave, plan.PeopleBefore))
+	}
+	over := 0
+	for _, g := range plan.Groups {
+		if !limits.Members.Exceeded(g.Leave, g.Before) {
+			continue
+		}
+		if over++; over <= maxReasons {
+			reasons = append(reasons, fmt.Sprintf("group %s would lose %d of %d members, over the limit of %s",
+				g.GroupID, g.Leave, g.Before, describe(limits.Members)))
+		}
+	}
+	if over > maxReasons {
+		reasons = append(reasons, fmt.Sprintf("and %d more groups", over-maxReasons))
+	}
+	if reasons == nil {
+		return nil
+	}
+	return &directory.HeldError{Reasons: reasons}
+}
+
+func tooManyPeople(limit directory.Limit, leave, before int) string {
+	return fmt.Sprintf("%d of %d people would lose access, over the limit of %s", leave, before, describe(limit))
+}
+
+func describe(l directory.Limit) string {
+	return fmt.Sprintf("%d or %g %% (up to %d always pass); if this is right, raise the limits for this tenant and run a full sync again",
+		l.Absolute, l.Fraction*100, l.Floor)
+}

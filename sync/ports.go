@@ -1,0 +1,156 @@
+package sync
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+// Source reads one tenant's Okta org.
+type Source interface {
+	// Person reads one person by Okta id or login: user, assignment to the app
+	// and groups. A person who does not exist is an answer, not an error.
+	Person(ctx context.Context, idOrLogin string) (directory.PersonSeen, error)
+	// Group reads one group by id, without members. A group that does not exist
+	// is an answer, not an error.
+	Group(ctx context.Context, id string) (directory.GroupSeen, error)
+	// Pull streams the pages of a scope. It ends without an error only after the last
+	// page of everything; any error means that the whole reading is incomplete.
+	Pull(ctx context.Context, request directory.PullRequest) iter.Seq2[directory.Page, error]
+}
+
+// Store keeps one directory per tenant, with inbox, runs and plans. Errors of
+// unknown things are directory.ErrNotFound.
+type Store interface {
+	// Ticket reads the events of the scope that no commit has marked, parked
+	// ones included.
+	Ticket(ctx context.Context, tenant string, scope directory.Scope) (directory.Ticket, error)
+	// Update runs fn in one transaction that holds the tenant's lock: no other
+	// transaction of the tenant decides or writes meanwhile. An error of fn
+	// undoes everything.
+	Update(ctx context.Context, tenant string, fn func(context.Context, Tx) error) error
+
+	RunStore
+}
+
+// RunStore keeps runs, what they have seen so far, and their plans. Nothing in it takes
+// the tenant's lock.
+type RunStore interface {
+	// ClaimRun gives the run to owner until lease has passed and returns it.
+	// It fails with directory.ErrBusy while another owner's lease is valid, or
+	// while another full run of the tenant is claimed, and with
+	// directory.ErrConflict when the run is over.
+	ClaimRun(ctx context.Context, tenant, id, owner string, lease time.Duration) (directory.Run, error)
+	// CreateRun adds a queued run. It returns the one that already exists, and
+	// false, when a nightly run of that date or a queued run of the same scope does.
+	CreateRun(ctx context.Context, run directory.Run) (directory.Run, bool, error)
+	// SaveRun writes state, progress, counts and error of a claimed run and
+	// renews the lease; a final state gives it up. It fails with
+	// directory.ErrBusy when the lease was lost to another owner.
+	SaveRun(ctx context.Context, run directory.Run, owner string, lease time.Duration) error
+	// ResetRun forgets what the run has seen and planned.
+	ResetRun(ctx context.Context, tenant, id string) error
+
+	// Hashes returns the content hashes of the people in ids that have a row
+	// which is not removed.
+	Hashes(ctx context.Context, tenant string, ids []string) (map[string]string, error)
+	// People returns the rows of the ids, removed ones included, in order of id.
+	People(ctx context.Context, tenant string, ids []string) ([]directory.Person, error)
+	// Groups returns the rows of the ids, removed ones included, in order of id.
+	Groups(ctx context.Context, tenant string, ids []string) ([]directory.Group, error)
+	// CountPeople returns how many people have the status.
+	CountPeople(ctx context.Context, tenant string, status directory.Status) (int, error)
+
+	// Stage remembers what a page of the run showed. Seeing a thing twice is
+	// the same as once.
+	Stage(ctx context.Context, tenant, run string, page directory.Page) error
+	// UnseenPeople returns ids, in order after `after`, at most limit, of people with
+	// the status whom the run has not seen. Active and suspended people are
+	// seen by Page.People, deactivated ones by Page.Deactivated or Page.People.
+	// A page of members with Last set and no ids says that the group has none.
+	UnseenPeople(ctx context.Context, tenant, run string, status directory.Status, after string, limit int) ([]string, error)
+	// CountUnseenPeople counts them.
+	CountUnseenPeople(ctx context.Context, tenant, run string, status directory.Status) (int, error)
+	// UnseenGroups returns ids of groups that are not removed and that the run
+	// has not seen, in order.
+	UnseenGroups(ctx context.Context, tenant, run string) ([]string, error)
+	// MissingMembers returns memberships that the run has seen and that are not present in
+	// the directory, of people who are in it (any status but removed) or whom
+	// the plan creates or brings back, in order of group and person after `after`, at
+	// most limit. ObservedAt is that of the page that showed them.
+	MissingMembers(ctx context.Context, tenant, run string, after directory.Membership, limit int) ([]directory.Membership, error)
+	// UnseenMembers returns memberships that are present in the directory but
+	// were not seen by the run, in groups that the run has read to the last
+	// page, and of people whom the plan does not remove, in order of group and
+	// person after `after`, at most limit. ObservedAt is that of the first page of
+	// the group.
+	UnseenMembers(ctx context.Context, tenant, run string, after directory.Membership, limit int) ([]directory.Membership, error)
+
+	// AppendPlan adds changes to the run's plan, in order.
+	AppendPlan(ctx context.Context, tenant, run string, changes []directory.PlannedChange) error
+	// Plan returns changes of the plan in order after position `after`.
+	Plan(ctx context.Context, tenant, run string, after int64, limit int) ([]directory.PlannedChange, error)
+	// PlanCounts sums the plan up for the guard.
+	PlanCounts(ctx context.Context, tenant, run string) (directory.PlanCounts, error)
+}
+
+// Tx is a transaction that holds the tenant's lock. Reads see what it wrote.
+type Tx interface {
+	// Now is the database's clock at the start of the transaction.
+	Now() time.Time
+
+	// People returns the rows of the ids, removed ones included, in order of id.
+	People(ctx context.Context, ids []string) ([]directory.Person, error)
+	// Identify returns the present people (active or suspended) whose id is one
+	// of refs, or whose folded login, e-mail or employee number equals a folded
+	// ref, in order of id.
+	Identify(ctx context.Context, refs []string) ([]directory.Identity, error)
+	// Teams returns which of the ids have a row.
+	Teams(ctx context.Context, ids []string) (map[string]bool, error)
+	// Groups returns the rows of the ids, removed ones included, in order of id.
+	Groups(ctx context.Context, ids []string) ([]directory.Group, error)
+	// MembershipsOf returns the memberships of the people, tombstones
+	// included, in order of person and group.
+	MembershipsOf(ctx context.Context, people []string) ([]directory.Membership, error)
+	// Memberships returns the rows of the given pairs, tombstones included.
+	Memberships(ctx context.Context, pairs []directory.Membership) ([]directory.Membership, error)
+
+	// PutPeople writes whole rows but for the manager columns, which stay as they are
+	// (empty in a new row). CreatedAt is set on insert, UpdatedAt always.
+	PutPeople(ctx context.Context, people []directory.Person) error
+	// Touch moves ObservedAt and GroupsObservedAt of a person forward to at: the row and its
+	// memberships were seen to be right. It does nothing where there is no row.
+	Touch(ctx context.Context, personID string, at time.Time) error
+	PutTeams(ctx context.Context, teams []directory.Team) error
+	PutGroups(ctx context.Context, groups []directory.Group) error
+	PutMemberships(ctx context.Context, memberships []directory.Membership) error
+
+	// ManagerEdges returns the edges of the people that have a row, in order of id.
+	ManagerEdges(ctx context.Context, ids []string) ([]directory.ManagerEdge, error)
+	// PutManagers writes Wanted, ManagerID and Problem of the edges.
+	PutManagers(ctx context.Context, edges []directory.ManagerEdge) error
+	// MarkManagersDirty queues the people, and all whose folded manager texts
+	// equal a folded ref (or whose raw text is one), for the manager pass.
+	MarkManagersDirty(ctx context.Context, people, refs []string) error
+	// TakeDirtyManagers removes up to limit people from that queue, in order of id.
+	TakeDirtyManagers(ctx context.Context, limit int) ([]string, error)
+
+	// PutQuarantined writes or renews entries; Since is kept when there is one.
+	PutQuarantined(ctx context.Context, entries []directory.Quarantined) error
+	ReleaseQuarantined(ctx context.Context, people []string) error
+	// ReleaseQuarantinedBefore releases all entries last seen before at.
+	ReleaseQuarantinedBefore(ctx context.Context, at time.Time) error
+	// NoteIgnored remembers attribute names that no rule uses and returns those
+	// that are new.
+	NoteIgnored(ctx context.Context, names []string) ([]string, error)
+
+	// Append adds changes to the history with the next sequence numbers and
+	// returns them with Seq and At set.
+	Append(ctx context.Context, changes []directory.Change) ([]directory.Change, error)
+	// Mark marks exactly the ticket's events as done for its scope.
+	Mark(ctx context.Context, ticket directory.Ticket) error
+	// SaveRun is RunStore.SaveRun inside this transaction.
+	SaveRun(ctx context.Context, run directory.Run, owner string, lease time.Duration) error
+}

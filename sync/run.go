@@ -1,0 +1,255 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+const (
+	// runLease is how long a run stays with a process that has gone silent.
+	// Every page, every confirmed person and every batch renews it.
+	runLease = time.Minute
+	// pageSize is how many rows are planned or applied at a time.
+	pageSize = 500
+)
+
+// Run carries out a run, or goes on with one that was interrupted: a plan that was being applied
+// is applied further, a reading starts over. Whatever the plan holds back, or
+// whatever fails before the plan is complete, changes nothing.
+//
+// Errors: directory.ErrBusy while another process is at it;
+// *directory.RetryAfterError and a cancelled context leave the run for later;
+// all others have failed the run, with a sentence in Run.Error.
+func (e *Engine) Run(ctx context.Context, id string) (Result, error) {
+	run, err := e.store.ClaimRun(ctx, e.tenant, id, e.owner, runLease)
+	if errors.Is(err, directory.ErrConflict) {
+		return Result{RunID: id}, nil // over already: a repeated task
+	}
+	if err != nil {
+		return Result{}, fmt.Errorf("claim run %s: %w", id, err)
+	}
+	x := &execution{engine: e, run: run, cause: directory.Cause{Kind: run.Cause, RunID: run.ID, Actor: run.By}}
+	x.result = Result{Scope: run.Scope, RunID: run.ID}
+	if err := x.do(ctx); err != nil {
+		return Result{}, x.fail(ctx, err)
+	}
+	return x.result, nil
+}
+
+// execution is one process's work on one run.
+type execution struct {
+	engine  *Engine
+	run     directory.Run
+	cause   directory.Cause
+	ticket  directory.Ticket
+	result  Result
+	started time.Time // of this reading, for the estimate
+	first   time.Time // when the first page was asked for, database's clock
+	gone    []directory.GroupSeen
+	ignored map[string]bool
+}
+
+func (x *execution) do(ctx context.Context) error {
+	e := x.engine
+	if x.run.State != directory.RunApplying {
+		now := e.now()
+		x.started, x.run.StartedAt = now, &now
+		x.run.State, x.run.Progress = directory.RunReading, directory.Progress{CallsLeft: -1}
+		// Before Okta is asked: see Engine.Scope.
+		ticket, err := e.store.Ticket(ctx, e.tenant, x.run.Scope)
+		if err != nil {
+			return fmt.Errorf("read waiting events of %s: %w", x.run.Scope, err)
+		}
+		x.ticket = ticket
+		if len(ticket.Events) > 0 {
+			events := causeOf(ticket)
+			x.cause.Events, x.cause.EventTypes, x.cause.Published = events.Events, events.EventTypes, events.Published
+			x.result.Events, x.result.Oldest = len(ticket.Events), *events.Published
+		}
+		if x.run.Scope.Kind == directory.ScopePerson {
+			x.ticket.Tenant, x.ticket.Scope = e.tenant, x.run.Scope
+			x.result, err = e.person(ctx, x.ticket, x.cause, &x.run)
+			return err
+		}
+		if err := x.read(ctx); err != nil {
+			return err
+		}
+		x.run.State, x.run.Progress.ETA, x.run.Progress.CallsLeft = directory.RunApplying, nil, 0
+		if err := x.save(ctx); err != nil {
+			return err
+		}
+	}
+	return x.apply(ctx)
+}
+
+// apply works through the plan batch by batch, then settles the managers.
+func (x *execution) apply(ctx context.Context) error {
+	for {
+		planned, err := x.engine.store.Plan(ctx, x.engine.tenant, x.run.ID, x.run.Progress.Applied, pageSize)
+		if err != nil {
+			return fmt.Errorf("read the plan of run %s: %w", x.run.ID, err)
+		}
+		if len(planned) == 0 {
+			break
+		}
+		if err := x.applyPlanned(ctx, planned); err != nil {
+			return err
+		}
+	}
+	for more := true; more; {
+		var err error
+		if more, err = x.settleManagers(ctx); err != nil {
+			return err
+		}
+	}
+	return x.finish(ctx)
+}
+
+func (x *execution) applyPlanned(ctx context.Context, planned []directory.PlannedChange) error {
+	e := x.engine
+	var done applied
+	run := x.run
+	err := e.store.Update(ctx, e.tenant, func(ctx context.Context, tx Tx) error {
+		var err error
+		if done, err = e.applyBatch(ctx, tx, planned, x.cause); err != nil {
+			return err
+		}
+		if err := appendChanges(ctx, tx, done.changes); err != nil {
+			return err
+		}
+		run = x.counted(done)
+		run.Progress.Applied = planned[len(planned)-1].Seq
+		return tx.SaveRun(ctx, run, e.owner, runLease)
+	})
+	if err != nil {
+		return fmt.Errorf("apply %d changes of run %s: %w", len(planned), run.ID, err)
+	}
+	x.run = run
+	x.result.count(done)
+	return nil
+}
+
+func (x *execution) settleManagers(ctx context.Context) (bool, error) {
+	e := x.engine
+	var more bool
+	var changes []directory.Change
+	run := x.run
+	err := e.store.Update(ctx, e.tenant, func(ctx context.Context, tx Tx) error {
+		var err error
+		if changes, more, err = resolveManagers(ctx, tx, x.cause); err != nil {
+			return err
+		}
+		if err := appendChanges(ctx, tx, changes); err != nil {
+			return err
+		}
+		run = x.counted(applied{changes: changes})
+		return tx.SaveRun(ctx, run, e.owner, runLease)
+	})
+	if err != nil {
+		return false, fmt.Errorf("settle managers in run %s: %w", run.ID, err)
+	}
+	x.run = run
+	x.result.countChanges(changes)
+	return more, nil
+}
+
+// counted returns the run with what a batch did added to its counts, and leaves
+// x.run alone: the commit may still fail.
+func (x *execution) counted(done applied) directory.Run {
+	run := x.run
+	counts := make(map[directory.ChangeType]int, len(run.Counts.Changes))
+	for t, n := range run.Counts.Changes {
+		counts[t] = n
+	}
+	for _, c := range done.changes {
+		counts[c.Type]++
+	}
+	run.Counts.Changes = counts
+	run.Counts.Superseded += done.superseded
+	run.Counts.Quarantined += done.quarantined
+	return run
+}
+
+// finish marks the events, lets go of who is no longer at fault, and ends the run.
+func (x *execution) finish(ctx context.Context) error {
+	e := x.engine
+	run := e.finished(x.run, directory.RunSucceeded)
+	err := e.store.Update(ctx, e.tenant, func(ctx context.Context, tx Tx) error {
+		if run.Scope.Kind == directory.ScopeFull && !x.first.IsZero() {
+			// A full reading met every record that is at fault again. One that
+			// was interrupted no longer knows, and leaves it to the next.
+			if err := tx.ReleaseQuarantinedBefore(ctx, x.first); err != nil {
+				return fmt.Errorf("release quarantined records: %w", err)
+			}
+		}
+		var err error
+		if x.result.Ignored, err = noteIgnored(ctx, tx, x.ignored); err != nil {
+			return err
+		}
+		if len(x.ticket.Events) > 0 {
+			if err := tx.Mark(ctx, x.ticket); err != nil {
+				return fmt.Errorf("mark events: %w", err)
+			}
+		}
+		return tx.SaveRun(ctx, run, e.owner, runLease)
+	})
+	if err != nil {
+		return fmt.Errorf("finish run %s: %w", run.ID, err)
+	}
+	x.run = run
+	return nil
+}
+
+func (e *Engine) finished(run directory.Run, state directory.RunState) directory.Run {
+	now := e.now()
+	run.State, run.FinishedAt = state, &now
+	return run
+}
+
+func (x *execution) save(ctx context.Context) error {
+	if err := x.engine.store.SaveRun(ctx, x.run, x.engine.owner, runLease); err != nil {
+		return fmt.Errorf("save progress of run %s: %w", x.run.ID, err)
+	}
+	return nil
+}
+
+// fail records why the run ended, or leaves it for later where that is due to
+// the moment and not to the run.
+func (x *execution) fail(ctx context.Context, cause error) error {
+	// The lease is given up even when the caller's context is the reason.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	var later *directory.RetryAfterError
+	interrupted := errors.Is(cause, context.Canceled) || errors.As(cause, &later)
+	var held *directory.HeldError
+	run := x.run
+	switch {
+	case errors.Is(cause, directory.ErrBusy):
+		return cause // the lease was lost: the run is another process's now
+	case interrupted:
+		// As it is.
+	case errors.As(cause, &held):
+		run = x.engine.finished(run, directory.RunHeld)
+		run.Error = held.Error()
+	default:
+		run = x.engine.finished(run, directory.RunFailed)
+		run.Error = failure(run, cause)
+	}
+	if err := x.engine.store.SaveRun(ctx, run, x.engine.owner, 0); err != nil {
+		return errors.Join(cause, fmt.Errorf("save the end of run %s: %w", run.ID, err))
+	}
+	return cause
+}
+
+// failure is the sentence that an admin reads.
+func failure(run directory.Run, cause error) string {
+	if run.Progress.Applied > 0 {
+		return fmt.Sprintf("stopped after %d of %d planned changes: %v; what was applied is right and stays, "+
+			"the next full sync does the rest", run.Progress.Applied, run.Progress.Planned, cause)
+	}
+	return fmt.Sprintf("nothing was changed: %v", cause)
+}
