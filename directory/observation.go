@@ -47,7 +47,7 @@ type MemberPage struct {
 type Page struct {
 	At          time.Time // database's clock before the request was sent
 	People      []PersonSeen
-	Deactivated []string // ids of people whom Okta lists as DEPROVISIONED
+	Deactivated []PersonSeen // people whom Okta lists as DEPROVISIONED, of whatever app
 	Groups      []GroupSeen
 	Members     *MemberPage
 	Calls       int // calls to Okta so far in this pull

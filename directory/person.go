@@ -171,8 +171,8 @@ type Person struct {
 	// GroupsObservedAt is the same for the last reading of this person's own
 	// list of groups; zero when only the groups' lists were read.
 	GroupsObservedAt time.Time
-	CreatedAt  time.Time
-	UpdatedAt  time.Time
+	CreatedAt        time.Time
+	UpdatedAt        time.Time
 }
 
 // Identity holds what a present person can be found by.

@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/oktasync/oktasync/directory"
@@ -75,6 +76,10 @@ func (x *execution) take(ctx context.Context, page directory.Page) error {
 	case page.People != nil:
 		progress.People += len(page.People)
 		planned, err = x.diffPeople(ctx, page.People)
+	case page.Deactivated != nil:
+		// Only those who are in the directory matter, and it has few of all who
+		// ever left.
+		planned, err = x.diffKnown(ctx, page.Deactivated)
 	case page.Groups != nil:
 		progress.Groups += len(page.Groups)
 		planned, err = x.takeGroups(ctx, page.Groups)
@@ -146,6 +151,20 @@ func (x *execution) diffPeople(ctx context.Context, page []directory.PersonSeen)
 		planned = append(planned, changes...)
 	}
 	return planned, nil
+}
+
+// diffKnown compares those who have a row.
+func (x *execution) diffKnown(ctx context.Context, page []directory.PersonSeen) ([]directory.PlannedChange, error) {
+	ids := make([]string, len(page))
+	for i, seen := range page {
+		ids[i] = seen.ID
+	}
+	hashes, err := x.engine.store.Hashes(ctx, x.engine.tenant, ids)
+	if err != nil {
+		return nil, fmt.Errorf("load hashes of %d people: %w", len(ids), err)
+	}
+	known := slices.DeleteFunc(slices.Clone(page), func(seen directory.PersonSeen) bool { return hashes[seen.ID] == "" })
+	return x.diffPeople(ctx, known)
 }
 
 // plannedPerson is diffPerson in the form of planned changes.

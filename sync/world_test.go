@@ -1,0 +1,414 @@
+package sync_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/oktasync/oktasync/directory"
+	"github.com/oktasync/oktasync/store"
+	"github.com/oktasync/oktasync/store/sqlite"
+	dirsync "github.com/oktasync/oktasync/sync"
+)
+
+// engineStore lets the engine use a real database.
+type engineStore struct{ *store.DB }
+
+func (s engineStore) Update(ctx context.Context, tenant string, fn func(context.Context, dirsync.Tx) error) error {
+	return s.DB.Update(ctx, tenant, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
+}
+
+// human is somebody in the world.
+type human struct {
+	status   string // Okta's; empty: deleted
+	assigned bool
+	profile  map[string]any
+	groups   map[string]bool
+}
+
+// world is a small Okta org: the truth that the directory has to follow.
+type world struct {
+	db     *store.DB
+	people map[string]*human
+	groups map[string]string // id to name
+
+	// Faults.
+	listOmits  map[string]bool // left out of the list, though assigned
+	failAfter  int             // pages until the pull breaks; 0: never
+	between    func()          // called between the reading of the pages and their arrival
+	confirmErr error           // what a read by id answers
+	reads      int             // by id
+}
+
+func (w *world) clock(ctx context.Context) time.Time {
+	at, err := w.db.Now(ctx)
+	if err != nil {
+		panic(err)
+	}
+	return at
+}
+
+func (w *world) see(id string, at time.Time) directory.PersonSeen {
+	h := w.people[id]
+	if h == nil || h.status == "" {
+		return directory.PersonSeen{ID: id, At: at}
+	}
+	seen := directory.PersonSeen{ID: id, At: at, Exists: true, OktaStatus: h.status, Profile: maps.Clone(h.profile)}
+	if h.assigned && h.status != "DEPROVISIONED" {
+		seen.Assigned, seen.AssignmentScope, seen.AssignmentStatus = true, "USER", "ACTIVE"
+	}
+	return seen
+}
+
+func (w *world) Person(ctx context.Context, id string) (directory.PersonSeen, error) {
+	w.reads++
+	if w.confirmErr != nil {
+		return directory.PersonSeen{}, w.confirmErr
+	}
+	seen := w.see(id, w.clock(ctx))
+	if seen.Exists {
+		seen.GroupsRead = true
+		for _, g := range sorted(w.people[id].groups) {
+			if name, exists := w.groups[g]; exists {
+				seen.Groups = append(seen.Groups, directory.GroupSeen{ID: g, Exists: true, Name: name, Type: "OKTA_GROUP"})
+			}
+		}
+	}
+	return seen, nil
+}
+
+func (w *world) Group(ctx context.Context, id string) (directory.GroupSeen, error) {
+	name, exists := w.groups[id]
+	return directory.GroupSeen{ID: id, At: w.clock(ctx), Exists: exists, Name: name, Type: "OKTA_GROUP"}, nil
+}
+
+func (w *world) Pull(ctx context.Context, request directory.PullRequest) iter.Seq2[directory.Page, error] {
+	pages := w.pages(ctx, request)
+	return func(yield func(directory.Page, error) bool) {
+		if w.between != nil {
+			w.between()
+		}
+		for i, page := range pages {
+			if w.failAfter > 0 && i >= w.failAfter {
+				yield(directory.Page{}, errors.New("the connection was cut"))
+				return
+			}
+			if !yield(page, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (w *world) pages(ctx context.Context, request directory.PullRequest) []directory.Page {
+	at := w.clock(ctx)
+	var pages []directory.Page
+	var groups []directory.GroupSeen
+	for _, id := range sorted(w.groups) {
+		if request.Scope.Kind == directory.ScopeFull || request.Scope.ID == id {
+			groups = append(groups, directory.GroupSeen{ID: id, At: at, Exists: true, Name: w.groups[id], Type: "OKTA_GROUP"})
+		}
+	}
+	if request.Scope.Kind == directory.ScopeGroup && len(groups) == 0 {
+		groups = []directory.GroupSeen{{ID: request.Scope.ID, At: at}}
+	}
+	if len(groups) > 0 {
+		pages = append(pages, directory.Page{At: at, Groups: groups})
+	}
+	for _, g := range groups {
+		if !g.Exists {
+			continue
+		}
+		var members []string
+		for _, id := range sorted(w.people) {
+			if h := w.people[id]; h.status != "" && h.groups[g.ID] {
+				members = append(members, id)
+			}
+		}
+		half := len(members) / 2
+		pages = append(pages,
+			directory.Page{At: at, Members: &directory.MemberPage{GroupID: g.ID, IDs: members[:half]}},
+			directory.Page{At: at, Members: &directory.MemberPage{GroupID: g.ID, IDs: members[half:], Last: true}})
+	}
+	if request.Scope.Kind != directory.ScopeFull {
+		return pages
+	}
+	var people []directory.PersonSeen
+	var deactivated []directory.PersonSeen
+	for _, id := range sorted(w.people) {
+		seen := w.see(id, at)
+		if seen.Assigned && !w.listOmits[id] {
+			people = append(people, seen)
+		}
+		if seen.OktaStatus == "DEPROVISIONED" {
+			deactivated = append(deactivated, seen)
+		}
+	}
+	for chunk := range slices.Chunk(people, 3) {
+		pages = append(pages, directory.Page{At: at, People: chunk})
+	}
+	if request.Deactivated && len(deactivated) > 0 {
+		pages = append(pages, directory.Page{At: at, Deactivated: deactivated})
+	}
+	return pages
+}
+
+// fixture is a world, a directory, and the engine between them.
+type fixture struct {
+	*world
+	t      testing.TB
+	engine *dirsync.Engine
+	tenant string
+	rules  directory.Rules
+	events int
+	runs   int
+}
+
+func newFixture(t testing.TB, edit func(*directory.Rules)) *fixture {
+	t.Helper()
+	return newTenant(t, openDatabase(t), "acme", edit)
+}
+
+func openDatabase(t testing.TB) *store.DB {
+	t.Helper()
+	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "directory.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	if err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+// newTenant is an empty world with an empty directory beside others in one database.
+func newTenant(t testing.TB, db *store.DB, tenant string, edit func(*directory.Rules)) *fixture {
+	t.Helper()
+	if err := db.EnsureTenants(t.Context(), []string{tenant}); err != nil {
+		t.Fatal(err)
+	}
+	f := &fixture{t: t, tenant: tenant, rules: directory.DefaultRules(),
+		world: &world{db: db, people: map[string]*human{}, groups: map[string]string{}}}
+	f.rules.Limits.People = directory.Limit{Absolute: 1000, Fraction: 1, Floor: 1000}
+	f.rules.Limits.Members = f.rules.Limits.People
+	if edit != nil {
+		edit(&f.rules)
+	}
+	f.engine = dirsync.New(dirsync.Options{
+		Tenant: tenant, Rules: f.rules, Source: f.world, Store: engineStore{db}, Owner: "test",
+		Now: time.Now, NewID: f.runID,
+	})
+	return f
+}
+
+func (f *fixture) runID() string {
+	f.runs++
+	return fmt.Sprintf("00000000-0000-7000-8000-%012d", f.runs)
+}
+
+// join adds somebody who is assigned and complete.
+func (f *fixture) join(id string, profile map[string]any) *human {
+	h := &human{status: "ACTIVE", assigned: true, groups: map[string]bool{}, profile: map[string]any{
+		"firstName": "First " + id, "lastName": "Last " + id, "email": id + "@acme.example", "login": id + "@acme.example",
+	}}
+	maps.Copy(h.profile, profile)
+	f.people[id] = h
+	return h
+}
+
+// hint stores an event about the scope.
+func (f *fixture) hint(scope directory.Scope) {
+	f.t.Helper()
+	f.events++
+	err := f.db.AddEvents(f.t.Context(), f.tenant, []directory.Event{{
+		UUID: fmt.Sprintf("event-%d", f.events), Type: "user.account.update_profile", Published: time.Now(),
+		Via: directory.ViaHook, Outcome: "SUCCESS", Scopes: []directory.Scope{scope},
+	}})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// event stores an event about the scope and works it off.
+func (f *fixture) event(scope directory.Scope) dirsync.Result {
+	f.t.Helper()
+	f.hint(scope)
+	result, err := f.engine.Scope(f.t.Context(), scope)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return result
+}
+
+func (f *fixture) full() (directory.Run, error) {
+	f.t.Helper()
+	run := directory.Run{ID: f.runID(), Tenant: f.tenant, Scope: directory.FullScope(), Cause: directory.CauseManual, State: directory.RunQueued}
+	if _, _, err := f.db.CreateRun(f.t.Context(), run); err != nil {
+		f.t.Fatal(err)
+	}
+	_, err := f.engine.Run(f.t.Context(), run.ID)
+	stored, readErr := f.db.Run(f.t.Context(), f.tenant, run.ID)
+	if readErr != nil {
+		f.t.Fatal(readErr)
+	}
+	return stored, err
+}
+
+func (f *fixture) mustFull() directory.Run {
+	f.t.Helper()
+	run, err := f.full()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return run
+}
+
+// person is a directory entry in comparable form.
+type person struct {
+	Status  directory.Status
+	Email   string
+	Team    string
+	Manager string
+	Problem directory.ManagerProblem
+	Groups  []string
+}
+
+// stored reads the directory, without people who are removed.
+func (f *fixture) stored() map[string]person {
+	f.t.Helper()
+	ctx := f.t.Context()
+	rows, err := f.db.ListPeople(ctx, f.tenant, directory.PeopleQuery{Limit: 1000})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	teams := map[string]string{}
+	list, err := f.db.ListTeams(ctx, f.tenant, "", 1000)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for _, t := range list {
+		teams[t.ID] = t.Name
+	}
+	out := map[string]person{}
+	for _, row := range rows {
+		groups, err := f.db.GroupsOfPerson(ctx, f.tenant, row.ID)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		var ids []string
+		for _, g := range groups {
+			ids = append(ids, g.ID)
+		}
+		slices.Sort(ids)
+		if row.Status == directory.StatusRemoved {
+			if ids != nil {
+				f.t.Errorf("person %s is removed and still in groups %v", row.ID, ids)
+			}
+			continue
+		}
+		out[row.ID] = person{
+			Status: row.Status, Email: row.Profile.Email, Team: teams[row.TeamID],
+			Manager: row.ManagerID, Problem: row.ManagerProblem, Groups: ids,
+		}
+	}
+	return out
+}
+
+// truth says what the directory should hold, worked out from the world alone and by other means than
+// the engine's: every manager is looked up among all people, every loop is walked.
+// everKnown holds who was in the directory before, for those who were deactivated since.
+func (f *fixture) truth(everKnown map[string]bool) map[string]person {
+	present := map[string]bool{}
+	for id, h := range f.people {
+		if h.assigned && h.status != "" && h.status != "DEPROVISIONED" {
+			present[id] = true
+		}
+	}
+	text := func(id, key string) string { s, _ := f.people[id].profile[key].(string); return s }
+	resolve := func(id string) (string, directory.ManagerProblem) {
+		problem := directory.ManagerProblem("")
+		for _, ref := range []string{text(id, "managerId"), text(id, "manager")} {
+			if ref == "" {
+				continue
+			}
+			match, why := "", directory.ManagerUnresolved
+			if present[ref] {
+				match = ref
+			}
+			for _, key := range []string{"login", "email", "employeeNumber"} {
+				if match != "" || why == directory.ManagerAmbiguous {
+					break
+				}
+				n := 0
+				for other := range present {
+					if directory.Fold(text(other, key)) == directory.Fold(ref) {
+						match = other
+						n++
+					}
+				}
+				if n > 1 {
+					match, why = "", directory.ManagerAmbiguous
+				}
+			}
+			if match == id {
+				match, why = "", directory.ManagerSelf
+			}
+			if match != "" {
+				return match, ""
+			}
+			if problem == "" || problem == directory.ManagerUnresolved {
+				problem = why
+			}
+		}
+		return "", problem
+	}
+	wanted := map[string]string{}
+	problems := map[string]directory.ManagerProblem{}
+	for id := range present {
+		wanted[id], problems[id] = resolve(id)
+	}
+	out := map[string]person{}
+	for id, h := range f.people {
+		known := present[id] || h.status == "DEPROVISIONED" && everKnown[id]
+		if !known {
+			continue
+		}
+		p := person{Status: directory.StatusOf(h.status), Email: text(id, "email"), Team: text(id, "department")}
+		if present[id] {
+			p.Manager, p.Problem = wanted[id], problems[id]
+			at := wanted[id]
+			for range len(wanted) {
+				if at == id {
+					p.Manager, p.Problem = "", directory.ManagerLoop
+					break
+				}
+				at = wanted[at]
+			}
+		}
+		for _, g := range sorted(h.groups) {
+			if f.groups[g] != "" {
+				p.Groups = append(p.Groups, g)
+			}
+		}
+		out[id] = p
+	}
+	return out
+}
+
+func (f *fixture) compare(everKnown map[string]bool) {
+	f.t.Helper()
+	if diff := cmp.Diff(f.truth(everKnown), f.stored()); diff != "" {
+		f.t.Errorf("directory differs from Okta (-okta +directory):\n%s", diff)
+	}
+}
+
+func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
