@@ -33,6 +33,13 @@ func GroupScope(id string) Scope { return Scope{Kind: ScopeGroup, ID: id} }
 // FullScope covers the whole tenant.
 func FullScope() Scope { return Scope{Kind: ScopeFull} }
 
+// ByLogin says whether the scope names a person by login: Okta's user ids have 20
+// characters and begin with 00 (Okta: Users API). A login is personal data and
+// belongs neither into logs nor into the queue.
+func (s Scope) ByLogin() bool {
+	return s.Kind == ScopePerson && (len(s.ID) != 20 || !strings.HasPrefix(s.ID, "00") || strings.ContainsAny(s.ID, "@. "))
+}
+
 // String renders the scope as "person:00u…", "group:00g…" or "full".
 func (s Scope) String() string {
 	if s.Kind == ScopeFull {

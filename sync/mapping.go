@@ -164,7 +164,7 @@ func (m *mapper) ignored(seen directory.PersonSeen, names map[string]bool) {
 			if value == nil || m.used[name] || names[name] || len(names) >= maxIgnored {
 				continue
 			}
-			if prefix == "user." && isBaseAttribute(key) {
+			if isBaseAttribute(key) { // apps get the same names by default
 				continue
 			}
 			names[name] = true

@@ -1,0 +1,158 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/oktasync/oktasync/api/v1"
+)
+
+// Paging selects a page. Zero values mean the first one in the service's usual size.
+type Paging struct {
+	After string // Next of the page before
+	Limit int
+}
+
+func (p Paging) values() url.Values {
+	v := url.Values{}
+	if p.After != "" {
+		v.Set("after", p.After)
+	}
+	if p.Limit > 0 {
+		v.Set("limit", strconv.Itoa(p.Limit))
+	}
+	return v
+}
+
+// PeopleFilter selects people. Zero values mean no restriction.
+type PeopleFilter struct {
+	Status string // active, suspended, deactivated or removed
+	Team   string // team id
+	Paging
+}
+
+// ChangeFilter selects changes.
+type ChangeFilter struct {
+	After  int64 // only changes after this sequence number
+	Limit  int
+	Newest bool // newest first; one page only
+}
+
+func (f ChangeFilter) values() url.Values {
+	v := Paging{Limit: f.Limit}.values()
+	if f.After > 0 {
+		v.Set("after", strconv.FormatInt(f.After, 10))
+	}
+	if f.Newest {
+		v.Set("newest", "true")
+	}
+	return v
+}
+
+// of is the path of a tenant's things.
+func of(tenant string, parts ...string) string {
+	path := "/tenants/" + url.PathEscape(tenant)
+	for _, p := range parts {
+		path += "/" + url.PathEscape(p)
+	}
+	return path
+}
+
+func get[T any](ctx context.Context, c *Client, path string, query url.Values) (T, error) {
+	return call[T](ctx, c, http.MethodGet, path, query, nil)
+}
+
+// Resync asks for a resync: scope is full, person or group; id is empty, a
+// person's Okta id, login or e-mail, or a group's Okta id or name.
+func (c *Client) Resync(ctx context.Context, tenant, scope, id string) (v1.Run, error) {
+	return call[v1.Run](ctx, c, http.MethodPost, of(tenant, "resyncs"), nil, v1.ResyncRequest{Scope: scope, ID: id})
+}
+
+// Run returns one run with its progress.
+func (c *Client) Run(ctx context.Context, tenant, id string) (v1.Run, error) {
+	return get[v1.Run](ctx, c, of(tenant, "runs", id), nil)
+}
+
+// Runs returns the newest runs first.
+func (c *Client) Runs(ctx context.Context, tenant string, limit int) (v1.Page[v1.Run], error) {
+	return get[v1.Page[v1.Run]](ctx, c, of(tenant, "runs"), Paging{Limit: limit}.values())
+}
+
+// Person returns one person by Okta id, login or e-mail.
+func (c *Client) Person(ctx context.Context, tenant, who string) (v1.PersonDetail, error) {
+	return get[v1.PersonDetail](ctx, c, of(tenant, "people", who), nil)
+}
+
+// People returns a page of people in order of id.
+func (c *Client) People(ctx context.Context, tenant string, f PeopleFilter) (v1.Page[v1.Person], error) {
+	v := f.values()
+	if f.Status != "" {
+		v.Set("status", f.Status)
+	}
+	if f.Team != "" {
+		v.Set("team", f.Team)
+	}
+	return get[v1.Page[v1.Person]](ctx, c, of(tenant, "people"), v)
+}
+
+// PersonChanges returns the changes of one person.
+func (c *Client) PersonChanges(ctx context.Context, tenant, who string, f ChangeFilter) (v1.Page[v1.Change], error) {
+	return get[v1.Page[v1.Change]](ctx, c, of(tenant, "people", who, "changes"), f.values())
+}
+
+// Changes returns a page of the tenant's history.
+func (c *Client) Changes(ctx context.Context, tenant string, f ChangeFilter) (v1.Page[v1.Change], error) {
+	return get[v1.Page[v1.Change]](ctx, c, of(tenant, "changes"), f.values())
+}
+
+// Teams returns a page of teams in order of id.
+func (c *Client) Teams(ctx context.Context, tenant string, p Paging) (v1.Page[v1.Team], error) {
+	return get[v1.Page[v1.Team]](ctx, c, of(tenant, "teams"), p.values())
+}
+
+// Groups returns a page of groups in order of id.
+func (c *Client) Groups(ctx context.Context, tenant string, p Paging) (v1.Page[v1.Group], error) {
+	return get[v1.Page[v1.Group]](ctx, c, of(tenant, "groups"), p.values())
+}
+
+// Members returns a page of a group's members in order of id.
+func (c *Client) Members(ctx context.Context, tenant, groupID string, p Paging) (v1.Page[v1.Member], error) {
+	return get[v1.Page[v1.Member]](ctx, c, of(tenant, "groups", groupID, "members"), p.values())
+}
+
+// Quarantine returns a page of the records that cannot be applied.
+func (c *Client) Quarantine(ctx context.Context, tenant string, p Paging) (v1.Page[v1.Quarantined], error) {
+	return get[v1.Page[v1.Quarantined]](ctx, c, of(tenant, "quarantine"), p.values())
+}
+
+// IgnoredAttributes returns the Okta attributes that no rule uses.
+func (c *Client) IgnoredAttributes(ctx context.Context, tenant string) (v1.Page[string], error) {
+	return get[v1.Page[string]](ctx, c, of(tenant, "ignored-attributes"), nil)
+}
+
+// Archive returns the scopes whose work failed for good.
+func (c *Client) Archive(ctx context.Context, tenant string, limit int) (v1.Page[v1.Parked], error) {
+	return get[v1.Page[v1.Parked]](ctx, c, of(tenant, "archive"), Paging{Limit: limit}.values())
+}
+
+// Retry tries a parked scope again; scope is as Archive lists it.
+func (c *Client) Retry(ctx context.Context, tenant, scope string) (v1.ArchiveResult, error) {
+	return call[v1.ArchiveResult](ctx, c, http.MethodPost, of(tenant, "archive", "retry"), nil, v1.ArchiveRequest{Scope: scope})
+}
+
+// Discard gives up the events of a parked scope; scope is as Archive lists it.
+func (c *Client) Discard(ctx context.Context, tenant, scope string) (v1.ArchiveResult, error) {
+	return call[v1.ArchiveResult](ctx, c, http.MethodPost, of(tenant, "archive", "discard"), nil, v1.ArchiveRequest{Scope: scope})
+}
+
+// Tenants returns a page of tenants with their health.
+func (c *Client) Tenants(ctx context.Context, p Paging) (v1.Page[v1.Tenant], error) {
+	return get[v1.Page[v1.Tenant]](ctx, c, "/tenants", p.values())
+}
+
+// Tenant returns one tenant's health.
+func (c *Client) Tenant(ctx context.Context, tenant string) (v1.Tenant, error) {
+	return get[v1.Tenant](ctx, c, of(tenant), nil)
+}

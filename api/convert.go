@@ -1,0 +1,109 @@
+package api
+
+import (
+	"time"
+
+	"github.com/oktasync/oktasync/api/v1"
+	"github.com/oktasync/oktasync/directory"
+)
+
+// convert turns each row into its answer. The result is never nil, so that an
+// empty list is [] and not null.
+func convert[R, A any](rows []R, one func(R) A) []A {
+	answers := make([]A, len(rows))
+	for i, row := range rows {
+		answers[i] = one(row)
+	}
+	return answers
+}
+
+func utc(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	u := t.UTC()
+	return &u
+}
+
+func personOf(p directory.Person) v1.Person {
+	answer := v1.Person{
+		ID: p.ID, Status: string(p.Status), OktaStatus: p.OktaStatus, Assignment: p.Assignment,
+		Profile: v1.Profile{
+			FirstName: p.Profile.FirstName, LastName: p.Profile.LastName, Email: p.Profile.Email, Login: p.Profile.Login,
+			Picture: p.Profile.Picture, Title: p.Profile.Title, Language: p.Profile.Language, Location: p.Profile.Location,
+			Department: p.Profile.Department, EmployeeNumber: p.Profile.EmployeeNumber, Custom: p.Profile.Custom,
+		},
+		Manager: v1.Manager{
+			ID: p.ManagerID, Problem: string(p.ManagerProblem),
+			IDText: p.Profile.ManagerIDText, Text: p.Profile.ManagerText,
+		},
+		ObservedAt: p.ObservedAt.UTC(), CreatedAt: p.CreatedAt.UTC(), UpdatedAt: p.UpdatedAt.UTC(),
+	}
+	if p.TeamID != "" {
+		answer.Team = &v1.Ref{ID: p.TeamID}
+	}
+	return answer
+}
+
+func teamOf(t directory.TeamSize) v1.Team {
+	return v1.Team{ID: t.ID, Name: t.Name, Source: t.Source, People: t.People, CreatedAt: t.CreatedAt.UTC()}
+}
+
+func groupOf(g directory.GroupSize) v1.Group {
+	return v1.Group{
+		ID: g.ID, Name: g.Name, Description: g.Description, Type: g.Type, Members: g.Members,
+		ObservedAt: g.ObservedAt.UTC(),
+	}
+}
+
+func changeOf(c directory.Change) v1.Change {
+	return v1.Change{
+		Seq: c.Seq, At: c.At.UTC(), Type: string(c.Type), Subject: string(c.Subject), SubjectID: c.SubjectID, PersonID: c.PersonID,
+		Fields: convert(c.Fields, func(f directory.FieldChange) v1.FieldChange {
+			return v1.FieldChange{Field: f.Field, Before: f.Before, After: f.After}
+		}),
+		Cause: v1.Cause{
+			Kind: string(c.Cause.Kind), RunID: c.Cause.RunID, Events: c.Cause.Events, EventTypes: c.Cause.EventTypes,
+			Actor: c.Cause.Actor, Published: utc(c.Cause.Published),
+		},
+	}
+}
+
+func runOf(r directory.Run) v1.Run {
+	answer := v1.Run{
+		ID: r.ID, Tenant: r.Tenant, Scope: r.Scope.String(), Cause: string(r.Cause), Date: r.Date, By: r.By,
+		State: string(r.State), CreatedAt: r.CreatedAt.UTC(), StartedAt: utc(r.StartedAt), FinishedAt: utc(r.FinishedAt),
+		Progress: v1.Progress{
+			Pages: r.Progress.Pages, People: r.Progress.People, Groups: r.Progress.Groups, Members: r.Progress.Members,
+			Calls: r.Progress.Calls, CallsLeft: r.Progress.CallsLeft,
+			Planned: r.Progress.Planned, Applied: r.Progress.Applied, ETA: utc(r.Progress.ETA),
+		},
+		Counts: v1.Counts{Superseded: r.Counts.Superseded, Quarantined: r.Counts.Quarantined, Confirmed: r.Counts.Confirmed},
+		Error:  r.Error,
+	}
+	if len(r.Counts.Changes) > 0 {
+		answer.Counts.Changes = make(map[string]int, len(r.Counts.Changes))
+		for kind, n := range r.Counts.Changes {
+			answer.Counts.Changes[string(kind)] = n
+		}
+	}
+	return answer
+}
+
+func tenantOf(t directory.TenantState) v1.Tenant {
+	return v1.Tenant{
+		Tenant: t.Tenant, Blocked: t.Blocked, BlockedSince: utc(t.BlockedSince), LastFullSync: utc(t.LastFullSync),
+		Waiting: t.Waiting, OldestWaiting: utc(t.OldestWait), Parked: t.Parked, People: t.People, Quarantined: t.Quarantined,
+	}
+}
+
+func quarantinedOf(q directory.Quarantined) v1.Quarantined {
+	return v1.Quarantined{
+		PersonID: q.PersonID, Reason: q.Reason, Since: q.Since.UTC(), LastSeen: q.Seen.UTC(),
+		Fields: convert(q.Fields, func(f directory.Field) string { return string(f) }),
+	}
+}
+
+func parkedOf(p directory.Parked) v1.Parked {
+	return v1.Parked{Scope: p.Scope.String(), Events: p.Events, Reason: p.Reason, ParkedAt: p.ParkedAt.UTC()}
+}

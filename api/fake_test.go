@@ -1,0 +1,232 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+// memory is a directory of one tenant in memory, which also takes resyncs,
+// archive acts and hints. Once fail is set, everything fails with it.
+type memory struct {
+	people  []directory.Person
+	teams   []directory.TeamSize
+	groups  []directory.GroupSize
+	members map[string][]string // person ids by group id, in order
+	changes []directory.Change
+	states  map[string]directory.TenantState
+	held    []directory.Quarantined
+	ignored []string
+
+	mu     sync.Mutex
+	fail   error
+	runs   []directory.Run
+	parked []directory.Parked
+	hints  []directory.ScopeHint
+}
+
+func (m *memory) failing() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.fail
+}
+
+func (m *memory) FindPerson(_ context.Context, _, who string) (directory.Person, error) {
+	if err := m.failing(); err != nil {
+		return directory.Person{}, err
+	}
+	var found []directory.Person
+	for _, p := range m.people {
+		key := directory.Fold(who)
+		if p.ID == who {
+			return p, nil
+		}
+		if directory.Fold(p.Profile.Login) == key || directory.Fold(p.Profile.Email) == key {
+			found = append(found, p)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return directory.Person{}, fmt.Errorf("select from people: %w", directory.ErrNotFound)
+	case 1:
+		return found[0], nil
+	default:
+		return directory.Person{}, fmt.Errorf("two people have this e-mail, ask by id: %w", directory.ErrAmbiguous)
+	}
+}
+
+// window returns the rows after `after`, at most limit.
+func window[T any](rows []T, after string, limit int, id func(T) string) []T {
+	var page []T
+	for _, r := range rows {
+		if id(r) > after && len(page) < limit {
+			page = append(page, r)
+		}
+	}
+	return page
+}
+
+func (m *memory) ListPeople(_ context.Context, _ string, q directory.PeopleQuery) ([]directory.Person, error) {
+	chosen := slices.DeleteFunc(slices.Clone(m.people), func(p directory.Person) bool {
+		return q.Status != "" && p.Status != q.Status || q.TeamID != "" && p.TeamID != q.TeamID
+	})
+	return window(chosen, q.After, q.Limit, func(p directory.Person) string { return p.ID }), m.failing()
+}
+
+func (m *memory) TeamsByID(_ context.Context, _ string, ids []string) ([]directory.Team, error) {
+	var teams []directory.Team
+	for _, t := range m.teams {
+		if slices.Contains(ids, t.ID) {
+			teams = append(teams, t.Team)
+		}
+	}
+	return teams, m.failing()
+}
+
+func (m *memory) GroupsOfPerson(_ context.Context, _, personID string) ([]directory.Group, error) {
+	var groups []directory.Group
+	for _, g := range m.groups {
+		if slices.Contains(m.members[g.ID], personID) {
+			groups = append(groups, g.Group)
+		}
+	}
+	return groups, m.failing()
+}
+
+func (m *memory) ListTeams(_ context.Context, _, after string, limit int) ([]directory.TeamSize, error) {
+	return window(m.teams, after, limit, func(t directory.TeamSize) string { return t.ID }), m.failing()
+}
+
+func (m *memory) ListGroups(_ context.Context, _, after string, limit int) ([]directory.GroupSize, error) {
+	return window(m.groups, after, limit, func(g directory.GroupSize) string { return g.ID }), m.failing()
+}
+
+func (m *memory) Groups(_ context.Context, _ string, ids []string) ([]directory.Group, error) {
+	var groups []directory.Group
+	for _, g := range m.groups {
+		if slices.Contains(ids, g.ID) {
+			groups = append(groups, g.Group)
+		}
+	}
+	return groups, m.failing()
+}
+
+func (m *memory) GroupMembers(_ context.Context, _, groupID, after string, limit int) ([]string, error) {
+	return window(m.members[groupID], after, limit, func(id string) string { return id }), m.failing()
+}
+
+func (m *memory) Changes(_ context.Context, _ string, q directory.ChangeQuery) ([]directory.Change, error) {
+	var changes []directory.Change
+	for _, c := range m.changes {
+		if c.Seq > q.After && (q.PersonID == "" || c.PersonID == q.PersonID) {
+			changes = append(changes, c)
+		}
+	}
+	if q.Newest {
+		slices.Reverse(changes)
+	}
+	return changes[:min(q.Limit, len(changes))], m.failing()
+}
+
+func (m *memory) Runs(_ context.Context, _ string, limit int) ([]directory.Run, error) {
+	err := m.failing()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	runs := slices.Clone(m.runs)
+	slices.Reverse(runs)
+	return runs[:min(limit, len(runs))], err
+}
+
+func (m *memory) Run(ctx context.Context, tenant, id string) (directory.Run, error) {
+	runs, err := m.Runs(ctx, tenant, 1000)
+	for _, r := range runs {
+		if r.ID == id {
+			return r, err
+		}
+	}
+	return directory.Run{}, fmt.Errorf("select from runs: %w", directory.ErrNotFound)
+}
+
+func (m *memory) Quarantine(_ context.Context, _, after string, limit int) ([]directory.Quarantined, error) {
+	return window(m.held, after, limit, func(q directory.Quarantined) string { return q.PersonID }), m.failing()
+}
+
+func (m *memory) IgnoredAttributes(context.Context, string) ([]string, error) {
+	return m.ignored, m.failing()
+}
+
+func (m *memory) Parked(_ context.Context, _ string, limit int) ([]directory.Parked, error) {
+	err := m.failing()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.parked[:min(limit, len(m.parked))]), err
+}
+
+func (m *memory) TenantState(_ context.Context, tenant string) (directory.TenantState, error) {
+	return m.states[tenant], m.failing()
+}
+
+func (m *memory) Request(_ context.Context, run directory.Run) (directory.Run, bool, error) {
+	if err := m.failing(); err != nil {
+		return directory.Run{}, false, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.runs {
+		if r.Scope == run.Scope && r.State == directory.RunQueued {
+			return r, false, nil
+		}
+	}
+	m.runs = append(m.runs, run)
+	return run, true, nil
+}
+
+func (m *memory) take(scope directory.Scope) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	i := slices.IndexFunc(m.parked, func(p directory.Parked) bool { return p.Scope == scope })
+	if i < 0 {
+		return fmt.Errorf("update inbox: %w", directory.ErrNotFound)
+	}
+	m.parked = slices.Delete(m.parked, i, i+1)
+	return nil
+}
+
+func (m *memory) Unpark(_ context.Context, _ string, scope directory.Scope) (bool, error) {
+	return true, m.take(scope)
+}
+
+func (m *memory) Discard(_ context.Context, _ string, scope directory.Scope) error {
+	return m.take(scope)
+}
+
+func (m *memory) Enqueue(_ context.Context, hints []directory.ScopeHint) error {
+	if err := m.failing(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.hints = append(m.hints, hints...)
+	return nil
+}
+
+func (m *memory) runsNow() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.runs)
+}
+
+func (m *memory) parkedNow() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.parked)
+}
+
+func (m *memory) hintsNow() []directory.ScopeHint {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.hints)
+}

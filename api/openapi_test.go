@@ -1,0 +1,161 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+type operation struct {
+	method, path string
+	described    map[string]any
+}
+
+// document returns the OpenAPI document as it is served, which takes no token.
+func document(t *testing.T, r *rig) map[string]any {
+	t.Helper()
+	a := r.do(http.MethodGet, "/openapi.json", "", "Authorization", "")
+	if a.status != http.StatusOK || a.header.Get("Content-Type") != "application/json" {
+		t.Fatalf("answer %d %q", a.status, a.header.Get("Content-Type"))
+	}
+	return decoded(t, a.body).(map[string]any)
+}
+
+// operations lists what the document describes, in order.
+func operations(t *testing.T, r *rig) []operation {
+	t.Helper()
+	var list []operation
+	for path, methods := range document(t, r)["paths"].(map[string]any) {
+		for method, described := range methods.(map[string]any) {
+			list = append(list, operation{strings.ToUpper(method), path, described.(map[string]any)})
+		}
+	}
+	slices.SortFunc(list, func(a, b operation) int {
+		return strings.Compare(a.path+" "+a.method, b.path+" "+b.method)
+	})
+	return list
+}
+
+func TestOpenAPIListsEverything(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	var got []string
+	ids := map[any]bool{}
+	for _, op := range operations(t, r) {
+		got = append(got, op.method+" "+op.path)
+		if op.described["summary"] == "" || op.described["security"] == nil || ids[op.described["operationId"]] {
+			t.Errorf("%s %s lacks a summary, its security or an id of its own", op.method, op.path)
+		}
+		ids[op.described["operationId"]] = true
+		for _, part := range strings.Split(op.path, "/") {
+			if strings.HasPrefix(part, "{") && !strings.Contains(string(marshal(t, op.described["parameters"])), `"name":"`+strings.Trim(part, "{}")+`"`) {
+				t.Errorf("%s %s does not describe %s", op.method, op.path, part)
+			}
+		}
+	}
+	want := []string{
+		"GET /tenants",
+		"GET /tenants/{tenant}",
+		"GET /tenants/{tenant}/archive",
+		"POST /tenants/{tenant}/archive/discard",
+		"POST /tenants/{tenant}/archive/retry",
+		"GET /tenants/{tenant}/changes",
+		"GET /tenants/{tenant}/groups",
+		"GET /tenants/{tenant}/groups/{id}/members",
+		"GET /tenants/{tenant}/ignored-attributes",
+		"GET /tenants/{tenant}/people",
+		"GET /tenants/{tenant}/people/{who}",
+		"GET /tenants/{tenant}/people/{who}/changes",
+		"GET /tenants/{tenant}/quarantine",
+		"POST /tenants/{tenant}/resyncs",
+		"GET /tenants/{tenant}/runs",
+		"GET /tenants/{tenant}/runs/{id}",
+		"GET /tenants/{tenant}/teams",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("operations (-want +got):\n%s", diff)
+	}
+	d := document(t, r)
+	if d["openapi"] != "3.1.0" || cmp.Diff(d["servers"], []any{map[string]any{"url": Path}}) != "" {
+		t.Errorf("openapi %v, servers %v", d["openapi"], d["servers"])
+	}
+	if text := string(marshal(t, d)); !strings.Contains(text, "Okta user id; it never changes") || strings.Contains(text, "$schema") {
+		t.Error("the descriptions are missing, or links to schemas that are not served are there")
+	}
+}
+
+// What the API answers is what its document says, unknown members excluded.
+func TestAnswersFollowTheDocument(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	d := document(t, r)
+	compiler := jsonschema.NewCompiler()
+	compiler.DefaultDraft(jsonschema.Draft2020)
+	if err := compiler.AddResource("https://api.example/openapi.json", d); err != nil {
+		t.Fatal(err)
+	}
+	examples := map[string]string{
+		"request-resync": `{"scope":"full"}`, "retry-archived": `{"scope":"group:` + salesID + `"}`, "discard-archived": `{"scope":"person:ada+x@acme.example"}`,
+	}
+	check := func(t *testing.T, schema any, body string) {
+		t.Helper()
+		ref, _ := schema.(map[string]any)["$ref"].(string)
+		if ref == "" {
+			t.Fatalf("no named schema: %v", schema)
+		}
+		compiled, err := compiler.Compile("https://api.example/openapi.json" + ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		instance, err := jsonschema.UnmarshalJSON(strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := compiled.Validate(instance); err != nil {
+			t.Errorf("%s\nbody: %s", err, body)
+		}
+	}
+	schemaOf := func(described map[string]any, status, kind string) any {
+		response, _ := described["responses"].(map[string]any)[status].(map[string]any)
+		if response == nil {
+			response, _ = described["responses"].(map[string]any)["default"].(map[string]any)
+		}
+		content, _ := response["content"].(map[string]any)[kind].(map[string]any)
+		return content["schema"]
+	}
+	// The acts empty the archive, so that they come after what lists it.
+	list := operations(t, r)
+	slices.SortStableFunc(list, func(a, b operation) int { return strings.Compare(a.method, b.method) })
+	for _, op := range list {
+		id := op.described["operationId"].(string)
+		path := strings.NewReplacer("{tenant}", "acme", "{who}", adaID, "groups/{id}", "groups/"+salesID, "runs/{id}", "runs/run-1").Replace(op.path)
+		t.Run(id, func(t *testing.T) {
+			a := r.do(op.method, path, examples[id])
+			if a.status > 299 {
+				t.Fatalf("answer %d %s", a.status, a.body)
+			}
+			status := "200"
+			if a.status == http.StatusAccepted {
+				status = "202"
+			}
+			check(t, schemaOf(op.described, status, "application/json"), a.body)
+
+			a = r.do(op.method, path, examples[id], "Authorization", "")
+			check(t, schemaOf(op.described, "401", "application/problem+json"), a.body)
+		})
+	}
+}
+
+func marshal(t *testing.T, v any) []byte {
+	t.Helper()
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}

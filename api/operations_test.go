@@ -1,0 +1,233 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+const personAda = `{"id":"00u1ada0000000000001","status":"active","okta_status":"ACTIVE","assignment":"USER",
+	"profile":{"first_name":"Ada","last_name":"Lovelace","email":"ada+x@acme.example","login":"ada+x@acme.example","picture":"","title":"","language":"","location":"","department":"","employee_number":"","custom":{"badge":7}},
+	"team":{"id":"TEAM","name":"Sales"},"manager":{"id":"00u1grace00000000002","text":"grace@acme.example"%s},
+	"observed_at":"2026-08-20T08:00:00Z","created_at":"2026-08-20T08:00:00Z","updated_at":"2026-08-20T08:00:00Z"%s}`
+
+const personGrace = `{"id":"00u1grace00000000002","status":"active","okta_status":"ACTIVE","assignment":"USER",
+	"profile":{"first_name":"Grace","last_name":"Hopper","email":"grace@acme.example","login":"grace@acme.example","picture":"","title":"","language":"","location":"","department":"","employee_number":""},
+	"manager":{},"observed_at":"2026-08-20T08:00:00Z","created_at":"2026-08-20T08:00:00Z","updated_at":"2026-08-20T08:00:00Z"}`
+
+const runNightly = `{"id":"run-1","tenant":"acme","scope":"full","cause":"nightly","date":"2026-08-20","state":"succeeded",
+	"created_at":"2026-08-20T08:00:00Z","started_at":"2026-08-20T08:00:00Z","finished_at":"2026-08-20T08:00:00Z",
+	"progress":{"pages":3,"people":3,"groups":0,"members":0,"calls":0,"calls_left":-1,"planned":2,"applied":2},
+	"counts":{"changes":{"person.created":2},"superseded":0,"quarantined":0,"confirmed":1}}`
+
+const tenantAcme = `{"tenant":"acme","last_full_sync":"2026-08-20T08:00:00Z","waiting":1,"oldest_waiting":"2026-08-20T08:00:00Z","parked":0,"people":3,"quarantined":0}`
+const tenantGlobex = `{"tenant":"globex","blocked":"the token is dead; make a new one","blocked_since":"2026-08-20T08:00:00Z","waiting":0,"parked":0,"people":0,"quarantined":0}`
+
+// change writes the change of that number about that person.
+func change(seq int, person string) string {
+	return fmt.Sprintf(`{"seq":%d,"at":"2026-08-20T08:00:00Z","type":"person.updated","subject":"person","subject_id":%q,"person_id":%q,
+		"fields":[{"field":"title","before":null,"after":"%d"}],
+		"cause":{"kind":"hook","events":["u1"],"event_types":["user.account.update_profile"],"published":"2026-08-20T08:00:00Z"}}`, seq, person, person, seq)
+}
+
+func changesOf(person string, numbers ...int) string {
+	var list []string
+	for _, n := range numbers {
+		list = append(list, change(n, person))
+	}
+	return "[" + strings.Join(list, ",") + "]"
+}
+
+// every other change, going down from the one given
+func down(from, n int) []int {
+	var numbers []int
+	for i := range n {
+		numbers = append(numbers, from-2*i)
+	}
+	return numbers
+}
+
+func TestReading(t *testing.T) {
+	t.Parallel()
+	group := func(id, name string) string {
+		return fmt.Sprintf(`{"id":%q,"name":%q,"description":"","type":"OKTA_GROUP","members":2,"observed_at":"2026-08-20T08:00:00Z"}`, id, name)
+	}
+	page := func(next string, items ...string) string {
+		if next != "" {
+			next = fmt.Sprintf(`,"next":%q`, next)
+		}
+		return `{"items":[` + strings.Join(items, ",") + `]` + next + `}`
+	}
+	ada := fmt.Sprintf(personAda, "", "")
+	detail := fmt.Sprintf(personAda, `,"name":"Grace Hopper"`,
+		`,"groups":[{"id":"00g1sales00000000001","name":"Sales / EMEA"}],"changes":`+changesOf(adaID, down(30, 15)...))
+	r := start(t, nil)
+	team := company().teams[0].ID
+
+	for name, test := range map[string]struct{ path, want string }{
+		"tenants":                        {"/tenants", page("", tenantAcme, tenantGlobex)},
+		"tenants, first page":            {"/tenants?limit=1", page("acme", tenantAcme)},
+		"tenants, second page":           {"/tenants?limit=1&after=acme", page("", tenantGlobex)},
+		"tenant":                         {"/tenants/globex", tenantGlobex},
+		"people, first page":             {"/tenants/acme/people?limit=2", page(graceID, ada, personGrace)},
+		"people by status":               {"/tenants/acme/people?status=active&after=" + adaID, page("", personGrace)},
+		"people by team":                 {"/tenants/acme/people?team=" + team, page("", ada)},
+		"people, none":                   {"/tenants/acme/people?status=removed", page("")},
+		"person by id":                   {"/tenants/acme/people/" + adaID, detail},
+		"person by login":                {"/tenants/acme/people/ada+x@acme.example", detail},
+		"person by login, escaped":       {"/tenants/acme/people/ada%2Bx%40acme.example", detail},
+		"person by login, another case":  {"/tenants/acme/people/ADA+X@acme.example", detail},
+		"changes of a person":            {"/tenants/acme/people/" + adaID + "/changes?limit=2", `{"items":` + changesOf(adaID, 2, 4) + `,"next":"4"}`},
+		"changes of a person, next page": {"/tenants/acme/people/" + adaID + "/changes?limit=2&after=4", `{"items":` + changesOf(adaID, 6, 8) + `,"next":"8"}`},
+		"changes, last page":             {"/tenants/acme/changes?after=29", page("", change(30, adaID))},
+		"changes, past the end":          {"/tenants/acme/changes?after=30", page("")},
+		"changes, newest":                {"/tenants/acme/changes?newest=true&limit=1", page("", change(30, adaID))},
+		"teams":                          {"/tenants/acme/teams", page("", `{"id":"TEAM","name":"Sales","source":"department","people":1,"created_at":"2026-08-20T08:00:00Z"}`)},
+		"groups, first page":             {"/tenants/acme/groups?limit=1", page(salesID, group(salesID, "Sales / EMEA"))},
+		"groups, second page":            {"/tenants/acme/groups?limit=1&after=" + salesID, page(firstID, group(firstID, "Twin"))},
+		"members, first page":            {"/tenants/acme/groups/" + salesID + "/members?limit=1", page(adaID, `{"person_id":"`+adaID+`"}`)},
+		"members, second page":           {"/tenants/acme/groups/" + salesID + "/members?limit=1&after=" + adaID, page("", `{"person_id":"`+linusID+`"}`)},
+		"members, none":                  {"/tenants/acme/groups/" + firstID + "/members", page("")},
+		"runs":                           {"/tenants/acme/runs", page("", runNightly)},
+		"run":                            {"/tenants/acme/runs/run-1", runNightly},
+		"quarantine":                     {"/tenants/acme/quarantine", page("", `{"person_id":"00u1q000000000000001","reason":"has no e-mail","fields":["email"],"since":"2026-08-20T08:00:00Z","last_seen":"2026-08-20T08:00:00Z"}`)},
+		"ignored attributes":             {"/tenants/acme/ignored-attributes", page("", `"costCenter"`, `"nickName"`)},
+		"archive":                        {"/tenants/acme/archive?limit=1", page("", `{"scope":"person:ada+x@acme.example","events":2,"reason":"it failed","parked_at":"2026-08-20T08:00:00Z"}`)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := r.do(http.MethodGet, test.path, "")
+			if a.status != http.StatusOK || a.header.Get("Content-Type") != "application/json" {
+				t.Fatalf("answer %d %q %s", a.status, a.header.Get("Content-Type"), a.body)
+			}
+			want := strings.ReplaceAll(test.want, "TEAM", team)
+			if diff := cmp.Diff(decoded(t, want), decoded(t, a.body)); diff != "" {
+				t.Errorf("answer (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A login may hold a slash; it finds its person when it is escaped.
+func TestPersonWithSlash(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	a := r.do(http.MethodGet, "/tenants/acme/people/li%2Fnus@acme.example", "")
+	if a.status != http.StatusOK || !strings.Contains(a.body, `"id":"`+linusID+`"`) || !strings.Contains(a.body, `"problem":"unresolved"`) {
+		t.Errorf("answer %d %s", a.status, a.body)
+	}
+}
+
+func TestResync(t *testing.T) {
+	t.Parallel()
+	uuid7 := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
+	for name, test := range map[string]struct {
+		body   string
+		status int
+		want   string // the scope, or a part of the sentence
+	}{
+		"full":                     {`{"scope":"full"}`, 202, "full"},
+		"full with an id":          {`{"scope":"full","id":"x"}`, 422, "takes no id"},
+		"person by id":             {`{"scope":"person","id":"` + adaID + `"}`, 202, "person:" + adaID},
+		"person by login":          {`{"scope":"person","id":" Ada+X@acme.example "}`, 202, "person:" + adaID},
+		"person new in Okta":       {`{"scope":"person","id":"new@acme.example"}`, 202, "person:new@acme.example"},
+		"person without id":        {`{"scope":"person"}`, 422, "needs its id"},
+		"group by id":              {`{"scope":"group","id":"` + salesID + `"}`, 202, "group:" + salesID},
+		"group by name":            {`{"scope":"group","id":"Sales / EMEA"}`, 202, "group:" + salesID},
+		"group by ambiguous name":  {`{"scope":"group","id":"Twin"}`, 409, "2 groups have this name; choose one by id: " + firstID + ", " + otherID},
+		"group new in Okta":        {`{"scope":"group","id":"00g1new0000000000009"}`, 202, "group:00g1new0000000000009"},
+		"group that nobody knows":  {`{"scope":"group","id":"sales / emea"}`, 404, "no group has this id or name"},
+		"group without id":         {`{"scope":"group","id":"  "}`, 422, "needs its id"},
+		"a scope that is none":     {`{"scope":"team","id":"x"}`, 422, "validation failed"},
+		"no scope":                 {`{}`, 422, "validation failed"},
+		"a member that is unknown": {`{"scope":"full","dry_run":true}`, 422, "validation failed"},
+		"not JSON":                 {`{"scope":`, 400, ""},
+		"no body":                  {``, 400, "request body is required"},
+		"a body without end":       {`{"scope":"full","id":"` + strings.Repeat("x", maxBody) + `"}`, 413, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := start(t, nil)
+			a := r.do(http.MethodPost, "/tenants/acme/resyncs", test.body, "Authorization", "bearer "+tokenBob)
+			if a.status != test.status {
+				t.Fatalf("answer %d %s, want %d", a.status, a.body, test.status)
+			}
+			answer := decoded(t, a.body).(map[string]any)
+			if test.status != http.StatusAccepted {
+				if detail, _ := answer["detail"].(string); !strings.Contains(detail, test.want) {
+					t.Errorf("sentence %q, want %q in it", detail, test.want)
+				}
+				if r.memory.runsNow() != 1 {
+					t.Error("a run was made all the same")
+				}
+				return
+			}
+			id, _ := answer["id"].(string)
+			if answer["scope"] != test.want || answer["by"] != "bob" || answer["cause"] != "manual" || answer["state"] != "queued" || answer["tenant"] != "acme" || !uuid7.MatchString(id) {
+				t.Errorf("run %s", a.body)
+			}
+			if answer["created_at"] != "2026-08-20T09:15:05Z" || answer["joined"] != nil {
+				t.Errorf("run %s", a.body)
+			}
+			location := a.header.Get("Location")
+			if location != Path+"/tenants/acme/runs/"+id {
+				t.Errorf("location %q", location)
+			}
+			if got := r.do(http.MethodGet, strings.TrimPrefix(location, Path), ""); got.status != http.StatusOK {
+				t.Errorf("the run is not there: %d %s", got.status, got.body)
+			}
+			if log := r.log.String(); !strings.Contains(log, "resync requested") || !strings.Contains(log, "by=bob") || strings.Contains(log, "@acme.example") {
+				t.Errorf("log:\n%s", log)
+			}
+			again := decoded(t, r.do(http.MethodPost, "/tenants/acme/resyncs", test.body).body).(map[string]any)
+			if again["id"] != id || again["joined"] != true {
+				t.Errorf("asked again: %v, want the same run", again)
+			}
+		})
+	}
+}
+
+func TestArchiveActs(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	a := r.do(http.MethodPost, "/tenants/acme/archive/retry", `{"scope":"person:ada+x@acme.example"}`)
+	if a.status != http.StatusOK || strings.TrimSpace(a.body) != `{"scope":"person:ada+x@acme.example","result":"retried"}` {
+		t.Errorf("retry: %d %s", a.status, a.body)
+	}
+	want := []directory.ScopeHint{{Tenant: "acme", Scope: directory.PersonScope("ada+x@acme.example"), Urgent: true}}
+	if diff := cmp.Diff(want, r.memory.hintsNow()); diff != "" {
+		t.Errorf("hints (-want +got):\n%s", diff)
+	}
+	a = r.do(http.MethodPost, "/tenants/acme/archive/discard", `{"scope":"group:`+salesID+`"}`)
+	if a.status != http.StatusOK || strings.TrimSpace(a.body) != `{"scope":"group:`+salesID+`","result":"discarded"}` {
+		t.Errorf("discard: %d %s", a.status, a.body)
+	}
+	for path, want := range map[string]string{"retry": "nothing is parked for this scope", "discard": "nothing is parked for this scope"} {
+		a := r.do(http.MethodPost, "/tenants/acme/archive/"+path, `{"scope":"group:`+salesID+`"}`)
+		if a.status != http.StatusNotFound || !strings.Contains(a.body, want) {
+			t.Errorf("%s again: %d %s", path, a.status, a.body)
+		}
+		a = r.do(http.MethodPost, "/tenants/acme/archive/"+path, `{"scope":"everything"}`)
+		if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "person:\u003cid\u003e") && !strings.Contains(a.body, "person:<id>") {
+			t.Errorf("%s of no scope: %d %s", path, a.status, a.body)
+		}
+	}
+	log := r.log.String()
+	for _, want := range []string{
+		`msg="parked scope retried" tenant=acme scope="person:(not an id)" by=alice`,
+		`msg="parked scope discarded" tenant=acme scope=group:` + salesID + ` by=alice`,
+	} {
+		if !strings.Contains(log, want) {
+			t.Errorf("%q is not in the log:\n%s", want, log)
+		}
+	}
+	if strings.Contains(log, "ada+x") {
+		t.Errorf("a login is in the log:\n%s", log)
+	}
+}

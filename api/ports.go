@@ -1,0 +1,31 @@
+package api
+
+import (
+	"context"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+// Reader reads directories. Unknown things are directory.ErrNotFound. Lists are
+// in order of id after `after`, at most limit.
+type Reader interface {
+	// FindPerson finds by id, login or e-mail, present people first; several are
+	// directory.ErrAmbiguous.
+	FindPerson(ctx context.Context, tenant, who string) (directory.Person, error)
+	ListPeople(ctx context.Context, tenant string, q directory.PeopleQuery) ([]directory.Person, error)
+	TeamsByID(ctx context.Context, tenant string, ids []string) ([]directory.Team, error)
+	GroupsOfPerson(ctx context.Context, tenant, personID string) ([]directory.Group, error)
+	ListTeams(ctx context.Context, tenant, after string, limit int) ([]directory.TeamSize, error)
+	ListGroups(ctx context.Context, tenant, after string, limit int) ([]directory.GroupSize, error)
+	// Groups returns the groups of these ids, removed ones included.
+	Groups(ctx context.Context, tenant string, ids []string) ([]directory.Group, error)
+	GroupMembers(ctx context.Context, tenant, groupID, after string, limit int) ([]string, error)
+	Changes(ctx context.Context, tenant string, q directory.ChangeQuery) ([]directory.Change, error)
+	// Runs returns the newest runs first.
+	Runs(ctx context.Context, tenant string, limit int) ([]directory.Run, error)
+	Run(ctx context.Context, tenant, id string) (directory.Run, error)
+	Quarantine(ctx context.Context, tenant, after string, limit int) ([]directory.Quarantined, error)
+	IgnoredAttributes(ctx context.Context, tenant string) ([]string, error)
+	Parked(ctx context.Context, tenant string, limit int) ([]directory.Parked, error)
+	TenantState(ctx context.Context, tenant string) (directory.TenantState, error)
+}

@@ -1,0 +1,174 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
+	"github.com/labstack/echo/v4"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+// Path is where the API lives.
+const Path = "/api/v1"
+
+const (
+	defaultTimeout = 15 * time.Second
+	maxBody        = 64 << 10 // bytes; the largest request names one scope
+)
+
+// Resyncer starts runs.
+type Resyncer interface {
+	// Request stores a queued run and has it worked off. False means that an
+	// equal one is waiting already, which is then returned instead.
+	Request(ctx context.Context, run directory.Run) (directory.Run, bool, error)
+}
+
+// Archive deals with scopes whose work failed for good. Both methods fail with
+// directory.ErrNotFound when the scope is not parked.
+type Archive interface {
+	// Unpark makes the scope's events wait again and says whether one of them is urgent.
+	Unpark(ctx context.Context, tenant string, scope directory.Scope) (bool, error)
+	// Discard marks the scope's events as dealt with.
+	Discard(ctx context.Context, tenant string, scope directory.Scope) error
+}
+
+// Enqueuer asks for scopes to be reconciled soon.
+type Enqueuer interface {
+	Enqueue(ctx context.Context, hints []directory.ScopeHint) error
+}
+
+// Failures counts failed authentications. It returns how many the source has,
+// and how long it should stay away: zero while it is within the limit.
+type Failures interface {
+	Failed(source string, now time.Time) (int, time.Duration)
+}
+
+// Options are what the API needs.
+type Options struct {
+	Tokens []Token
+	// Tenants returns the slugs of all tenants, sorted.
+	Tenants  func() []string
+	Reader   Reader
+	Resyncer Resyncer
+	Archive  Archive
+	Enqueuer Enqueuer
+	Failures Failures
+	Logger   *slog.Logger
+	// AuthFailed counts callers without a right token; reason is "missing",
+	// "wrong" or "limited". It may be nil.
+	AuthFailed func(reason string)
+	// Version is the program's, for the OpenAPI document.
+	Version string
+	// Timeout bounds one request; zero means 15 s.
+	Timeout time.Duration
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Server serves the API. It is safe for concurrent use.
+type Server struct {
+	tokens     *tokenSet
+	tenants    func() []string
+	reader     Reader
+	resyncer   Resyncer
+	archive    Archive
+	enqueuer   Enqueuer
+	failures   Failures
+	log        *slog.Logger
+	authFailed func(reason string)
+	version    string
+	timeout    time.Duration
+	now        func() time.Time
+}
+
+// New returns a server. It fails when a part is missing or a token is not
+// usable. Without tokens every request is refused.
+func New(o Options) (*Server, error) {
+	if o.Tenants == nil || o.Reader == nil || o.Resyncer == nil || o.Archive == nil || o.Enqueuer == nil || o.Failures == nil || o.Logger == nil {
+		return nil, errors.New("make admin API: tenants, reader, resyncer, archive, enqueuer, failures and logger are all needed")
+	}
+	tokens, err := newTokenSet(o.Tokens)
+	if err != nil {
+		return nil, fmt.Errorf("make admin API: %w", err)
+	}
+	if o.AuthFailed == nil {
+		o.AuthFailed = func(string) {}
+	}
+	if o.Version == "" {
+		o.Version = "development"
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = defaultTimeout
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Server{
+		tokens: tokens, tenants: o.Tenants, reader: o.Reader, resyncer: o.Resyncer, archive: o.Archive,
+		enqueuer: o.Enqueuer, failures: o.Failures, log: o.Logger, authFailed: o.AuthFailed,
+		version: o.Version, timeout: o.Timeout, now: o.Now,
+	}, nil
+}
+
+// Register adds the routes under Path. The source of a request is what the
+// Echo's IPExtractor says.
+func (s *Server) Register(e *echo.Echo) error {
+	group := e.Group(Path, unescapeParams, withRequestID)
+	group.RouteNotFound("/*", func(c echo.Context) error {
+		return writeProblem(c, http.StatusNotFound, "there is no such address, or it does not take this method; the list is at "+Path+"/openapi.json")
+	})
+	described := humaecho.NewWithGroup(e, group, s.describe())
+	described.UseMiddleware(s.authenticate(described))
+	s.addTenants(described)
+	s.addRuns(described)
+	s.addPeople(described)
+	s.addGroups(described)
+	s.addChanges(described)
+	s.addArchive(described)
+
+	document, err := json.Marshal(described.OpenAPI())
+	if err != nil {
+		return fmt.Errorf("write the OpenAPI document: %w", err)
+	}
+	group.GET("/openapi.json", func(c echo.Context) error { return c.JSONBlob(http.StatusOK, document) })
+	return nil
+}
+
+// describe is what the OpenAPI document says about the whole. The library's own
+// pages for documents and schemas stay off: they load scripts from elsewhere.
+func (s *Server) describe() huma.Config {
+	config := huma.DefaultConfig("oktasync admin API", s.version)
+	config.Info.Description = "Look into a directory that follows Okta, and ask for it to be brought up to date."
+	config.Servers = []*huma.Server{{URL: Path}}
+	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "", "", ""
+	config.CreateHooks = nil
+	config.RejectUnknownQueryParameters = true // a mistyped filter must not read as no filter
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		tokenScheme: {Type: "http", Scheme: "bearer", Description: "An admin token from the configuration"},
+	}
+	return config
+}
+
+// add registers one operation. Its errors go through the one mapping.
+func add[I, O any](s *Server, to huma.API, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+	op.Security = []map[string][]string{{tokenScheme: {}}}
+	op.MaxBodyBytes = maxBody
+	op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusNotFound, http.StatusTooManyRequests)
+	huma.Register(to, op, func(ctx context.Context, in *I) (*O, error) {
+		ctx, cancel := context.WithTimeout(ctx, s.timeout)
+		defer cancel()
+		out, err := handle(ctx, in)
+		if err != nil {
+			return nil, s.problem(ctx, op.OperationID, err)
+		}
+		return out, nil
+	})
+}

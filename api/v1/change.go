@@ -1,0 +1,32 @@
+package v1
+
+import "time"
+
+// Change is one fact of the history.
+type Change struct {
+	Seq       int64         `json:"seq" doc:"Position in the tenant's history, from 1, without gaps"`
+	At        time.Time     `json:"at" doc:"When it was committed"`
+	Type      string        `json:"type" example:"person.updated"`
+	Subject   string        `json:"subject" enum:"team,group,person,membership"`
+	SubjectID string        `json:"subject_id" doc:"Id of the person, team or group; of a membership the group's"`
+	PersonID  string        `json:"person_id,omitempty" doc:"The person of a person or membership change"`
+	Fields    []FieldChange `json:"fields" nullable:"false"`
+	Cause     Cause         `json:"cause"`
+}
+
+// FieldChange is a field's value before and after.
+type FieldChange struct {
+	Field  string `json:"field"`
+	Before any    `json:"before" doc:"null when there was none"`
+	After  any    `json:"after" doc:"null when there is none"`
+}
+
+// Cause is why a change happened.
+type Cause struct {
+	Kind       string     `json:"kind" enum:"hook,log,nightly,manual" doc:"Event hook, System Log, scheduled full sync, or an admin"`
+	RunID      string     `json:"run_id,omitempty"`
+	Events     []string   `json:"events,omitempty" doc:"uuids of the Okta events, oldest first"`
+	EventTypes []string   `json:"event_types,omitempty"`
+	Actor      string     `json:"actor,omitempty" doc:"Name of the admin token"`
+	Published  *time.Time `json:"published,omitempty" doc:"When the oldest event happened in Okta"`
+}

@@ -1,0 +1,87 @@
+package v1
+
+import "time"
+
+// Person is a person of the directory.
+type Person struct {
+	ID         string    `json:"id" doc:"Okta user id; it never changes" example:"00u1abcdEFGH2345x5d7"`
+	Status     string    `json:"status" enum:"active,suspended,deactivated,removed" doc:"Only active people may sign in. Suspended: may not sign in, keeps everything. Deactivated: deactivated in Okta. Removed: no longer assigned to the app, or deleted in Okta"`
+	OktaStatus string    `json:"okta_status" doc:"The user's status as Okta names it" example:"ACTIVE"`
+	Assignment string    `json:"assignment" doc:"How the product's app is assigned in Okta: USER, GROUP, or empty"`
+	Profile    Profile   `json:"profile"`
+	Team       *Ref      `json:"team,omitempty" doc:"The primary team"`
+	Manager    Manager   `json:"manager"`
+	ObservedAt time.Time `json:"observed_at" doc:"When Okta was asked for what is shown here"`
+	CreatedAt  time.Time `json:"created_at"`
+	UpdatedAt  time.Time `json:"updated_at"`
+}
+
+// Profile is what the mapping rules make of a person's Okta attributes.
+type Profile struct {
+	FirstName      string         `json:"first_name"`
+	LastName       string         `json:"last_name"`
+	Email          string         `json:"email"`
+	Login          string         `json:"login"`
+	Picture        string         `json:"picture" doc:"URL of a picture; it is never fetched"`
+	Title          string         `json:"title"`
+	Language       string         `json:"language"`
+	Location       string         `json:"location"`
+	Department     string         `json:"department"`
+	EmployeeNumber string         `json:"employee_number"`
+	Custom         map[string]any `json:"custom,omitempty" doc:"Declared custom attributes that have a value"`
+}
+
+// Manager is a person's manager and what Okta says about it.
+type Manager struct {
+	ID      string `json:"id,omitempty" doc:"Okta user id of the manager; absent when there is none"`
+	Name    string `json:"name,omitempty" doc:"The manager's name; only where a single person is shown"`
+	Problem string `json:"problem,omitempty" doc:"Why the manager that Okta names is not set: unresolved, ambiguous, self or loop"`
+	IDText  string `json:"id_text,omitempty" doc:"Okta's managerId as it stands there"`
+	Text    string `json:"text,omitempty" doc:"Okta's manager as it stands there"`
+}
+
+// PersonDetail is one person with groups and recent history.
+type PersonDetail struct {
+	Person
+	Groups  []Ref    `json:"groups" nullable:"false" doc:"Groups that the person is in"`
+	Changes []Change `json:"changes" nullable:"false" doc:"The last 20 changes, newest first"`
+}
+
+// Ref names a team or group.
+type Ref struct {
+	ID   string `json:"id"`
+	Name string `json:"name,omitempty"`
+}
+
+// Team is a unit that comes from a profile attribute.
+type Team struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Source    string    `json:"source" doc:"The attribute that it comes from" example:"department"`
+	People    int       `json:"people" doc:"Active and suspended people in it"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// Group is an Okta group that the rules select.
+type Group struct {
+	ID          string    `json:"id" doc:"Okta group id; it never changes"`
+	Name        string    `json:"name"`
+	Description string    `json:"description"`
+	Type        string    `json:"type" doc:"OKTA_GROUP, APP_GROUP or BUILT_IN"`
+	Members     int       `json:"members" doc:"Present members"`
+	ObservedAt  time.Time `json:"observed_at"`
+}
+
+// Member is a person in a group.
+type Member struct {
+	PersonID string `json:"person_id"`
+}
+
+// Quarantined is a record that cannot be applied.
+type Quarantined struct {
+	PersonID string    `json:"person_id"`
+	Reason   string    `json:"reason" doc:"What is wrong and what to do"`
+	Fields   []string  `json:"fields" nullable:"false" doc:"The profile fields at fault"`
+	Since    time.Time `json:"since"`
+	LastSeen time.Time `json:"last_seen"`
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/oktasync/oktasync/jobs"
+	"github.com/oktasync/oktasync/store"
+)
+
+// health answers the questions of load balancers and monitoring.
+type health struct {
+	db       *store.DB
+	queue    *jobs.Client
+	tenants  []string
+	metrics  *metrics
+	stopping atomic.Bool
+}
+
+func (h *health) register(e *echo.Echo) {
+	h.metrics.registry.MustRegister(&stateCollector{h})
+	e.GET("/healthz", func(c echo.Context) error { return c.JSON(http.StatusOK, map[string]string{"status": "alive"}) })
+	e.GET("/readyz", h.ready)
+	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(h.metrics.registry, promhttp.HandlerOpts{})))
+}
+
+// readiness is the answer of /readyz. Problems are sentences.
+type readiness struct {
+	Ready    bool     `json:"ready"`
+	Problems []string `json:"problems"` // the service can't do its job
+	Warnings []string `json:"warnings"` // it does its job, but somebody should look
+}
+
+// ready says whether the service can take hooks and keep them. A Redis that is
+// down delays work and loses none, so it is a warning.
+func (h *health) ready(c echo.Context) error {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), 2*time.Second)
+	defer cancel()
+	answer := readiness{Problems: []string{}, Warnings: []string{}}
+	if h.stopping.Load() {
+		answer.Problems = append(answer.Problems, "the service is stopping")
+	}
+	if err := h.db.Ping(ctx); err != nil {
+		answer.Problems = append(answer.Problems, fmt.Sprintf("the database does not answer: %v", err))
+	} else if err := h.db.CheckSchema(ctx); err != nil {
+		answer.Problems = append(answer.Problems, err.Error())
+	} else {
+		answer.Warnings = append(answer.Warnings, h.tenantWarnings(ctx)...)
+	}
+	if err := h.queue.Ping(ctx); err != nil {
+		answer.Warnings = append(answer.Warnings, fmt.Sprintf("Redis does not answer; events are kept and worked off later: %v", err))
+	}
+	answer.Ready = len(answer.Problems) == 0
+	status := http.StatusOK
+	if !answer.Ready {
+		status = http.StatusServiceUnavailable
+	}
+	return c.JSON(status, answer)
+}
+
+func (h *health) tenantWarnings(ctx context.Context) []string {
+	var warnings []string
+	for _, slug := range h.tenants {
+		state, err := h.db.TenantState(ctx, slug)
+		switch {
+		case err != nil:
+			warnings = append(warnings, fmt.Sprintf("tenant %s: %v", slug, err))
+		case state.Blocked != "":
+			warnings = append(warnings, fmt.Sprintf("tenant %s rests: %s", slug, state.Blocked))
+		case state.LastFullSync == nil:
+			warnings = append(warnings, fmt.Sprintf("tenant %s has not had a full sync yet", slug))
+		case time.Since(*state.LastFullSync) > 26*time.Hour:
+			warnings = append(warnings, fmt.Sprintf("tenant %s had its last full sync at %s", slug, state.LastFullSync.UTC().Format(time.RFC3339)))
+		}
+	}
+	slices.Sort(warnings)
+	return warnings
+}
+
+// stateCollector reads gauges when they are asked for.
+type stateCollector struct{ h *health }
+
+func gauge(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("oktasync_"+name, help, labels, nil)
+}
+
+// Describe sends nothing: the collector is unchecked, because databases can be down.
+func (*stateCollector) Describe(chan<- *prometheus.Desc) {}
+
+// Collect reads tenants and queues. What cannot be read is left out, and "up" says so.
+func (s *stateCollector) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	set := func(desc *prometheus.Desc, value float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	}
+	up := gauge("up", "Whether a part answers.", "part")
+	databaseUp, redisUp := 1.0, 1.0
+	for _, slug := range s.h.tenants {
+		state, err := s.h.db.TenantState(ctx, slug)
+		if err != nil {
+			databaseUp = 0
+			break
+		}
+		set(gauge("people", "Active and suspended people.", "tenant"), float64(state.People), slug)
+		set(gauge("events_waiting", "Event scopes not yet reconciled.", "tenant"), float64(state.Waiting), slug)
+		set(gauge("parked", "Scopes that failed for good and wait for an admin.", "tenant"), float64(state.Parked), slug)
+		set(gauge("quarantined", "Records that cannot be applied.", "tenant"), float64(state.Quarantined), slug)
+		blocked := 0.0
+		if state.Blocked != "" {
+			blocked = 1
+		}
+		set(gauge("blocked", "Whether Okta refuses the credentials.", "tenant"), blocked, slug)
+		if state.OldestWait != nil {
+			set(gauge("oldest_event_seconds", "Age of the oldest waiting event.", "tenant"), time.Since(*state.OldestWait).Seconds(), slug)
+		}
+		if state.LastFullSync != nil {
+			set(gauge("last_full_sync_timestamp_seconds", "End of the last successful full sync.", "tenant"), float64(state.LastFullSync.Unix()), slug)
+		}
+	}
+	stats, err := s.h.queue.Stats(ctx)
+	if err != nil {
+		redisUp = 0
+	}
+	for _, q := range stats {
+		depth := gauge("queue_tasks", "Tasks by queue and state.", "queue", "state")
+		set(depth, float64(q.Pending), q.Queue, "pending")
+		set(depth, float64(q.Active), q.Queue, "active")
+		set(depth, float64(q.Scheduled), q.Queue, "scheduled")
+		set(depth, float64(q.Retry), q.Queue, "retry")
+		set(gauge("queue_oldest_seconds", "How long the first pending task has waited.", "queue"), q.Oldest.Seconds(), q.Queue)
+	}
+	set(up, databaseUp, "database")
+	set(up, redisUp, "redis")
+}

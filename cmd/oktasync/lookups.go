@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/oktasync/oktasync/api/client"
+	"github.com/oktasync/oktasync/api/v1"
+)
+
+type runsCommand struct {
+	remote
+	Limit int `default:"20" help:"How many, newest first."`
+}
+
+func (c runsCommand) Run(e *env) error {
+	service, err := c.connect(e)
+	if err != nil {
+		return err
+	}
+	page, err := service.Runs(e.ctx, c.remote.Tenant, c.Limit)
+	if err != nil {
+		return err
+	}
+	var rows [][]string
+	for _, r := range page.Items {
+		rows = append(rows, []string{r.ID, stamp(&r.CreatedAt), r.Scope, r.Cause, r.State, countWords(r.Counts)})
+	}
+	if err := table(e.out, "RUN\tASKED FOR (UTC)\tSCOPE\tCAUSE\tSTATE\tRESULT", rows); err != nil {
+		return err
+	}
+	for _, r := range page.Items {
+		if r.Error != "" {
+			fmt.Fprintf(e.out, "\n%s %s: %s\n", r.ID, r.State, r.Error)
+		}
+	}
+	return nil
+}
+
+type peopleCommand struct {
+	Show peopleShowCommand `cmd:"" help:"Show one person with team, manager, groups and the last changes."`
+	List peopleListCommand `cmd:"" help:"List people."`
+}
+
+type peopleListCommand struct {
+	remote
+	Status string `enum:"active,suspended,deactivated,removed," default:"" help:"Only people of this status."`
+}
+
+func (c peopleListCommand) Run(e *env) error {
+	service, err := c.connect(e)
+	if err != nil {
+		return err
+	}
+	var rows [][]string
+	err = everyPage(func(after string) (v1.Page[v1.Person], error) {
+		return service.People(e.ctx, c.remote.Tenant, client.PeopleFilter{Status: c.Status, Paging: client.Paging{After: after, Limit: 1000}})
+	}, func(p v1.Person) {
+		team := "-"
+		if p.Team != nil {
+			team = p.Team.Name
+		}
+		rows = append(rows, []string{p.ID, p.Status, p.Profile.Login, strings.TrimSpace(p.Profile.FirstName + " " + p.Profile.LastName), team})
+	})
+	if err != nil {
+		return err
+	}
+	return table(e.out, "ID\tSTATUS\tLOGIN\tNAME\tTEAM", rows)
+}
+
+type peopleShowCommand struct {
+	remote
+	Who string `arg:"" help:"Okta id, login or e-mail."`
+}
+
+func (c peopleShowCommand) Run(e *env) error {
+	service, err := c.connect(e)
+	if err != nil {
+		return err
+	}
+	p, err := service.Person(e.ctx, c.remote.Tenant, c.Who)
+	if err != nil {
+		return err
+	}
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(e.out, "%-12s %s\n", name, value)
+		}
+	}
+	line("id", p.ID)
+	line("name", strings.TrimSpace(p.Profile.FirstName+" "+p.Profile.LastName))
+	line("status", fmt.Sprintf("%s (Okta: %s)", p.Status, p.OktaStatus))
+	line("e-mail", p.Profile.Email)
+	line("login", p.Profile.Login)
+	line("title", p.Profile.Title)
+	line("location", p.Profile.Location)
+	line("number", p.Profile.EmployeeNumber)
+	if p.Team != nil {
+		line("team", p.Team.Name)
+	}
+	line("manager", managerWords(p.Manager))
+	var groups []string
+	for _, g := range p.Groups {
+		groups = append(groups, g.Name)
+	}
+	line("groups", strings.Join(groups, ", "))
+	for _, key := range slices.Sorted(maps.Keys(p.Profile.Custom)) {
+		line(key, fmt.Sprint(p.Profile.Custom[key]))
+	}
+	fmt.Fprintf(e.out, "\nLast changes:\n")
+	for _, change := range p.Changes {
+		fmt.Fprintf(e.out, "  %s  #%d %s by %s\n", stamp(&change.At), change.Seq, change.Type, causeWords(change.Cause))
+		for _, f := range change.Fields {
+			fmt.Fprintf(e.out, "      %s: %s -> %s\n", f.Field, valueWords(f.Before), valueWords(f.After))
+		}
+	}
+	return nil
+}
+
+func managerWords(m v1.Manager) string {
+	switch {
+	case m.ID != "":
+		return strings.TrimSpace(m.Name + " (" + m.ID + ")")
+	case m.Problem != "":
+		return fmt.Sprintf("none: Okta says %q, which is %s", strings.TrimSpace(m.IDText+" "+m.Text), m.Problem)
+	default:
+		return ""
+	}
+}
+
+func causeWords(c v1.Cause) string {
+	text := c.Kind
+	if len(c.EventTypes) > 0 {
+		text += " (" + strings.Join(c.EventTypes, ", ") + ")"
+	}
+	if c.Actor != "" {
+		text += " of " + c.Actor
+	}
+	if c.RunID != "" {
+		text += ", run " + c.RunID
+	}
+	return text
+}
+
+func valueWords(value any) string {
+	if value == nil {
+		return "nothing"
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Sprint(value)
+	}
+	return string(text)
+}
+
+type quarantineCommand struct{ remote }
+
+func (c quarantineCommand) Run(e *env) error {
+	service, err := c.connect(e)
+	if err != nil {
+		return err
+	}
+	n := 0
+	err = everyPage(func(after string) (v1.Page[v1.Quarantined], error) {
+		return service.Quarantine(e.ctx, c.remote.Tenant, client.Paging{After: after, Limit: 1000})
+	}, func(q v1.Quarantined) {
+		n++
+		fmt.Fprintf(e.out, "%s  since %s\n    %s\n", q.PersonID, stamp(&q.Since), q.Reason)
+	})
+	if err == nil && n == 0 {
+		fmt.Fprintln(e.out, "Every record can be applied.")
+	}
+	return err
+}
+
+type archiveCommand struct {
+	List    archiveListCommand    `cmd:"" default:"1" help:"List work that failed for good."`
+	Retry   archiveRetryCommand   `cmd:"" help:"Try it again."`
+	Discard archiveDiscardCommand `cmd:"" help:"Give it up: its events count as done."`
+}
+
+type archiveListCommand struct{ remote }
+
+func (c archiveListCommand) Run(e *env) error {
+	service, err := c.connect(e)
+	if err != nil {
+		return err
+	}
+	page, err := service.Archive(e.ctx, c.remote.Tenant, 1000)
+	if err != nil {
+		return err
+	}
+	for _, p := range page.Items {
+		fmt.Fprintf(e.out, "%s  %d event(s), since %s\n    %s\n", p.Scope, p.Events, stamp(&p.ParkedAt), p.Reason)
+	}
+	if len(page.Items) == 0 {
+		fmt.Fprintln(e.out, "Nothing failed for good.")
+	}
+	return nil
+}
+
+// act retries or discards one parked scope.
+func (r remote) act(e *env, scope string, do func(*client.Client, context.Context, string, string) (v1.ArchiveResult, error)) error {
+	service, err := r.connect(e)
+	if err != nil {
+		return err
+	}
+	result, err := do(service, e.ctx, r.Tenant, scope)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(e.out, "%s: %s.\n", result.Scope, result.Result)
+	return nil
+}
+
+type archiveRetryCommand struct {
+	remote
+	Scope string `arg:"" help:"As listed: person:<id> or group:<id>."`
+}
+
+func (c archiveRetryCommand) Run(e *env) error {
+	return c.act(e, c.Scope, (*client.Client).Retry)
+}
+
+type archiveDiscardCommand struct {
+	remote
+	Scope string `arg:"" help:"As listed: person:<id> or group:<id>."`
+}
+
+func (c archiveDiscardCommand) Run(e *env) error {
+	return c.act(e, c.Scope, (*client.Client).Discard)
+}

@@ -1,0 +1,105 @@
+// Command oktasync keeps a product's directory in step with Okta.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/oktasync/oktasync/config"
+)
+
+// version is set when the binary is built.
+var version = "dev"
+
+// commands is the command line.
+type commands struct {
+	Config string `short:"c" type:"path" placeholder:"FILE" help:"Configuration file (or OKTASYNC_CONFIG)."`
+
+	Serve       serveCommand       `cmd:"" help:"Run the service."`
+	Migrate     migrateCommand     `cmd:"" help:"Bring the database to this version's schema."`
+	ConfigFile  configCommand      `cmd:"" name:"config" help:"Check or print the configuration."`
+	Token       tokenCommand       `cmd:"" help:"Make a token for the admin API."`
+	Resync      resyncCommand      `cmd:"" help:"Ask the running service to read Okta again."`
+	Runs        runsCommand        `cmd:"" help:"List full and partial syncs."`
+	People      peopleCommand      `cmd:"" help:"Look people up."`
+	Quarantine  quarantineCommand  `cmd:"" help:"List records that cannot be applied, with the reasons."`
+	Archive     archiveCommand     `cmd:"" help:"List, retry or discard work that failed for good."`
+	Emulator    emulatorCommand    `cmd:"" help:"Serve an emulated Okta org, for tests."`
+	Demo        demoCommand        `cmd:"" help:"Show the main job on an emulated org."`
+	Healthcheck healthcheckCommand `cmd:"" help:"Exit 0 when the service on this machine is alive."`
+	Version     versionCommand     `cmd:"" help:"Print the version."`
+}
+
+// env is what a command gets from the process, so that tests can run it whole.
+type env struct {
+	ctx     context.Context
+	config  string
+	environ []string
+	out     io.Writer
+	err     io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	status := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
+	stop()
+	os.Exit(status)
+}
+
+// run executes one command line and returns the exit status: 0 done, 1 failed,
+// 2 not understood.
+func run(ctx context.Context, args, environ []string, out, errOut io.Writer) int {
+	var cli commands
+	status := -1
+	parser, err := kong.New(&cli,
+		kong.Name("oktasync"),
+		kong.Description("Keeps a product's directory in step with Okta: within seconds of an event, and exactly every night."),
+		kong.UsageOnError(), kong.Writers(out, errOut), kong.Exit(func(code int) { status = code }))
+	if err != nil {
+		fmt.Fprintf(errOut, "oktasync: %v\n", err)
+		return 2
+	}
+	command, err := parser.Parse(args)
+	if status >= 0 { // --help has been printed
+		return status
+	}
+	if err != nil {
+		fmt.Fprintf(errOut, "oktasync: %v\n", err)
+		return 2
+	}
+	e := &env{ctx: ctx, config: cli.Config, environ: environ, out: out, err: errOut}
+	if err := command.Run(e); err != nil {
+		if !errors.Is(err, errSaid) {
+			fmt.Fprintf(errOut, "oktasync: %v\n", err)
+		}
+		return 1
+	}
+	return 0
+}
+
+// errSaid ends a command with status 1 after it has said why itself.
+var errSaid = errors.New("failed")
+
+// load reads the configuration.
+func (e *env) load(needTenants bool) (config.Config, error) {
+	return config.Load(config.Options{
+		Path: e.config, Environ: e.environ, KnownEnv: []string{apiURLVariable, apiTokenVariable}, NoTenants: !needTenants,
+	})
+}
+
+// logger writes log lines in the configured form. Every line carries ids only.
+func (e *env) logger(cfg config.Log) *slog.Logger {
+	options := &slog.HandlerOptions{Level: cfg.Level}
+	if cfg.Format == config.LogText {
+		return slog.New(slog.NewTextHandler(e.err, options))
+	}
+	return slog.New(slog.NewJSONHandler(e.err, options))
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	dirsync "github.com/oktasync/oktasync/sync"
+)
+
+// metrics are the service's own figures. Labels are slugs and kinds only: never an
+// id of a person.
+type metrics struct {
+	registry   *prometheus.Registry
+	hookEvents *prometheus.CounterVec
+	hookCalls  *prometheus.CounterVec
+	hookTime   prometheus.Histogram
+	hookLag    *prometheus.HistogramVec
+	scopes     *prometheus.CounterVec
+	scopeTime  *prometheus.HistogramVec
+	changes    *prometheus.CounterVec
+	committed  *prometheus.HistogramVec
+	oktaCalls  *prometheus.CounterVec
+	oktaTime   *prometheus.HistogramVec
+	oktaWait   *prometheus.HistogramVec
+	authFailed *prometheus.CounterVec
+}
+
+func newMetrics() *metrics {
+	m := &metrics{registry: prometheus.NewRegistry()}
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "oktasync_" + name, Help: help}, labels)
+		m.registry.MustRegister(c)
+		return c
+	}
+	histogram := func(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+		h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "oktasync_" + name, Help: help, Buckets: buckets}, labels)
+		m.registry.MustRegister(h)
+		return h
+	}
+	short := prometheus.ExponentialBuckets(0.001, 2.5, 10) // 1 ms to about 4 s
+	long := prometheus.ExponentialBuckets(0.02, 2.5, 14)   // 20 ms to about 50 min
+	m.hookEvents = counter("hook_events_total", "Events received by hook.", "tenant")
+	m.hookCalls = counter("hook_requests_total", "Requests to the hook endpoint.", "method", "status")
+	m.hookTime = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "oktasync_hook_seconds", Help: "Time to answer a hook request.", Buckets: short})
+	m.registry.MustRegister(m.hookTime)
+	m.hookLag = histogram("hook_lag_seconds", "From the oldest event of a delivery to its arrival.", long, "tenant")
+	m.scopes = counter("reconciliations_total", "Scopes reconciled.", "tenant", "kind", "result")
+	m.scopeTime = histogram("reconciliation_seconds", "Time to reconcile a scope.", long, "tenant", "kind")
+	m.changes = counter("changes_total", "Changes committed to the directory.", "tenant", "type")
+	m.committed = histogram("event_to_commit_seconds", "From Okta's event to the committed directory.", long, "tenant")
+	m.oktaCalls = counter("okta_requests_total", "Calls to Okta; status 0 is no answer.", "tenant", "bucket", "status")
+	m.oktaTime = histogram("okta_request_seconds", "Time that Okta took.", long, "tenant", "bucket")
+	m.oktaWait = histogram("okta_budget_wait_seconds", "Time that calls waited for the rate budget.", long, "tenant", "bucket")
+	m.authFailed = counter("authentication_failures_total", "Refused secrets and tokens.", "door")
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// oktaObserver returns the callback that counts one tenant's calls to Okta.
+func (m *metrics) oktaObserver(tenant string) func(bucket string, status int, wait, took time.Duration) {
+	return func(bucket string, status int, wait, took time.Duration) {
+		m.oktaCalls.WithLabelValues(tenant, bucket, strconv.Itoa(status)).Inc()
+		m.oktaTime.WithLabelValues(tenant, bucket).Observe(took.Seconds())
+		m.oktaWait.WithLabelValues(tenant, bucket).Observe(wait.Seconds())
+	}
+}
+
+// reconciled counts a reconciliation.
+func (m *metrics) reconciled(tenant string, kind string, result dirsync.Result, err error, took time.Duration, now time.Time) {
+	outcome := "done"
+	switch {
+	case err != nil:
+		outcome = "failed"
+	case result.Events == 0 && len(result.Changes) == 0:
+		outcome = "nothing to do"
+	}
+	m.scopes.WithLabelValues(tenant, kind, outcome).Inc()
+	m.scopeTime.WithLabelValues(tenant, kind).Observe(took.Seconds())
+	for changeType, n := range result.Changes {
+		m.changes.WithLabelValues(tenant, string(changeType)).Add(float64(n))
+	}
+	if err == nil && !result.Oldest.IsZero() {
+		m.committed.WithLabelValues(tenant).Observe(now.Sub(result.Oldest).Seconds())
+	}
+}

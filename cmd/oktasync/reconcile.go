@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/oktasync/oktasync/directory"
+	"github.com/oktasync/oktasync/okta"
+	"github.com/oktasync/oktasync/store"
+	dirsync "github.com/oktasync/oktasync/sync"
+)
+
+// leaseBeat is how often a process shows that it still works on a run: waiting
+// for Okta's rate limit can take longer than the lease.
+const leaseBeat = 15 * time.Second
+
+// reconciler hands the tasks of the queue to the engine of their tenant, and
+// tells logs and metrics what came of them.
+type reconciler struct {
+	tenants map[string]*tenantParts
+	db      *store.DB
+	owner   string
+	metrics *metrics
+	log     *slog.Logger
+}
+
+// ReconcileScope works off the events that wait for a scope.
+func (r *reconciler) ReconcileScope(ctx context.Context, tenant string, scope directory.Scope) error {
+	return r.measured(tenant, string(scope.Kind), func(e *dirsync.Engine) (dirsync.Result, error) {
+		if scope.Kind == directory.ScopePerson {
+			return e.Scope(okta.WithPriority(ctx, okta.Event), scope)
+		}
+		return e.Scope(okta.WithPriority(ctx, okta.Bulk), scope)
+	})
+}
+
+// ReconcileRun carries out a run.
+func (r *reconciler) ReconcileRun(ctx context.Context, tenant, runID string) error {
+	ctx, stop := context.WithCancel(okta.WithPriority(ctx, okta.Bulk))
+	defer stop()
+	go r.keepLease(ctx, tenant, runID)
+	return r.measured(tenant, "run", func(e *dirsync.Engine) (dirsync.Result, error) { return e.Run(ctx, runID) })
+}
+
+// keepLease renews the lease until ctx ends.
+func (r *reconciler) keepLease(ctx context.Context, tenant, runID string) {
+	beat := time.NewTicker(leaseBeat)
+	defer beat.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-beat.C:
+			if err := r.db.RenewLease(ctx, tenant, runID, r.owner, 4*leaseBeat); err != nil && ctx.Err() == nil {
+				r.log.Warn("the lease of a run could not be renewed", "tenant", tenant, "run", runID, "error", err)
+			}
+		}
+	}
+}
+
+func (r *reconciler) measured(tenant, kind string, work func(*dirsync.Engine) (dirsync.Result, error)) error {
+	parts, known := r.tenants[tenant]
+	if !known {
+		return &directory.TerminalError{Err: fmt.Errorf(
+			"tenant %s is not in this process's configuration; its events are kept; configure the tenant and retry, or discard", tenant)}
+	}
+	started := time.Now()
+	result, err := work(parts.engine)
+	took := time.Since(started)
+	if errors.Is(err, directory.ErrBusy) {
+		return err
+	}
+	r.metrics.reconciled(tenant, kind, result, err, took, utcNow())
+	if err != nil {
+		return err
+	}
+	if result.Events == 0 && len(result.Changes) == 0 && result.RunID == "" {
+		return nil // a repeated task with nothing left to do
+	}
+	line := r.log.With("tenant", tenant, "scope", result.Scope.String(), "took", took.Round(time.Millisecond), "events", result.Events)
+	if result.Scope.ByLogin() {
+		line = r.log.With("tenant", tenant, "scope", "person by login", "took", took.Round(time.Millisecond), "events", result.Events)
+	}
+	if result.RunID != "" {
+		line = line.With("run", result.RunID)
+	}
+	if !result.Oldest.IsZero() {
+		line = line.With("since_event", utcNow().Sub(result.Oldest).Round(time.Millisecond))
+	}
+	line.Info("reconciled", "changes", changeCounts(result.Changes), "superseded", result.Superseded, "quarantined", result.Quarantined)
+	if len(result.Ignored) > 0 {
+		line.Warn("Okta sends attributes that no rule reads; declare them as custom fields or leave them", "attributes", result.Ignored)
+	}
+	return nil
+}
+
+// changeCounts renders counts as "person.updated=1 …", in order.
+func changeCounts(counts map[directory.ChangeType]int) string {
+	types := make([]string, 0, len(counts))
+	for t := range counts {
+		types = append(types, string(t))
+	}
+	slices.Sort(types)
+	text := ""
+	for i, t := range types {
+		if i > 0 {
+			text += " "
+		}
+		text += fmt.Sprintf("%s=%d", t, counts[directory.ChangeType(t)])
+	}
+	return text
+}
+
+// resyncer turns an admin's request into a run.
+type resyncer struct {
+	db    *store.DB
+	queue interface {
+		EnqueueRun(ctx context.Context, run directory.Run) error
+	}
+	log *slog.Logger
+}
+
+// Request stores the run and puts it into the queue. With Redis down the run
+// stays queued and the sweeper enqueues it.
+func (r *resyncer) Request(ctx context.Context, run directory.Run) (directory.Run, bool, error) {
+	run.ID, run.State = newRunID(), directory.RunQueued
+	stored, created, err := r.db.CreateRun(ctx, run)
+	if err != nil {
+		return directory.Run{}, false, err
+	}
+	if err := r.queue.EnqueueRun(ctx, stored); err != nil {
+		r.log.WarnContext(ctx, "a run could not be enqueued now; the sweeper does it", "tenant", stored.Tenant, "run", stored.ID, "error", err)
+	}
+	return stored, created, nil
+}

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"github.com/oktasync/oktasync/config"
+	"github.com/oktasync/oktasync/directory"
+)
+
+// rulesOf turns a tenant's configuration into the rules of the domain.
+func rulesOf(t config.Tenant) directory.Rules {
+	rules := directory.Rules{
+		Mapping:  map[directory.Field]directory.Source{},
+		Required: fieldsOf(t.Required),
+		Unique:   fieldsOf(t.Unique),
+		TeamFrom: directory.Field(t.TeamFrom),
+		Groups: directory.GroupSelection{
+			IDs: t.Groups.IDs, Names: t.Groups.Names, Types: t.Groups.Types, Exclude: t.Groups.Exclude,
+		},
+		Limits: directory.Limits{People: directory.Limit(t.Limits.People), Members: directory.Limit(t.Limits.Members)},
+	}
+	for field, source := range t.Mapping {
+		rules.Mapping[directory.Field(field)] = directory.Source{From: source.From, Default: source.Default}
+	}
+	for _, c := range t.CustomFields {
+		rules.Custom = append(rules.Custom, directory.CustomField{Name: c.Name, Type: directory.CustomType(c.Type), From: c.From})
+	}
+	return rules
+}
+
+func fieldsOf(names []string) []directory.Field {
+	var fields []directory.Field
+	for _, name := range names {
+		fields = append(fields, directory.Field(name))
+	}
+	return fields
+}

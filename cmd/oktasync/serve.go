@@ -1,0 +1,229 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/oktasync/oktasync/api"
+	"github.com/oktasync/oktasync/config"
+	"github.com/oktasync/oktasync/jobs"
+	"github.com/oktasync/oktasync/store"
+	"github.com/oktasync/oktasync/webhook"
+)
+
+type serveCommand struct {
+	Migrate bool `help:"Bring the database to this version's schema first."`
+}
+
+// Run serves until the process is told to stop.
+func (c serveCommand) Run(e *env) error {
+	cfg, err := e.load(true)
+	if err != nil {
+		return err
+	}
+	log := e.logger(cfg.Log)
+	s, err := newService(e.ctx, cfg, c.Migrate, log)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	listener, err := net.Listen("tcp", cfg.Server.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on server.listen %s: %w", cfg.Server.Listen, err)
+	}
+	return s.run(e.ctx, listener)
+}
+
+// service is one running process, made of the parts that its roles need.
+type service struct {
+	cfg      config.Config
+	log      *slog.Logger
+	db       *store.DB
+	redis    *jobs.Redis
+	tenants  map[string]*tenantParts
+	queue    *jobs.Client
+	workers  *jobs.Server
+	sweeper  *jobs.Sweeper
+	schedule *jobs.Schedule
+	hooks    *webhook.Handler
+	health   *health
+	http     *http.Server
+	resyncs  *resyncer
+}
+
+// newService connects and constructs everything. Nothing works yet when it returns.
+func newService(ctx context.Context, cfg config.Config, migrate bool, log *slog.Logger) (*service, error) {
+	s := &service{cfg: cfg, log: log}
+	var err error
+	if s.db, err = openReadyStore(ctx, cfg, migrate); err != nil {
+		return nil, err
+	}
+	if err := s.construct(); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *service) construct() error {
+	var err error
+	cfg, log, owner, m := s.cfg, s.log, ownerName(), newMetrics()
+	if s.redis, err = jobs.Connect(redisOptions(cfg.Redis)); err != nil {
+		return err
+	}
+	if s.tenants, err = newTenants(cfg, s.db, s.redis.UniversalClient, m, owner, log); err != nil {
+		return err
+	}
+	s.queue = jobs.NewClient(jobs.ClientOptions{Redis: s.redis.UniversalClient, Log: log})
+	s.workers = jobs.NewServer(jobs.ServerOptions{
+		Redis:      s.redis.UniversalClient,
+		Reconciler: &reconciler{tenants: s.tenants, db: s.db, owner: owner, metrics: m, log: log},
+		Ledger:     s.db,
+		Leavers:    cfg.Workers.Leavers, People: cfg.Workers.People, Bulk: cfg.Workers.Bulk,
+		Grace: cfg.Server.ShutdownGrace, Poll: cfg.Queue.CheckInterval, Log: log,
+	})
+	s.sweeper = jobs.NewSweeper(jobs.SweeperOptions{
+		Client: s.queue, Backlog: s.db, Every: cfg.Queue.SweepInterval, Log: log,
+		Purge: func(ctx context.Context) (int, error) { return s.db.Purge(ctx, store.Retention(cfg.Retention)) },
+	})
+	if s.schedule, err = jobs.NewSchedule(jobs.ScheduleOptions{Calendar: s.db, Client: s.queue, Tenants: nightlyTenants(cfg), Log: log}); err != nil {
+		return err
+	}
+	s.resyncs = &resyncer{db: s.db, queue: s.queue, log: log}
+	return s.constructWeb(m)
+}
+
+func (s *service) constructWeb(m *metrics) error {
+	hookList, err := hookTenants(s.cfg)
+	if err != nil {
+		return err
+	}
+	if s.hooks, err = webhook.New(webhook.Options{
+		Tenants: hookList, Inbox: s.db, Enqueuer: s.queue, Logger: s.log,
+		Metrics: webhook.Metrics{
+			Answered: func(_, method string, status int, took time.Duration) {
+				m.hookCalls.WithLabelValues(method, strconv.Itoa(status)).Inc()
+				m.hookTime.Observe(took.Seconds())
+			},
+			Stored: func(tenant string, events int, lag time.Duration) {
+				m.hookEvents.WithLabelValues(tenant).Add(float64(events))
+				m.hookLag.WithLabelValues(tenant).Observe(lag.Seconds())
+			},
+			AuthFailed: func(string) { m.authFailed.WithLabelValues("hook").Inc() },
+		},
+	}); err != nil {
+		return err
+	}
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.IPExtractor = clientAddress(s.cfg.Server.TrustedProxies)
+	e.HTTPErrorHandler = s.httpError
+	s.health = &health{db: s.db, queue: s.queue, tenants: slugs(s.cfg), metrics: m}
+	s.health.register(e)
+	all := slugs(s.cfg)
+	admin, err := api.New(api.Options{
+		Tokens: adminTokens(s.cfg), Tenants: func() []string { return all },
+		Reader: s.db, Resyncer: s.resyncs, Archive: s.db, Enqueuer: s.queue,
+		Failures: webhook.NewFailureLimit(0, 0, 0), Version: version, Logger: s.log,
+		AuthFailed: func(string) { m.authFailed.WithLabelValues("api").Inc() },
+	})
+	if err != nil {
+		return err
+	}
+	if s.cfg.HasRole(config.RoleWeb) {
+		s.hooks.Register(e)
+		if err := admin.Register(e); err != nil {
+			return err
+		}
+	}
+	web := s.cfg.Server
+	s.http = &http.Server{
+		Handler:           e,
+		ReadHeaderTimeout: web.ReadHeaderTimeout,
+		ReadTimeout:       web.ReadTimeout,
+		WriteTimeout:      web.WriteTimeout,
+		IdleTimeout:       web.IdleTimeout,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	return nil
+}
+
+// httpError answers what no handler answered: unknown paths and defects. Nothing
+// internal leaves the process.
+func (s *service) httpError(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	status, text := http.StatusInternalServerError, "the request failed; the log says why"
+	var known *echo.HTTPError
+	if errors.As(err, &known) {
+		status, text = known.Code, http.StatusText(known.Code)
+	} else {
+		s.log.Error("a request failed", "method", c.Request().Method, "route", c.Path(), "error", err)
+	}
+	_ = c.JSON(status, map[string]string{"error": text}) // the client has gone, if this fails
+}
+
+// run serves until ctx ends, then stops in the order in which nothing is lost:
+// not ready, cron, HTTP, workers, connections.
+func (s *service) run(ctx context.Context, listener net.Listener) error {
+	background, stopBackground := context.WithCancel(context.Background())
+	defer stopBackground()
+	var group sync.WaitGroup
+	if s.cfg.HasRole(config.RoleWorker) {
+		if err := s.workers.Start(); err != nil {
+			return err
+		}
+	}
+	if s.cfg.HasRole(config.RoleScheduler) {
+		group.Go(func() { s.sweeper.Run(background) })
+		group.Go(func() { s.schedule.Run(background) })
+	}
+	failed := make(chan error, 1)
+	group.Go(func() {
+		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			failed <- fmt.Errorf("serve http: %w", err)
+		}
+	})
+	s.log.Info("oktasync runs", "version", version, "address", listener.Addr().String(), "roles", s.cfg.Roles, "tenants", slugs(s.cfg))
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	s.log.Info("stopping: no new work is taken, running work may end")
+	s.health.stopping.Store(true)
+	stopBackground()
+	drain, cancel := context.WithTimeout(context.Background(), s.cfg.Server.ShutdownGrace)
+	defer cancel()
+	err = errors.Join(err, s.http.Shutdown(drain), s.hooks.Wait(drain))
+	if s.cfg.HasRole(config.RoleWorker) {
+		s.workers.Stop()
+	}
+	group.Wait()
+	s.log.Info("stopped")
+	return err
+}
+
+// close closes the connections, last of all.
+func (s *service) close() {
+	closeTenants(s.tenants)
+	if s.redis != nil {
+		if err := s.redis.Close(); err != nil {
+			s.log.Warn("could not close the connection to Redis", "error", err)
+		}
+	}
+	if err := s.db.Close(); err != nil {
+		s.log.Warn("could not close the database", "error", err)
+	}
+}

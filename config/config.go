@@ -1,0 +1,144 @@
+package config
+
+import (
+	"log/slog"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Config is the effective configuration. Load fills in every field, so a reader
+// needs no defaults of its own.
+type Config struct {
+	Database  Database
+	Redis     Redis
+	Server    Server
+	Roles     []string // a sorted selection of RoleWeb, RoleWorker and RoleScheduler
+	Log       Log
+	API       API
+	Workers   Workers
+	Queue     Queue
+	Retention Retention
+	Tenants   []Tenant // sorted by slug
+
+	origins map[string]string // where each value came from, by its full key
+}
+
+// The roles that a process can have.
+const (
+	RoleWeb       = "web"
+	RoleWorker    = "worker"
+	RoleScheduler = "scheduler"
+)
+
+// HasRole says whether the process has the role.
+func (c Config) HasRole(role string) bool { return slices.Contains(c.Roles, role) }
+
+// Tenant returns the tenant with the slug.
+func (c Config) Tenant(slug string) (Tenant, bool) {
+	for _, t := range c.Tenants {
+		if t.Slug == slug {
+			return t, true
+		}
+	}
+	return Tenant{}, false
+}
+
+// Database says where the directory is stored.
+type Database struct {
+	URL      URL    // the password setting is already part of it
+	Password Secret // as configured; use URL
+	MaxConns int
+}
+
+// Redis says where the queue lives. With the mode "single" Load has taken
+// Addresses, Username, Password, DB and TLS.Enabled from the URL, so that all three
+// modes are read from the same fields.
+type Redis struct {
+	URL              URL
+	Mode             string // RedisSingle, RedisSentinel or RedisCluster
+	Addresses        []string
+	MasterName       string
+	Username         string
+	Password         Secret
+	SentinelUsername string
+	SentinelPassword Secret
+	DB               int
+	TLS              RedisTLS
+}
+
+// The ways in which Redis can be reached.
+const (
+	RedisSingle   = "single"
+	RedisSentinel = "sentinel"
+	RedisCluster  = "cluster"
+)
+
+// Embedded says that the queue lives in this process.
+func (r Redis) Embedded() bool { return r.Mode == RedisSingle && r.URL.Reveal() == embedded }
+
+// RedisTLS says how the connection to Redis is protected.
+type RedisTLS struct {
+	Enabled    bool
+	CAFile     string // PEM; empty: the system's authorities
+	ServerName string // empty: the host that is connected to
+}
+
+// Server says how HTTP is served.
+type Server struct {
+	Listen            string
+	PublicURL         string // where Okta reaches the service, without a trailing slash; may be empty
+	TrustedProxies    []netip.Prefix
+	ReadHeaderTimeout time.Duration
+	ReadTimeout       time.Duration
+	WriteTimeout      time.Duration
+	IdleTimeout       time.Duration
+	ShutdownGrace     time.Duration
+}
+
+// Log says what is logged and how.
+type Log struct {
+	Level  slog.Level
+	Format string // LogJSON or LogText
+}
+
+// The formats of log lines.
+const (
+	LogJSON = "json"
+	LogText = "text"
+)
+
+// API says who may use the admin API.
+type API struct {
+	Tokens []APIToken
+}
+
+// APIToken is a bearer token of the admin API, known by its hash alone.
+type APIToken struct {
+	Name   string
+	SHA256 [32]byte
+}
+
+// Workers says how many tasks are worked on at the same time, by kind.
+type Workers struct {
+	Leavers int
+	People  int
+	Groups  int
+	Bulk    int
+}
+
+// Total is the number of tasks that one process works on at the same time.
+func (w Workers) Total() int { return w.Leavers + w.People + w.Groups + w.Bulk }
+
+// Queue says how the queue is watched.
+type Queue struct {
+	CheckInterval time.Duration
+	SweepInterval time.Duration
+}
+
+// Retention says how long finished records are kept.
+type Retention struct {
+	Inbox      time.Duration
+	Runs       time.Duration
+	Tombstones time.Duration
+}

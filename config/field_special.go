@@ -1,0 +1,283 @@
+package config
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+func logLevel(t target) *slog.Level { return &t.config.Log.Level }
+
+// mappedList runs a list's checks on a scratch value and then stores it in the mapping.
+func mappedList(name string) func(target, input) error {
+	return func(t target, in input) error {
+		var from []string
+		err := listField(func(target) *[]string { return &from }, 10, checkAttribute).set(t, in)
+		if err != nil {
+			return err
+		}
+		t.tenant.mapped(name, func(s *Source) { s.From = from })
+		return nil
+	}
+}
+
+// teamField is one of the fields, or none, which is stored as "".
+func teamField() field {
+	allowed := append(fields(), "none")
+	return field{
+		kind: "a field, or none",
+		set: func(t target, in input) error {
+			if err := oneOf(allowed...)(in.text); err != nil {
+				return err
+			}
+			t.tenant.TeamFrom = in.text
+			if in.text == "none" {
+				t.tenant.TeamFrom = ""
+			}
+			return nil
+		},
+		show: func(t target) string {
+			if t.tenant.TeamFrom == "" {
+				return "none"
+			}
+			return t.tenant.TeamFrom
+		},
+	}
+}
+
+func proxiesField() field {
+	var texts []string
+	f := listField(func(target) *[]string { return &texts }, 200, checkNetwork)
+	set := f.set
+	f.set = func(t target, in input) error {
+		if err := set(t, in); err != nil {
+			return err
+		}
+		t.config.Server.TrustedProxies = nil
+		for _, text := range in.values() {
+			network, err := parseNetwork(text)
+			if err != nil {
+				return err
+			}
+			t.config.Server.TrustedProxies = append(t.config.Server.TrustedProxies, network)
+		}
+		return nil
+	}
+	f.show = func(t target) string {
+		var shown []string
+		for _, network := range t.config.Server.TrustedProxies {
+			shown = append(shown, network.String())
+		}
+		return showList(shown)
+	}
+	return f
+}
+
+func checkNetwork(text string) error {
+	_, err := parseNetwork(text)
+	return err
+}
+
+func parseNetwork(text string) (netip.Prefix, error) {
+	if address, err := netip.ParseAddr(text); err == nil && address.Zone() == "" {
+		return netip.PrefixFrom(address, address.BitLen()), nil
+	}
+	network, err := netip.ParsePrefix(text)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("%s is not a network; give one in CIDR form, such as 10.0.0.0/8", quote(text))
+	}
+	if network.Masked() != network {
+		return netip.Prefix{}, fmt.Errorf("%s has bits outside the network; did you mean %s?", quote(text), network.Masked())
+	}
+	if network.Bits() == 0 {
+		return netip.Prefix{}, fmt.Errorf("%s trusts every sender; name only the networks of your proxies", quote(text))
+	}
+	return network, nil
+}
+
+// tokensField takes a list of objects from the file, and name:sha256 pairs from the environment.
+func tokensField() field {
+	return field{
+		kind:   "list of name and sha256",
+		object: true,
+		list:   true,
+		set: func(t target, in input) error {
+			var tokens []APIToken
+			add := func(name, hash string) error {
+				token, err := newToken(name, hash)
+				if err != nil {
+					return err
+				}
+				for _, other := range tokens {
+					if other.Name == token.Name {
+						return fmt.Errorf("the name %s is used twice; give each token its own", quote(name))
+					}
+					if other.SHA256 == token.SHA256 {
+						return fmt.Errorf("%s and %s have the same sha256; make a token for each", quote(other.Name), quote(name))
+					}
+				}
+				tokens = append(tokens, token)
+				return nil
+			}
+			if err := eachToken(in, add); err != nil {
+				return err
+			}
+			t.config.API.Tokens = tokens
+			return nil
+		},
+		show: func(t target) string {
+			var shown []string
+			for _, token := range t.config.API.Tokens {
+				shown = append(shown, token.Name)
+			}
+			return showList(shown)
+		},
+	}
+}
+
+func eachToken(in input, add func(name, hash string) error) error {
+	if in.node == nil {
+		for i, pair := range in.values() {
+			name, hash, found := strings.Cut(pair, ":")
+			if !found {
+				return fmt.Errorf("entry %d is not of the form name:sha256", i+1)
+			}
+			if err := add(strings.TrimSpace(name), strings.TrimSpace(hash)); err != nil {
+				return fmt.Errorf("entry %d: %w", i+1, err)
+			}
+		}
+		return nil
+	}
+	for i, item := range in.node.items {
+		texts, err := object(item, []string{"name", "sha256"}, nil)
+		if err == nil {
+			err = add(first(texts["name"]), first(texts["sha256"]))
+		}
+		if err != nil {
+			return fmt.Errorf("entry %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+func newToken(name, hash string) (APIToken, error) {
+	token := APIToken{Name: name}
+	if !tokenName.MatchString(name) {
+		return token, fmt.Errorf("%s is not a name; give 1 to 63 letters, digits, dots, hyphens or underscores", quote(name))
+	}
+	sum, err := hex.DecodeString(hash)
+	// The text is not repeated: it may be the token itself.
+	if err != nil || len(sum) != len(token.SHA256) {
+		return token, errors.New("sha256 is not the hash of a token: it has 64 hexadecimal digits; \"oktasync token\" prints one")
+	}
+	copy(token.SHA256[:], sum)
+	return token, nil
+}
+
+func customFieldsField() field {
+	return field{
+		kind:   "list of name, type and from",
+		object: true,
+		set: func(t target, in input) error {
+			list := []CustomField{}
+			for i, item := range in.node.items {
+				custom, err := newCustomField(item)
+				if err == nil && slices.ContainsFunc(list, func(o CustomField) bool { return o.Name == custom.Name }) {
+					err = fmt.Errorf("the name %s is used twice; remove one", quote(custom.Name))
+				}
+				if err != nil {
+					return fmt.Errorf("entry %d: %w", i+1, err)
+				}
+				list = append(list, custom)
+			}
+			t.tenant.CustomFields = list
+			return nil
+		},
+		show: func(t target) string {
+			var shown []string
+			for _, c := range t.tenant.CustomFields {
+				shown = append(shown, c.Name+" ("+c.Type+") from "+strings.Join(c.From, ", "))
+			}
+			return "[" + strings.Join(shown, "; ") + "]"
+		},
+	}
+}
+
+func newCustomField(item *node) (CustomField, error) {
+	texts, err := object(item, []string{"name", "type"}, []string{"from"})
+	if err != nil {
+		return CustomField{}, err
+	}
+	custom := CustomField{Name: first(texts["name"]), Type: first(texts["type"]), From: texts["from"]}
+	if !customName.MatchString(custom.Name) {
+		return custom, fmt.Errorf("%s is not a name; give 1 to 63 letters, digits or underscores, beginning with a letter", quote(custom.Name))
+	}
+	if slices.Contains(fields(), custom.Name) {
+		return custom, fmt.Errorf("%s is a profile field; map it under mapping.%s", custom.Name, custom.Name)
+	}
+	if custom.Type == "" {
+		custom.Type = "text"
+	}
+	if err := oneOf("text", "number", "boolean", "list")(custom.Type); err != nil {
+		return custom, fmt.Errorf("type: %w", err)
+	}
+	if len(custom.From) == 0 {
+		return custom, fmt.Errorf("from is missing; name the attribute that holds %s, such as user.%s", custom.Name, custom.Name)
+	}
+	for _, attribute := range custom.From {
+		if err := checkAttribute(attribute); err != nil {
+			return custom, fmt.Errorf("from: %w", err)
+		}
+	}
+	return custom, nil
+}
+
+// object reads an item of a list: single texts, and texts that may be several.
+func object(item *node, single, several []string) (map[string][]string, error) {
+	if item.kind != mapNode {
+		return nil, fmt.Errorf("is not of the form { %s: … }", strings.Join(append(slices.Clone(single), several...), ": …, "))
+	}
+	known := append(slices.Clone(single), several...)
+	texts := map[string][]string{}
+	for _, e := range item.entries {
+		if !slices.Contains(known, e.key) {
+			return nil, fmt.Errorf("%s is not known here; allowed are %s%s", quote(e.key), strings.Join(known, ", "), didYouMean(e.key, known))
+		}
+		if _, double := texts[e.key]; double {
+			return nil, fmt.Errorf("%s is given twice; remove one", e.key)
+		}
+		values, err := scalars(e.value, slices.Contains(several, e.key))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", e.key, err)
+		}
+		texts[e.key] = values
+	}
+	return texts, nil
+}
+
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
+}
+
+// privateKeyField takes a PEM block, whose lines an environment variable often joins with \n.
+func privateKeyField() field {
+	f := secretField(func(t target) *Secret { return &t.tenant.Okta.PrivateKey }, nil)
+	f.set = func(t target, in input) error {
+		text := strings.ReplaceAll(in.text, `\n`, "\n")
+		if text != "" {
+			if err := checkPrivateKey(text); err != nil {
+				return err
+			}
+		}
+		t.tenant.Okta.PrivateKey = NewSecret(text)
+		return nil
+	}
+	return f
+}

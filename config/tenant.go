@@ -1,0 +1,123 @@
+package config
+
+import "strings"
+
+// DefaultSlug is the slug of the tenant that is configured at the top level.
+const DefaultSlug = "default"
+
+// Tenant is one customer with one Okta org, and the rules for it.
+type Tenant struct {
+	Slug         string
+	Okta         Okta
+	Hook         Hook
+	Nightly      Nightly
+	Mapping      map[string]Source // one entry for each profile field
+	CustomFields []CustomField
+	Required     []string
+	Unique       []string
+	TeamFrom     string // empty: no primary team
+	Groups       Groups
+	Limits       Limits
+
+	prefix string // what its keys begin with: "" or "tenants.<slug>."
+}
+
+// Okta says how the tenant's org is read.
+type Okta struct {
+	URL         string // https://host, without a trailing slash
+	Token       Secret // either the token
+	ClientID    string // or client id and private key
+	PrivateKey  Secret // PEM
+	KeyID       string
+	Scopes      []string
+	AppID       string
+	RateShare   float64
+	AllowHTTP   bool
+	Concurrency int
+}
+
+// Hook says how the tenant's event hook is recognised.
+type Hook struct {
+	Header  string
+	Secrets []Secret // one or two, either is accepted
+	Hosts   []string // lower case; requests to these hosts are for this tenant
+}
+
+// Nightly says when the full sync runs.
+type Nightly struct {
+	At string // as configured: "03:00", a cron expression, or "never"
+}
+
+// Cron returns the five-field cron expression in UTC; ok is false for "never".
+func (n Nightly) Cron() (expression string, ok bool) {
+	if n.At == never {
+		return "", false
+	}
+	if hour, minute, isTime := clockTime(n.At); isTime {
+		return minute + " " + hour + " * * *", true
+	}
+	return n.At, true
+}
+
+// Source says where a profile field comes from: the first of the attributes
+// that has a value, else the default.
+type Source struct {
+	From    []string
+	Default string
+}
+
+// CustomField is a custom attribute of the directory.
+type CustomField struct {
+	Name string
+	Type string // text, number, boolean or list
+	From []string
+}
+
+// Groups says which Okta groups become groups of the directory.
+type Groups struct {
+	IDs     []string
+	Names   []string
+	Types   []string
+	Exclude []string
+}
+
+// Limits say how much one run may take away before it is stopped.
+type Limits struct {
+	People  Limit
+	Members Limit
+}
+
+// Limit is exceeded by more than Floor leavers that are also more than Absolute
+// or more than the Fraction of what was there.
+type Limit struct {
+	Absolute int
+	Fraction float64
+	Floor    int
+}
+
+// fields lists the profile fields in the order of the documentation.
+func fields() []string {
+	return []string{
+		"first_name", "last_name", "email", "login", "picture", "title", "language", "location",
+		"department", "employee_number", "manager_id_text", "manager_text",
+	}
+}
+
+// mapped returns the field's source through a setter, because a map's values
+// can't be pointed to.
+func (t *Tenant) mapped(field string, change func(*Source)) {
+	if t.Mapping == nil {
+		t.Mapping = map[string]Source{}
+	}
+	source := t.Mapping[field]
+	change(&source)
+	t.Mapping[field] = source
+}
+
+// key is the full key of one of the tenant's settings.
+func (t *Tenant) key(name string) string { return t.prefix + name }
+
+// environmentPart is the slug as it stands in the names of variables.
+func environmentPart(slug string) string {
+	return strings.ToUpper(strings.ReplaceAll(slug, "-", "_"))
+}

@@ -1,0 +1,198 @@
+package config
+
+// never is the schedule of a sync that does not run by itself.
+const never = "never"
+
+// tenantSettings lists the settings of a tenant, in the order of the documentation.
+func tenantSettings() []setting {
+	u := func(t target) *Tenant { return t.tenant }
+	all := []setting{
+		{
+			key:   "okta.url",
+			doc:   "The org's address: https://acme.okta.com or its custom domain, not the admin console's, without a path.",
+			field: textField(func(t target) *string { return &u(t).Okta.URL }, checkOktaURL),
+		},
+		{
+			key: "okta.token", fromFile: true,
+			doc:   "The API token (SSWS). Give either this or client_id and private_key.",
+			field: secretField(func(t target) *Secret { return &u(t).Okta.Token }, checkOktaToken),
+		},
+		{
+			key:   "okta.client_id",
+			doc:   "The client id of the service app, when no API token is used.",
+			field: textField(func(t target) *string { return &u(t).Okta.ClientID }, checkClientID),
+		},
+		{
+			key: "okta.private_key", fromFile: true,
+			doc:   "The private key of the service app in PEM form (PKCS#1, PKCS#8 or EC), without a passphrase.",
+			field: privateKeyField(),
+		},
+		{
+			key:   "okta.key_id",
+			doc:   "The id (kid) that Okta shows beside the public key. Needed when the app has several keys.",
+			field: textField(func(t target) *string { return &u(t).Okta.KeyID }, nil),
+		},
+		{
+			key: "okta.scopes", def: "okta.users.read,okta.groups.read,okta.apps.read,okta.logs.read,okta.eventHooks.read",
+			doc:   "The scopes that the service app asks for. Each must be granted to the app in Okta. An API token has no scopes.",
+			field: listField(func(t target) *[]string { return &u(t).Okta.Scopes }, 30, checkScope),
+		},
+		{
+			key:   "okta.app_id",
+			doc:   "The id of the Okta app that stands for the product; the people assigned to it are in scope. It begins with 0oa and is part of the app's address in the admin console.",
+			field: textField(func(t target) *string { return &u(t).Okta.AppID }, checkAppID),
+		},
+		{
+			key: "okta.rate_share", def: "0.5",
+			doc:   "The share of the rate limits shown by Okta that the service uses; the rest is left to your other integrations.",
+			field: fractionField(func(t target) *float64 { return &u(t).Okta.RateShare }, 0.01, 1),
+		},
+		{
+			key: "okta.concurrency", def: "8",
+			doc:   "Requests to Okta at the same time. Okta also limits these for the whole org.",
+			field: countField(func(t target) *int { return &u(t).Okta.Concurrency }, 1, 30),
+		},
+		{
+			key: "okta.allow_http", def: "false",
+			doc:   "Allow an http:// address, for an emulated Okta on this machine only (localhost, 127.0.0.1, ::1).",
+			field: switchField(func(t target) *bool { return &u(t).Okta.AllowHTTP }),
+		},
+		{
+			key: "hook.header", def: "Authorization",
+			doc:   "The header in which Okta sends the event hook's secret.",
+			field: textField(func(t target) *string { return &u(t).Hook.Header }, checkHeader),
+		},
+		{
+			key: "hook.secrets", fromFile: true,
+			doc:   "The event hook's secret, at least 16 characters, exactly as entered in Okta. Two are accepted at once, so that it can be replaced without losing an event.",
+			field: secretsField(func(t target) *[]Secret { return &u(t).Hook.Secrets }, 2, checkHookSecret),
+		},
+		{
+			key:   "hook.hosts",
+			doc:   "Host names under which hooks for this tenant arrive at /webhooks/okta. Without them several tenants are told apart by the path /webhooks/okta/<slug>.",
+			field: listField(func(t target) *[]string { return &u(t).Hook.Hosts }, 20, checkHookHost),
+		},
+		{
+			key: "nightly.at", def: "03:00",
+			doc:   "When the full sync runs, in UTC: a time such as 03:00, a cron expression of five fields that fires at most once a day, or never.",
+			field: textField(func(t target) *string { return &u(t).Nightly.At }, checkSchedule),
+		},
+	}
+	all = append(all, mappingSettings()...)
+	return append(all, ruleSettings()...)
+}
+
+// mappingSettings are two for each profile field.
+func mappingSettings() []setting {
+	attributes := map[string]string{
+		"first_name": "user.firstName", "last_name": "user.lastName", "email": "user.email", "login": "user.login",
+		"picture": "user.profileUrl", "title": "user.title", "language": "user.preferredLanguage,user.locale",
+		"location": "user.city", "department": "user.department", "employee_number": "user.employeeNumber",
+		"manager_id_text": "user.managerId", "manager_text": "user.manager",
+	}
+	names := map[string]string{
+		"first_name": "the first name", "last_name": "the last name", "email": "the e-mail address", "login": "the login",
+		"picture": "the address of the picture", "title": "the job title", "language": "the language", "location": "the location",
+		"department": "the department", "employee_number": "the employee number",
+		"manager_id_text": "the manager's id, login, e-mail or employee number", "manager_text": "the manager's name",
+	}
+	var all []setting
+	for _, name := range fields() {
+		from := listField(func(t target) *[]string { return nil }, 10, checkAttribute)
+		from.set = mappedList(name)
+		from.show = func(t target) string { return showList(t.tenant.Mapping[name].From) }
+		def := textField(func(t target) *string { return nil }, nil)
+		def.set = mappedText(name)
+		def.show = func(t target) string { return t.tenant.Mapping[name].Default }
+		all = append(all,
+			setting{
+				key: "mapping." + name + ".from", def: attributes[name], field: from,
+				doc: "The attributes that hold " + names[name] + ", best first. [] leaves it empty.",
+			},
+			setting{
+				key: "mapping." + name + ".default", field: def,
+				doc: "Used for " + names[name] + " when none of the attributes has a value.",
+			},
+		)
+	}
+	return all
+}
+
+// mappedText writes the default of a mapped field.
+func mappedText(name string) func(target, input) error {
+	return func(t target, in input) error {
+		if err := cleanText(in.text); err != nil {
+			return err
+		}
+		t.tenant.mapped(name, func(s *Source) { s.Default = in.text })
+		return nil
+	}
+}
+
+// ruleSettings are what is decided with the mapped fields.
+func ruleSettings() []setting {
+	u := func(t target) *Tenant { return t.tenant }
+	limit := func(key, who string, at func(target) *Limit, absolute, fraction, floor string) []setting {
+		return []setting{
+			{
+				key: key + ".absolute", def: absolute,
+				doc:   "A run that takes away more " + who + " than this is stopped.",
+				field: countField(func(t target) *int { return &at(t).Absolute }, 0, 10_000_000),
+			},
+			{
+				key: key + ".fraction", def: fraction,
+				doc:   "A run that takes away more than this share of the " + who + " is stopped.",
+				field: fractionField(func(t target) *float64 { return &at(t).Fraction }, 0, 1),
+			},
+			{
+				key: key + ".floor", def: floor,
+				doc:   "Up to this many always pass, so that a small team is not blocked by one leaver.",
+				field: countField(func(t target) *int { return &at(t).Floor }, 0, 10_000_000),
+			},
+		}
+	}
+	all := []setting{
+		{
+			key:   "custom_fields",
+			doc:   "Custom attributes of the directory, each with a name, a type (text, number, boolean, list) and the attributes it comes from. An attribute that is not declared is ignored.",
+			field: customFieldsField(),
+		},
+		{
+			key: "required", def: "first_name,last_name,email",
+			doc:   "Fields without which a person is kept in quarantine.",
+			field: listField(func(t target) *[]string { return &u(t).Required }, 12, checkField),
+		},
+		{
+			key:   "unique",
+			doc:   "Fields whose value only one present person may have: email, login, employee_number. A second person is kept in quarantine.",
+			field: listField(func(t target) *[]string { return &u(t).Unique }, 3, oneOf("email", "login", "employee_number")),
+		},
+		{
+			key: "team_from", def: "department",
+			doc:   "The field whose value is the person's primary team, or none.",
+			field: teamField(),
+		},
+		{
+			key:   "groups.ids",
+			doc:   "Ids of Okta groups that are taken over. A group is taken when it is in any of the three lists and not excluded.",
+			field: listField(func(t target) *[]string { return &u(t).Groups.IDs }, 1000, checkGroupID),
+		},
+		{
+			key:   "groups.names",
+			doc:   "Names of Okta groups that are taken over, with * for any characters and ? for one.",
+			field: listField(func(t target) *[]string { return &u(t).Groups.Names }, 1000, checkPattern),
+		},
+		{
+			key: "groups.types", def: "OKTA_GROUP",
+			doc:   "Types of Okta groups that are taken over whole: OKTA_GROUP (made in Okta), APP_GROUP (imported), BUILT_IN (Everyone). The default holds only while neither groups.ids nor groups.names is set.",
+			field: listField(func(t target) *[]string { return &u(t).Groups.Types }, 3, oneOf("OKTA_GROUP", "APP_GROUP", "BUILT_IN")),
+		},
+		{
+			key:   "groups.exclude",
+			doc:   "Ids or names, with * and ?, of groups that are never taken over.",
+			field: listField(func(t target) *[]string { return &u(t).Groups.Exclude }, 1000, checkPattern),
+		},
+	}
+	all = append(all, limit("limits.people", "people", func(t target) *Limit { return &u(t).Limits.People }, "500", "0.1", "5")...)
+	return append(all, limit("limits.members", "members of one group", func(t target) *Limit { return &u(t).Limits.Members }, "1000", "0.5", "10")...)
+}

@@ -1,0 +1,43 @@
+// Package jobs carries work from those who hear of it to those who do it, over
+// asynq on Redis.
+//
+//	hook, API ──> Client ──> leavers ──> 4 slots ──────┐
+//	                         people  ──> 8 slots ──────┤
+//	                         groups  ──> 3 slots ──────┼─> Reconciler
+//	Schedule ──> run row ──> bulk    ──> 2 slots ──────┘
+//	Sweeper  ──> what waits in the tables and has no task
+//
+// The tables are the truth, the queue is a hint. An event is in the inbox, and a
+// run has its row, before a task exists. A task says only where to look, holds
+// ids and no personal data, and finds nothing to do when another one was
+// faster. So a task may be lost, doubled, or late, and Redis may be down, empty
+// or inside this process (ModeEmbedded, which keeps nothing): the Sweeper
+// looks into the tables every few seconds and makes the tasks that are missing.
+//
+// For the same reason tasks of a scope have no identity and no uniqueness lock.
+// With those, asynq refuses an event that arrives while its scope is being
+// worked on, or after an earlier task was given up. Only the sweeper's own
+// tasks have an id, so that a scope which waits for its next attempt does not
+// get another task with each sweep; to them a refusal means "ask again later".
+//
+// When something fails:
+//
+//   - Redis is down or hangs: Enqueue fails within its timeout, and at once for a
+//     while after. The caller goes on; the sweeper enqueues when Redis is back.
+//     What runs goes on, and runs once more if its lease has run out by then.
+//   - Okta asks to wait, or the service stops: the task comes back and has
+//     used up no attempt.
+//   - Okta refuses the credentials: the tenant is blocked. Its tasks end without
+//     asking Okta, its events stay, and the sweeper sends one probe at a time. The
+//     first success lifts the block, and everything is swept up.
+//   - Work fails for another reason: it is tried again over about 90 minutes, then
+//     parked in the database with the reason, where an admin retries or discards it.
+//   - A worker dies: asynq gives its task to another after about 80 seconds,
+//     which counts as an attempt.
+//
+// asynq's own archive stays empty. A task that was given up ends as done once the
+// database has the reason, so nothing is shown twice and nothing blocks
+// anything; asynq's retry limit is out of reach. Should an archived task exist all the same
+// (an asynq tool can archive by hand), the sweeper deletes it: its events still
+// wait in the inbox.
+package jobs

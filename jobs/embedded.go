@@ -1,0 +1,40 @@
+package jobs
+
+import (
+	"crypto/rand"
+	"fmt"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/go-redis/v9"
+)
+
+// startEmbedded runs a Redis inside this process. It keeps nothing on disk, by
+// design: queues, leases and rate budgets are hints that are made again, and
+// the inbox and the runs, which must not be lost, are in the database.
+//
+// The server listens on the loopback interface, on a port that the system
+// chooses, and wants a password that only this process knows. (Its connections
+// without a port have no buffer, so that a pipeline blocks on them.)
+func startEmbedded(o RedisOptions) (*Redis, error) {
+	if len(o.Addrs) > 0 {
+		return nil, fmt.Errorf("redis mode embedded takes no address, got %d; use single", len(o.Addrs))
+	}
+	server := miniredis.NewMiniRedis()
+	password := rand.Text()
+	server.RequireAuth(password)
+	// By default its clock stands still: leases, locks and rate budgets would
+	// never run out.
+	server.ClockTTL(true)
+	if err := server.StartAddr("127.0.0.1:0"); err != nil {
+		return nil, fmt.Errorf("start the embedded redis: %w", err)
+	}
+	options, err := RedisOptions{
+		Mode: ModeSingle, Addrs: []string{server.Addr()}, Password: password,
+		DialTimeout: o.DialTimeout, ReadTimeout: o.ReadTimeout, PoolSize: o.PoolSize,
+	}.universal()
+	if err != nil {
+		server.Close()
+		return nil, err
+	}
+	return &Redis{UniversalClient: redis.NewClient(options.Simple()), stop: server.Close}, nil
+}

@@ -1,0 +1,106 @@
+package jobs
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+// payload is what a task carries: where to look, never what happened. It holds
+// ids only, because Redis is no place for personal data.
+type payload struct {
+	Tenant string              `json:"tenant"`
+	Kind   directory.ScopeKind `json:"kind"`
+	ID     string              `json:"id,omitempty"`
+	// Login stands for a person who is known by login only: a digest, which
+	// the worker looks up among the waiting scopes.
+	Login string `json:"login,omitempty"`
+	// IDs and Logins are those of a bundle, see bundle.
+	IDs    []string `json:"ids,omitempty"`
+	Logins []string `json:"logins,omitempty"`
+	Run    string   `json:"run,omitempty"`
+	// Urgent says which rule applies.
+	Urgent bool `json:"urgent,omitempty"`
+	// Probe marks the one task that may ask Okta while the tenant is blocked.
+	Probe bool `json:"probe,omitempty"`
+	// At is when the task was made, in Unix seconds. It limits how long a task
+	// that costs no attempts can live.
+	At int64 `json:"at"`
+}
+
+// isOktaID says whether an id has the form of Okta's ids of users and groups: 20
+// letters and digits, 00u… and 00g…
+func isOktaID(id string) bool {
+	if len(id) != 20 || !strings.HasPrefix(id, "00") {
+		return false
+	}
+	for _, c := range []byte(id) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
+			return false
+		}
+	}
+	return true
+}
+
+// loginDigest is the reference to a login. The tenant is part of it, so that the same
+// login in two tenants gives two references.
+func loginDigest(tenant, login string) string {
+	sum := sha256.Sum256([]byte("login\x00" + tenant + "\x00" + login))
+	return hex.EncodeToString(sum[:16])
+}
+
+func scopePayload(hint directory.ScopeHint, now time.Time) payload {
+	p := payload{Tenant: hint.Tenant, Kind: hint.Scope.Kind, Urgent: hint.Urgent, At: now.Unix()}
+	if hint.Scope.Kind == directory.ScopePerson && !isOktaID(hint.Scope.ID) {
+		p.Login = loginDigest(hint.Tenant, hint.Scope.ID)
+		return p
+	}
+	p.ID = hint.Scope.ID
+	return p
+}
+
+func runPayload(run directory.Run, now time.Time) payload {
+	return payload{Tenant: run.Tenant, Kind: run.Scope.Kind, Run: run.ID, At: now.Unix()}
+}
+
+func (p payload) encode() ([]byte, error) {
+	text, err := json.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("encode a task of tenant %s: %w", p.Tenant, err)
+	}
+	return text, nil
+}
+
+func decodePayload(text []byte) (payload, error) {
+	var p payload
+	if err := json.Unmarshal(text, &p); err != nil {
+		return payload{}, fmt.Errorf("decode a task: %w", err)
+	}
+	if p.Tenant == "" {
+		return payload{}, fmt.Errorf("decode a task: it names no tenant")
+	}
+	return p, nil
+}
+
+// rule is the rule for the task, given its type.
+func (p payload) rule(taskType string) (rule, error) {
+	switch taskType {
+	case typeScope, typeSpread:
+		return scopeRule(p.Kind, p.Urgent)
+	case typeRun:
+		return runRule(p.Kind)
+	default:
+		return rule{}, fmt.Errorf("task type %q does not exist", taskType)
+	}
+}
+
+// scopeDigest identifies a scope in the id of a sweeper's task.
+func scopeDigest(tenant string, scope directory.Scope) string {
+	sum := sha256.Sum256([]byte(tenant + "\x00" + scope.String()))
+	return hex.EncodeToString(sum[:16])
+}

@@ -1,0 +1,66 @@
+package jobs
+
+import (
+	"context"
+	"time"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+// Reconciler does the work of a task. One call is one task. Both calls must end
+// soon after their context does, and may run twice at once for the same scope
+// (a task is delivered at least once), so their writes must be safe to repeat.
+//
+// Errors decide what becomes of the task, see Server.
+type Reconciler interface {
+	// ReconcileScope works off the waiting events of a scope and returns at
+	// once when there are none.
+	ReconcileScope(ctx context.Context, tenant string, scope directory.Scope) error
+	// ReconcileRun carries a run to its end. It fails with directory.ErrBusy
+	// while another worker is at it, and with directory.ErrConflict when it is over.
+	ReconcileRun(ctx context.Context, tenant, runID string) error
+}
+
+// Ledger is what workers note about tenants, scopes and runs.
+type Ledger interface {
+	// Park sets the waiting events of the scope aside until an admin retries or
+	// discards them. reason is shown to that admin.
+	Park(ctx context.Context, tenant string, scope directory.Scope, reason string) error
+	// Block notes that Okta refuses the tenant's credentials; reason is shown.
+	Block(ctx context.Context, tenant, reason string) error
+	// Unblock takes that back.
+	Unblock(ctx context.Context, tenant string) error
+	// Blocked returns the reason, or nothing.
+	Blocked(ctx context.Context, tenant string) (string, error)
+	// WaitingLogins returns the ids of person scopes that have unmarked events
+	// and are not Okta ids but logins (ids that are not 20 letters and digits
+	// starting with 00). It may return more; the caller looks for one.
+	WaitingLogins(ctx context.Context, tenant string) ([]string, error)
+	// FailRun ends a run that is not over as failed; reason is shown. A run
+	// that is over stays as it is.
+	FailRun(ctx context.Context, tenant, runID, reason string) error
+}
+
+// Backlog is where the sweeper finds work that the queue may have lost.
+type Backlog interface {
+	// StaleScopes returns scopes with unmarked events that are neither parked nor
+	// received or swept within olderThan, and notes that they are swept now. Of
+	// a blocked tenant it returns at most one.
+	StaleScopes(ctx context.Context, urgent bool, olderThan time.Duration, limit int) ([]directory.ScopeHint, error)
+	// StaleRuns returns runs that are not over, that nobody works on, and that were
+	// not swept within olderThan, and notes that they are swept now.
+	StaleRuns(ctx context.Context, olderThan time.Duration) ([]directory.Run, error)
+	// Blocked returns why the tenant is blocked, or nothing.
+	Blocked(ctx context.Context, tenant string) (string, error)
+}
+
+// Calendar is where the schedule notes nightly runs.
+type Calendar interface {
+	// CreateRun adds a queued run. It returns the one that exists, and false,
+	// when there is one of that tenant and date already.
+	CreateRun(ctx context.Context, run directory.Run) (directory.Run, bool, error)
+	// LastNightly returns the date (YYYY-MM-DD) of the newest nightly run.
+	LastNightly(ctx context.Context, tenant string) (date string, found bool, err error)
+	// LastFullSync returns when the newest successful full run ended.
+	LastFullSync(ctx context.Context, tenant string) (at time.Time, found bool, err error)
+}

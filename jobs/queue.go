@@ -1,0 +1,87 @@
+package jobs
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+// The queues. Names must not contain braces: asynq uses the name as the hash tag
+// of all keys of a queue, so that on Redis Cluster one queue lives in one slot.
+const (
+	QueueLeavers    = "leavers"    // people who may lose access
+	QueuePeople     = "people"     // all other people
+	QueueGroups     = "groups"     // groups with their members
+	QueueBulk       = "bulk"       // full runs
+	QueueDeliveries = "deliveries" // the outgoing feed
+)
+
+// Queues lists all queues in order of priority.
+func Queues() []string {
+	return []string{QueueLeavers, QueuePeople, QueueGroups, QueueBulk, QueueDeliveries}
+}
+
+// The task types.
+const (
+	typeScope  = "reconcile:scope"  // one scope
+	typeSpread = "reconcile:scopes" // many scopes, becomes a task for each
+	typeRun    = "reconcile:run"
+)
+
+// rule is how tasks of one kind are treated.
+type rule struct {
+	queue   string
+	timeout time.Duration   // how long one attempt may take; never zero
+	delays  []time.Duration // waits before the retries; their number is that of retries
+}
+
+// reconcileDelays adds up to 90 minutes: long enough for an outage or a deploy,
+// short enough that an admin hears of a broken scope on the same day.
+func reconcileDelays() []time.Duration {
+	return []time.Duration{
+		5 * time.Second, 15 * time.Second, 45 * time.Second, 2 * time.Minute,
+		5 * time.Minute, 12 * time.Minute, 25 * time.Minute, 45 * time.Minute,
+	}
+}
+
+// runDelays are few: a run begins anew or continues from its own progress, and a
+// full one is due again the next night.
+func runDelays() []time.Duration {
+	return []time.Duration{time.Minute, 5 * time.Minute, 20 * time.Minute}
+}
+
+// scopeRule is the rule for a scope's events.
+func scopeRule(kind directory.ScopeKind, urgent bool) (rule, error) {
+	switch kind {
+	case directory.ScopePerson:
+		queue := QueuePeople
+		if urgent {
+			queue = QueueLeavers
+		}
+		return rule{queue: queue, timeout: time.Minute, delays: reconcileDelays()}, nil
+	case directory.ScopeGroup:
+		// Reading a large group takes minutes, so even an urgent one stays out of the
+		// leavers' slots.
+		return rule{queue: QueueGroups, timeout: 10 * time.Minute, delays: reconcileDelays()}, nil
+	case directory.ScopeFull:
+		return rule{}, fmt.Errorf("scope full has no events of its own, it needs a run")
+	default:
+		return rule{}, fmt.Errorf("scope kind %q does not exist", kind)
+	}
+}
+
+// runRule is the rule for a run over a scope.
+func runRule(kind directory.ScopeKind) (rule, error) {
+	switch kind {
+	case directory.ScopePerson:
+		return rule{queue: QueuePeople, timeout: time.Minute, delays: runDelays()}, nil
+	case directory.ScopeGroup:
+		return rule{queue: QueueGroups, timeout: time.Hour, delays: runDelays()}, nil
+	case directory.ScopeFull:
+		// A million people at a small org's rate limits take hours.
+		return rule{queue: QueueBulk, timeout: 12 * time.Hour, delays: runDelays()}, nil
+	default:
+		return rule{}, fmt.Errorf("scope kind %q does not exist", kind)
+	}
+}

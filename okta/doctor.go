@@ -1,0 +1,127 @@
+package okta
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+// Identity is whose credentials are used.
+type Identity struct {
+	UserID     string // owner of the API token; empty for a service app
+	UserStatus string
+	ClientID   string    // of the service app; empty for an API token
+	Scopes     []string  // that Okta granted to the service app's token
+	Expires    time.Time // of that token; it is renewed before
+	DPoP       bool      // the service app proves possession of a key
+}
+
+// Whoami checks the credentials: with an API token by reading its owner, with a
+// service app by fetching a token. It says nothing about rights; see Visible.
+func (r *Reader) Whoami(ctx context.Context) (Identity, error) {
+	if r.tokens != nil {
+		t, err := r.tokens.get(ctx)
+		if err != nil {
+			return Identity{}, err
+		}
+		return Identity{ClientID: r.tokens.clientID, Scopes: t.scopes, Expires: t.ends, DPoP: t.proof}, nil
+	}
+	u, err := r.user(ctx, "the owner of the API token", "me")
+	if err != nil {
+		return Identity{}, notAbsence(err)
+	}
+	return Identity{UserID: u.ID, UserStatus: u.Status}, nil
+}
+
+// App is what the configured app is called in Okta, for people to compare.
+type App struct {
+	ID     string
+	Label  string
+	Name   string // of the integration in Okta's catalogue
+	Status string // ACTIVE or INACTIVE
+}
+
+// App reads the configured app. When Okta does not know it, or hides it from these
+// credentials, the error is directory.ErrNotFound.
+func (r *Reader) App(ctx context.Context) (App, error) {
+	what := "read app " + r.appID
+	a, err := object[application](ctx, r, what, "/api/v1/apps/"+r.appID)
+	if isAbsent(err) {
+		return App{}, fmt.Errorf("%w (%w)", refusalIn(err), directory.ErrNotFound)
+	}
+	if err != nil {
+		return App{}, err
+	}
+	if a.ID != r.appID {
+		return App{}, incomplete(what, fmt.Errorf("okta's answer is about %q", clip(a.ID, 40)))
+	}
+	return App{ID: a.ID, Label: a.Label, Name: a.Name, Status: a.Status}, nil
+}
+
+// Sight is how much one list shows on its first page.
+type Sight struct {
+	Count int  // items on the first page
+	More  bool // there are more pages
+}
+
+// Visible is what the credentials can see.
+type Visible struct {
+	Users    Sight // in the whole org
+	Groups   Sight
+	Selected int   // groups of that first page that the rules select
+	AppUsers Sight // assigned to the app
+}
+
+// Visible looks at the first page of users, groups and app users. Okta answers
+// 200 with an empty list to a service app that has the scopes but no admin role, so
+// an org without users means a missing role, not an empty company. Okta: OAuth
+// for Okta, "Assign admin roles".
+func (r *Reader) Visible(ctx context.Context) (Visible, error) {
+	var v Visible
+	users, next, err := list[identified](ctx, r, "list users", "/api/v1/users?limit=200", "/api/v1/users?limit=200")
+	if err != nil {
+		return Visible{}, notAbsence(err)
+	}
+	v.Users = Sight{Count: len(users), More: next != ""}
+
+	groups, next, err := list[group](ctx, r, "list groups", groupsPath, groupsPath)
+	if err != nil {
+		return Visible{}, notAbsence(err)
+	}
+	v.Groups = Sight{Count: len(groups), More: next != ""}
+	for _, g := range groups {
+		if r.groups.Selects(g.seen(time.Time{})) {
+			v.Selected++
+		}
+	}
+
+	path := "/api/v1/apps/" + r.appID + "/users?limit=500"
+	assigned, next, err := list[identified](ctx, r, "list the users of app "+r.appID, path, path)
+	if err != nil {
+		return Visible{}, notAbsence(err)
+	}
+	v.AppUsers = Sight{Count: len(assigned), More: next != ""}
+	return v, nil
+}
+
+// ClockSkew tells how far Okta's clock is ahead of this machine's. It is exact to
+// about a second: the Date header has no fractions.
+func (r *Reader) ClockSkew(ctx context.Context) (time.Duration, error) {
+	what := "read app " + r.appID + " for Okta's clock"
+	sent := r.now()
+	var skew time.Duration
+	err := r.do(ctx, get(what, "/api/v1/apps/"+r.appID), func(a answer) error {
+		date, err := http.ParseTime(a.header.Get("Date"))
+		if err != nil {
+			return fmt.Errorf("the answer has no Date header that can be read")
+		}
+		// Half the way there and back, and half of the second that the header cuts off.
+		middle := sent.Add(a.date.Sub(sent) / 2)
+		skew = date.Add(500 * time.Millisecond).Sub(middle)
+		return nil
+	})
+	return skew, notAbsence(err)
+}

@@ -1,0 +1,317 @@
+package okta
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"strconv"
+	gosync "sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+// header is what Okta sends at the moment at, in a window that ends left later.
+func header(at time.Time, limit, remaining int, left time.Duration) http.Header {
+	return http.Header{
+		"Date":                   {at.UTC().Format(http.TimeFormat)},
+		"X-Rate-Limit-Limit":     {strconv.Itoa(limit)},
+		"X-Rate-Limit-Remaining": {strconv.Itoa(remaining)},
+		"X-Rate-Limit-Reset":     {strconv.FormatInt(at.Add(left).Unix(), 10)},
+	}
+}
+
+// spend admits calls until the governor refuses, at most most.
+func spend(ctx context.Context, g *Governor, tenant string, most int) (int, error) {
+	for n := range most {
+		if err := g.admit(ctx, tenant, bucketApps); err != nil {
+			return n, err
+		}
+	}
+	return most, nil
+}
+
+func TestGovernorWithoutLimits(t *testing.T) {
+	t.Parallel()
+	g, clock := newTestGovernor(t, GovernorOptions{})
+	counted := &countingLedger{next: g.local}
+	g.local = counted
+	for range 10_000 {
+		if err := g.admit(WithPriority(t.Context(), Bulk), "acme", bucketApps); err != nil {
+			t.Fatal(err)
+		}
+		g.learn(t.Context(), "acme", bucketApps, 200, http.Header{})
+	}
+	if counted.n != 1 || len(clock.slept) != 0 {
+		t.Errorf("%d questions to the ledger and %d waits for calls without limit; want 1 and 0", counted.n, len(clock.slept))
+	}
+}
+
+func TestGovernorCostsLittleWithLargeLimits(t *testing.T) {
+	t.Parallel()
+	g, clock := newTestGovernor(t, GovernorOptions{})
+	counted := &countingLedger{next: g.local}
+	g.local = counted
+	for i := range 10_000 {
+		if err := g.admit(t.Context(), "acme", bucketApps); err != nil {
+			t.Fatal(err)
+		}
+		g.learn(t.Context(), "acme", bucketApps, 200, header(clock.now(), 1_000_000, 1_000_000-i, time.Minute))
+	}
+	if counted.n > 10 {
+		t.Errorf("%d questions to the ledger for 10,000 calls", counted.n)
+	}
+}
+
+type countingLedger struct {
+	next ledger
+	n    int
+}
+
+func (c *countingLedger) exchange(ctx context.Context, q question) (grant, error) {
+	c.n++
+	return c.next.exchange(ctx, q)
+}
+
+func TestGovernorKeepsTheShare(t *testing.T) {
+	t.Parallel()
+	g, clock := newTestGovernor(t, GovernorOptions{})
+	g.learn(t.Context(), "acme", bucketApps, 200, header(clock.now(), 100, 99, 30*time.Second))
+
+	bulk, err := spend(WithPriority(t.Context(), Bulk), g, "acme", 1000)
+	var later *directory.RetryAfterError
+	if bulk != 40 || !errors.As(err, &later) || !errors.Is(err, errNoBudget) || later.Wait < 30*time.Second || later.Wait > 36*time.Second {
+		t.Errorf("bulk made %d calls, want 40: %v", bulk, err)
+	}
+	if events, _ := spend(t.Context(), g, "acme", 1000); events != 10 {
+		t.Errorf("events made %d calls, want the 10 that bulk left", events)
+	}
+	if urgent, _ := spend(WithPriority(t.Context(), Urgent), g, "acme", 1000); urgent != 50 {
+		t.Errorf("urgent made %d calls, want the 50 that remain", urgent)
+	}
+	if n, _ := spend(t.Context(), g, "other", 1000); n != 1000 {
+		t.Errorf("another tenant has its own budget, but made %d calls", n)
+	}
+	if err := clock.sleep(t.Context(), later.Wait); err != nil {
+		t.Fatal(err)
+	}
+	if n, _ := spend(WithPriority(t.Context(), Bulk), g, "acme", 1000); n != 40 {
+		t.Errorf("bulk made %d calls in the next window, want 40", n)
+	}
+}
+
+func TestGovernorStopsAtTheReserve(t *testing.T) {
+	t.Parallel()
+	g, clock := newTestGovernor(t, GovernorOptions{})
+	g.learn(t.Context(), "acme", bucketApps, 200, header(clock.now(), 1000, 999, time.Minute))
+	if _, err := spend(t.Context(), g, "acme", 1); err != nil { // takes a lease of ten
+		t.Fatal(err)
+	}
+	g.learn(t.Context(), "acme", bucketApps, 200, header(clock.now(), 1000, 200, time.Minute)) // others were busy
+	if n, err := spend(t.Context(), g, "acme", 5); n != 0 || err == nil {
+		t.Errorf("%d calls went out below the reserve: %v", n, err)
+	}
+	if n, err := spend(WithPriority(t.Context(), Urgent), g, "acme", 5); n != 5 || err != nil {
+		t.Errorf("urgent calls stop at %d: %v", n, err)
+	}
+}
+
+func TestGovernorWaitsOutShortWaits(t *testing.T) {
+	t.Parallel()
+	g, clock := newTestGovernor(t, GovernorOptions{})
+	g.learn(t.Context(), "acme", bucketApps, 200, header(clock.now(), 100, 1, time.Second))
+	if err := g.admit(t.Context(), "acme", bucketApps); err != nil {
+		t.Errorf("a wait of two seconds was not waited out: %v", err)
+	}
+	if len(clock.slept) != 1 || clock.slept[0] != 2*time.Second {
+		t.Errorf("slept %v", clock.slept)
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	g.learn(t.Context(), "acme", bucketApps, 200, header(clock.now(), 100, 1, time.Second))
+	if err := g.admit(ctx, "acme", bucketApps); !errors.Is(err, context.Canceled) {
+		t.Errorf("a wait goes on after its context: %v", err)
+	}
+}
+
+func TestGovernorHeeds429(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		header  func(at time.Time) http.Header
+		atLeast time.Duration
+		atMost  time.Duration
+	}{
+		{"until the reset", func(at time.Time) http.Header { return header(at, 100, 0, 40*time.Second) }, 40 * time.Second, 50 * time.Second},
+		{"without reset", func(time.Time) http.Header { return http.Header{} }, unknownWait, unknownWait * 5 / 4},
+		{"too many at a time", func(at time.Time) http.Header { return header(at, 0, 0, 50*time.Second) }, busyWait, busyWait * 3 / 2},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			g, clock := newTestGovernor(t, GovernorOptions{})
+			for _, p := range []Priority{Urgent, Event, Bulk} {
+				ctx := WithPriority(t.Context(), p)
+				g.learn(ctx, "acme", bucketApps, 429, test.header(clock.now()))
+				err := g.admit(ctx, "acme", bucketApps)
+				var later *directory.RetryAfterError
+				if !errors.As(err, &later) || later.Wait < test.atLeast || later.Wait > test.atMost {
+					t.Fatalf("priority %d: %v", p, err)
+				}
+				if err := clock.sleep(ctx, later.Wait); err != nil {
+					t.Fatal(err)
+				}
+				if err := g.admit(ctx, "acme", bucketApps); err != nil {
+					t.Errorf("priority %d still waits: %v", p, err)
+				}
+			}
+		})
+	}
+}
+
+func TestGovernorsShareOneBudget(t *testing.T) {
+	t.Parallel()
+	tenant := testTenant(t)
+	var governors []*Governor
+	for range 2 {
+		g, err := NewGovernor(GovernorOptions{Redis: testRedis(t)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		governors = append(governors, g)
+	}
+	governors[0].learn(t.Context(), tenant, bucketApps, 200, header(time.Now(), 200, 199, 40*time.Second))
+	if err := governors[0].admit(t.Context(), tenant, bucketApps); err != nil {
+		t.Fatal(err)
+	}
+	var all gosync.WaitGroup
+	made := make([]int, 2)
+	for i, g := range governors {
+		all.Go(func() { made[i], _ = spend(t.Context(), g, tenant, 1000) })
+	}
+	all.Wait()
+	if sum := 1 + made[0] + made[1]; sum != 100 || made[1] == 0 {
+		t.Errorf("replicas made %v calls together with 1 before, want 100 in all", made)
+	}
+
+	// What one learns the other heeds.
+	governors[0].learn(t.Context(), tenant, bucketUser, 200, header(time.Now(), 100, 5, 40*time.Second))
+	if err := governors[1].admit(t.Context(), tenant, bucketUser); !errors.Is(err, errNoBudget) {
+		t.Errorf("the other replica goes below the reserve: %v", err)
+	}
+}
+
+// A Redis that is down, or that accepts and never answers, must not hold up Okta calls.
+func TestGovernorWithoutRedis(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var open []net.Conn
+	var mu gosync.Mutex
+	var done gosync.WaitGroup
+	done.Go(func() {
+		for {
+			conn, err := silent.Accept()
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			open = append(open, conn)
+			mu.Unlock()
+		}
+	})
+	t.Cleanup(func() {
+		_ = silent.Close()
+		done.Wait()
+		mu.Lock()
+		defer mu.Unlock()
+		for _, c := range open {
+			_ = c.Close()
+		}
+	})
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = closed.Close()
+	for name, address := range map[string]string{"silent": silent.Addr().String(), "closed": closed.Addr().String()} {
+		t.Run(name, func(t *testing.T) {
+			client := redis.NewClient(&redis.Options{Addr: address, ReadTimeout: time.Second, DialTimeout: time.Second, MaxRetries: -1})
+			t.Cleanup(func() { _ = client.Close() })
+			g, clock := newTestGovernor(t, GovernorOptions{Redis: client})
+			started := time.Now()
+			g.learn(t.Context(), "acme", bucketApps, 200, header(clock.now(), 100, 99, time.Minute))
+			n, err := spend(t.Context(), g, "acme", 1000)
+			if n != 50 || !errors.Is(err, errNoBudget) {
+				t.Errorf("%d calls, want the share of 50 that this process keeps itself: %v", n, err)
+			}
+			if took := time.Since(started); took > 5*time.Second {
+				t.Errorf("Redis held the calls up for %s", took)
+			}
+		})
+	}
+}
+
+func TestGovernorRefusesBadShares(t *testing.T) {
+	t.Parallel()
+	for _, o := range []GovernorOptions{{Share: 1.1}, {Share: -1}, {Reserve: 1}, {Reserve: -0.1}} {
+		if _, err := NewGovernor(o); err == nil {
+			t.Errorf("%+v was taken", o)
+		}
+	}
+}
+
+// A 429 to one person's read goes back to the queue instead of holding a worker.
+func TestPersonUnderRateLimit(t *testing.T) {
+	t.Parallel()
+	o := newOrg(t)
+	o.on("/api/v1/users/"+ada, func(w http.ResponseWriter, _ *http.Request) {
+		for k, v := range header(time.Now(), 600, 0, 20*time.Second) {
+			w.Header()[k] = v
+		}
+		refuse(w, 429, "E0000047")
+	})
+	r := o.reader(t)
+	for range 2 {
+		_, err := r.Person(t.Context(), ada)
+		var later *directory.RetryAfterError
+		if !errors.As(err, &later) || later.Wait < 15*time.Second || later.Wait > 30*time.Second {
+			t.Fatalf("want a wait of about 20 s: %v", err)
+		}
+	}
+	if n := len(o.paths()); n != 1 {
+		t.Errorf("%d calls; after a 429 nothing should go out before the reset", n)
+	}
+}
+
+func TestObserve(t *testing.T) {
+	t.Parallel()
+	o := newOrg(t)
+	o.json("/api/v1/groups/00g1", 200, groupJSON("00g1", "Sales"))
+	o.on("/api/v1/groups/00g2", hangUp)
+	var mu gosync.Mutex
+	var told []string
+	r := o.reader(t, func(o *Options) {
+		o.Observe = func(bucket string, status int, _, took time.Duration) {
+			mu.Lock()
+			defer mu.Unlock()
+			told = append(told, bucket+" "+strconv.Itoa(status))
+			if took <= 0 {
+				t.Errorf("took %s", took)
+			}
+		}
+	})
+	for _, id := range []string{"00g1", "00g2", "00g3"} {
+		_, _ = r.Group(t.Context(), id) // what it answers is tested elsewhere
+	}
+	if want := "[group 200 group 0 group 404]"; want != "["+told[0]+" "+told[1]+" "+told[2]+"]" || len(told) != 3 {
+		t.Errorf("told %v, want %s", told, want)
+	}
+}

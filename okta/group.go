@@ -1,0 +1,65 @@
+package okta
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+// Group reads one group by id, without members. A group that Okta does not know
+// is an answer: Exists is false.
+func (r *Reader) Group(ctx context.Context, id string) (directory.GroupSeen, error) {
+	escaped, err := segment("group", id)
+	if err != nil {
+		return directory.GroupSeen{}, err
+	}
+	at, err := r.time(ctx)
+	if err != nil {
+		return directory.GroupSeen{}, err
+	}
+	g, err := object[group](ctx, r, "read group "+id, "/api/v1/groups/"+escaped)
+	if isAbsent(err) {
+		return directory.GroupSeen{ID: id, At: at}, nil
+	}
+	if err != nil {
+		return directory.GroupSeen{}, err
+	}
+	if g.ID != id {
+		return directory.GroupSeen{}, &passingError{err: fmt.Errorf(
+			"read group %s: okta's answer is about %q, so it is not used; nothing was changed", id, clip(g.ID, 40))}
+	}
+	return g.seen(at), nil
+}
+
+// activeApp reads the app and insists that it can be used: an app that is gone or
+// inactive makes every "not assigned" meaningless.
+func (r *Reader) activeApp(ctx context.Context) (application, error) {
+	what := "read app " + r.appID
+	app, err := object[application](ctx, r, what, "/api/v1/apps/"+r.appID)
+	if isAbsent(err) {
+		return application{}, &directory.TerminalError{Err: fmt.Errorf(
+			"%w; the app does not exist in this Okta org or the credentials may not see it; nothing was changed; check the app id in the configuration", refusalIn(err))}
+	}
+	if err != nil {
+		return application{}, err
+	}
+	if app.ID != r.appID {
+		return application{}, &passingError{err: fmt.Errorf("%s: okta's answer is about %q, so it is not used; nothing was changed", what, clip(app.ID, 40))}
+	}
+	if app.Status != "ACTIVE" {
+		return application{}, terminalf("%s: its status in Okta is %q, so nobody can use it and its assignments mean nothing; nothing was changed; activate the app in Okta or remove the tenant", what, clip(app.Status, 40))
+	}
+	return app, nil
+}
+
+// time reads the database's clock. It is read before a request, so that what
+// the answer shows is at least as new.
+func (r *Reader) time(ctx context.Context) (time.Time, error) {
+	at, err := r.clock(ctx)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read the database's clock before asking Okta: %w", err)
+	}
+	return at, nil
+}

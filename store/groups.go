@@ -1,0 +1,172 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+const groupColumns = `id, name, description, type, removed, observed_at, created_at, updated_at`
+
+func scanGroup(s scanner) (g directory.Group, err error) {
+	return g, s.Scan(&g.ID, &g.Name, &g.Description, &g.Type, &g.Removed,
+		moment{&g.ObservedAt}, moment{&g.CreatedAt}, moment{&g.UpdatedAt})
+}
+
+func scanTeam(s scanner) (t directory.Team, err error) {
+	return t, s.Scan(&t.ID, &t.Source, &t.Name, moment{&t.CreatedAt})
+}
+
+func scanMembership(s scanner) (m directory.Membership, err error) {
+	return m, s.Scan(&m.GroupID, &m.PersonID, &m.Present, moment{&m.ObservedAt})
+}
+
+// Groups returns the rows of the ids, removed ones included, in order of id.
+func (d *DB) Groups(ctx context.Context, tenant string, ids []string) ([]directory.Group, error) {
+	return d.groups(ctx, d.read, tenant, ids)
+}
+
+// Groups returns the rows of the ids, removed ones included, in order of id.
+func (t *Tx) Groups(ctx context.Context, ids []string) ([]directory.Group, error) {
+	return t.db.groups(ctx, t.tx, t.tenant, ids)
+}
+
+func (d *DB) groups(ctx context.Context, q querier, tenant string, ids []string) ([]directory.Group, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	const query = `select ` + groupColumns + ` from groups where tenant = $1 and id {in $2} order by id`
+	groups, err := list(ctx, d, q, scanGroup, query, tenant, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read %d groups of tenant %s: %w", len(ids), tenant, err)
+	}
+	return groups, nil
+}
+
+// PutGroups writes whole rows. CreatedAt is set on insert, UpdatedAt always, both
+// to Now.
+func (t *Tx) PutGroups(ctx context.Context, groups []directory.Group) error {
+	if len(groups) == 0 {
+		return nil
+	}
+	type group = directory.Group
+	const query = `
+		insert into groups (tenant, created_at, updated_at, id, name, description, type, removed, observed_at)
+		select $1, {at $2}, {at $2}, v.* from {rows} where true
+		on conflict (tenant, id) do update set
+			name = excluded.name, description = excluded.description, type = excluded.type,
+			removed = excluded.removed, observed_at = excluded.observed_at, updated_at = excluded.updated_at`
+	_, err := t.db.execRows(ctx, t.tx, query, []Column{
+		texts("id", groups, func(g *group) string { return g.ID }),
+		texts("name", groups, func(g *group) string { return g.Name }),
+		texts("description", groups, func(g *group) string { return g.Description }),
+		texts("type", groups, func(g *group) string { return g.Type }),
+		bools("removed", groups, func(g *group) bool { return g.Removed }),
+		times("observed_at", groups, func(g *group) time.Time { return g.ObservedAt }),
+	}, t.tenant, t.now)
+	if err != nil {
+		return fmt.Errorf("write %d groups: %w", len(groups), err)
+	}
+	return nil
+}
+
+// Teams returns which of the ids have a row.
+func (t *Tx) Teams(ctx context.Context, ids []string) (map[string]bool, error) {
+	known := make(map[string]bool, len(ids))
+	if len(ids) == 0 {
+		return known, nil
+	}
+	found, err := list(ctx, t.db, t.tx, scanText, `select id from teams where tenant = $1 and id {in $2}`, t.tenant, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read %d teams: %w", len(ids), err)
+	}
+	for _, id := range found {
+		known[id] = true
+	}
+	return known, nil
+}
+
+// PutTeams writes whole rows. CreatedAt is set on insert, to Now.
+func (t *Tx) PutTeams(ctx context.Context, teams []directory.Team) error {
+	if len(teams) == 0 {
+		return nil
+	}
+	type team = directory.Team
+	const query = `
+		insert into teams (tenant, created_at, id, source, name)
+		select $1, {at $2}, v.* from {rows} where true
+		on conflict (tenant, id) do update set source = excluded.source, name = excluded.name`
+	_, err := t.db.execRows(ctx, t.tx, query, []Column{
+		texts("id", teams, func(t *team) string { return t.ID }),
+		texts("source", teams, func(t *team) string { return t.Source }),
+		texts("name", teams, func(t *team) string { return t.Name }),
+	}, t.tenant, t.now)
+	if err != nil {
+		return fmt.Errorf("write %d teams: %w", len(teams), err)
+	}
+	return nil
+}
+
+// MembershipsOf returns the memberships of the people, tombstones included, in
+// order of person and group.
+func (t *Tx) MembershipsOf(ctx context.Context, people []string) ([]directory.Membership, error) {
+	if len(people) == 0 {
+		return nil, nil
+	}
+	const query = `
+		select group_id, person_id, present, observed_at from memberships
+		where tenant = $1 and person_id {in $2} order by person_id, group_id`
+	memberships, err := list(ctx, t.db, t.tx, scanMembership, query, t.tenant, people)
+	if err != nil {
+		return nil, fmt.Errorf("read the memberships of %d people: %w", len(people), err)
+	}
+	return memberships, nil
+}
+
+func membershipKeys(pairs []directory.Membership) []Column {
+	type membership = directory.Membership
+	return []Column{
+		texts("group_id", pairs, func(m *membership) string { return m.GroupID }),
+		texts("person_id", pairs, func(m *membership) string { return m.PersonID }),
+	}
+}
+
+// Memberships returns the rows of the given pairs, tombstones included, in
+// order of group and person.
+func (t *Tx) Memberships(ctx context.Context, pairs []directory.Membership) ([]directory.Membership, error) {
+	if len(pairs) == 0 {
+		return nil, nil
+	}
+	const query = `
+		select group_id, person_id, present, observed_at from memberships
+		where tenant = $1 and (group_id, person_id) in (select v.group_id, v.person_id from {rows})
+		order by group_id, person_id`
+	memberships, err := listRows(ctx, t.db, t.tx, scanMembership, query, membershipKeys(pairs), t.tenant)
+	if err != nil {
+		return nil, fmt.Errorf("read %d memberships: %w", len(pairs), err)
+	}
+	return memberships, nil
+}
+
+// PutMemberships writes whole rows. A pair must not be there twice.
+func (t *Tx) PutMemberships(ctx context.Context, memberships []directory.Membership) error {
+	if len(memberships) == 0 {
+		return nil
+	}
+	type membership = directory.Membership
+	const query = `
+		insert into memberships (tenant, group_id, person_id, present, observed_at)
+		select $1, v.* from {rows} where true
+		on conflict (tenant, group_id, person_id) do update set
+			present = excluded.present, observed_at = excluded.observed_at`
+	_, err := t.db.execRows(ctx, t.tx, query, append(membershipKeys(memberships),
+		bools("present", memberships, func(m *membership) bool { return m.Present }),
+		times("observed_at", memberships, func(m *membership) time.Time { return m.ObservedAt }),
+	), t.tenant)
+	if err != nil {
+		return fmt.Errorf("write %d memberships: %w", len(memberships), err)
+	}
+	return nil
+}

@@ -1,0 +1,192 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+// entry is one event with one of its scopes, or with none.
+type entry struct {
+	event directory.Event
+	scope directory.Scope
+}
+
+// AddEvents writes events to the inbox. Events whose uuid the tenant has already
+// vanish with their scopes. Received is set by the database's clock.
+func (d *DB) AddEvents(ctx context.Context, tenant string, events []directory.Event) error {
+	entries := unfold(events)
+	if len(entries) == 0 {
+		return nil
+	}
+	var err error
+	if d.dialect.WritesInWith() {
+		err = d.addEventsAtOnce(ctx, tenant, entries)
+	} else {
+		err = d.again(ctx, func(tx *sql.Tx) error { return d.addEvents(ctx, tx, tenant, entries) })
+	}
+	if err != nil {
+		return fmt.Errorf("add %d events of tenant %s to the inbox: %w", len(events), tenant, err)
+	}
+	return nil
+}
+
+// unfold yields one entry per event and scope. Of two events with one uuid the
+// first counts.
+func unfold(events []directory.Event) []entry {
+	seen := make(map[string]bool, len(events))
+	entries := make([]entry, 0, len(events))
+	for _, e := range events {
+		if seen[e.UUID] {
+			continue
+		}
+		seen[e.UUID] = true
+		if len(e.Scopes) == 0 {
+			entries = append(entries, entry{event: e})
+		}
+		for _, s := range e.Scopes {
+			entries = append(entries, entry{event: e, scope: s})
+		}
+	}
+	return entries
+}
+
+func entryColumns(entries []entry) []Column {
+	return []Column{
+		texts("uuid", entries, func(e *entry) string { return e.event.UUID }),
+		texts("type", entries, func(e *entry) string { return e.event.Type }),
+		times("published", entries, func(e *entry) time.Time { return e.event.Published }),
+		texts("via", entries, func(e *entry) string { return string(e.event.Via) }),
+		texts("delivery_id", entries, func(e *entry) string { return e.event.DeliveryID }),
+		texts("outcome", entries, func(e *entry) string { return e.event.Outcome }),
+		bools("urgent", entries, func(e *entry) bool { return e.event.Urgent }),
+		texts("scope_kind", entries, func(e *entry) string { return string(e.scope.Kind) }),
+		texts("scope_id", entries, func(e *entry) string { return e.scope.ID }),
+	}
+}
+
+// addEventsAtOnce is one statement, so that a hook costs one round trip and one
+// commit.
+func (d *DB) addEventsAtOnce(ctx context.Context, tenant string, entries []entry) error {
+	const query = `
+		with batch as materialized (select * from {rows}),
+		known as (select slug from tenants where slug = $1),
+		added as (
+			insert into inbox (tenant, uuid, type, published, received, via, delivery_id, outcome)
+			select known.slug, b.uuid, b.type, b.published, {now}, b.via, b.delivery_id, b.outcome
+			from known, (select distinct on (uuid) * from batch order by uuid) b
+			on conflict do nothing
+			returning uuid),
+		scoped as (
+			insert into inbox_scopes (tenant, uuid, scope_kind, scope_id, urgent, swept_at)
+			select $1, b.uuid, b.scope_kind, b.scope_id, b.urgent, {now}
+			from batch b join added using (uuid) where b.scope_kind <> ''
+			on conflict do nothing)
+		select count(*) from known`
+	count := func(s scanner) (n int, err error) { return n, s.Scan(&n) }
+	found, err := listRows(ctx, d, d.write, count, query, entryColumns(entries), tenant)
+	if err != nil {
+		return err
+	}
+	if len(found) != 1 || found[0] == 0 {
+		return unknownTenant(tenant)
+	}
+	return nil
+}
+
+func (d *DB) addEvents(ctx context.Context, tx *sql.Tx, tenant string, entries []entry) error {
+	var known int
+	if err := d.row(ctx, tx, `select count(*) from tenants where slug = $1`, tenant).Scan(&known); err != nil {
+		return err
+	}
+	if known == 0 {
+		return unknownTenant(tenant)
+	}
+	const events = `
+		insert into inbox (tenant, uuid, type, published, received, via, delivery_id, outcome)
+		select $1, v.uuid, v.type, v.published, {now}, v.via, v.delivery_id, v.outcome from {rows} where true
+		on conflict do nothing
+		returning uuid`
+	added, err := listRows(ctx, d, tx, scanText, events, entryColumns(entries), tenant)
+	if err != nil {
+		return err
+	}
+	isNew := make(map[string]bool, len(added))
+	for _, uuid := range added {
+		isNew[uuid] = true
+	}
+	var scoped []entry
+	for _, e := range entries {
+		if isNew[clean(e.event.UUID)] && e.scope.Kind != "" {
+			scoped = append(scoped, e)
+		}
+	}
+	if len(scoped) == 0 {
+		return nil
+	}
+	const scopes = `
+		insert into inbox_scopes (tenant, uuid, scope_kind, scope_id, urgent, swept_at)
+		select $1, v.uuid, v.scope_kind, v.scope_id, v.urgent, {now} from {rows} where true
+		on conflict do nothing`
+	_, err = d.execRows(ctx, tx, scopes, entryColumns(scoped), tenant)
+	return err
+}
+
+// Ticket reads the events of the scope that no commit has marked, parked ones
+// included, oldest first.
+func (d *DB) Ticket(ctx context.Context, tenant string, scope directory.Scope) (directory.Ticket, error) {
+	const query = `
+		select i.uuid, i.type, i.published, i.via
+		from inbox_scopes s join inbox i on i.tenant = s.tenant and i.uuid = s.uuid
+		where s.tenant = $1 and s.scope_kind = $2 and s.scope_id = $3 and s.done_at is null
+		order by i.published, i.uuid`
+	scan := func(s scanner) (w directory.Waiting, err error) {
+		return w, s.Scan(&w.UUID, &w.Type, moment{&w.Published}, &w.Via)
+	}
+	events, err := list(ctx, d, d.read, scan, query, tenant, string(scope.Kind), scope.ID)
+	if err != nil {
+		return directory.Ticket{}, fmt.Errorf("read the waiting events of %s of tenant %s: %w", scope, tenant, err)
+	}
+	return directory.Ticket{Tenant: tenant, Scope: scope, Events: events}, nil
+}
+
+// Mark marks exactly the ticket's events as done for its scope, parked ones too.
+func (t *Tx) Mark(ctx context.Context, ticket directory.Ticket) error {
+	if ticket.Tenant != t.tenant {
+		return fmt.Errorf("mark events of tenant %q in a transaction of tenant %q: %w", ticket.Tenant, t.tenant, directory.ErrConflict)
+	}
+	if len(ticket.Events) == 0 {
+		return nil
+	}
+	uuids := make([]string, len(ticket.Events))
+	for i, e := range ticket.Events {
+		uuids[i] = e.UUID
+	}
+	const query = `
+		update inbox_scopes set done_at = {at $4}, outcome = 'reconciled', parked_at = null, reason = ''
+		where tenant = $1 and scope_kind = $2 and scope_id = $3 and done_at is null and uuid {in $5}`
+	_, err := t.db.exec(ctx, t.tx, query, t.tenant, string(ticket.Scope.Kind), ticket.Scope.ID, t.now, uuids)
+	if err != nil {
+		return fmt.Errorf("mark %d events of %s as done: %w", len(uuids), ticket.Scope, err)
+	}
+	return nil
+}
+
+// WaitingLogins returns the ids of person scopes with unmarked events that are not Okta
+// user ids (which begin with 00 and have 20 characters), but logins.
+func (d *DB) WaitingLogins(ctx context.Context, tenant string) ([]string, error) {
+	const query = `
+		select distinct scope_id from inbox_scopes
+		where tenant = $1 and scope_kind = 'person' and done_at is null
+			and (length(scope_id) <> 20 or scope_id not like '00%')
+		order by scope_id`
+	scan := func(s scanner) (login string, err error) { return login, s.Scan(&login) }
+	logins, err := list(ctx, d, d.read, scan, query, tenant)
+	if err != nil {
+		return nil, fmt.Errorf("read the waiting logins of tenant %s: %w", tenant, err)
+	}
+	return logins, nil
+}

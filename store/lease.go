@@ -1,0 +1,200 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+// ClaimRun gives the run to owner until lease has passed, by the database's
+// clock, and returns it. StartedAt is set by the first claim.
+//
+// It fails with directory.ErrBusy while another owner's lease is valid or, for a
+// full run, while another full run of the tenant is held; with directory.ErrConflict
+// when the run is over; and with directory.ErrNotFound. A full run takes the lease of
+// any other full run whose owner let it run out: that owner is told by SaveRun.
+//
+// A run that lost what it had read in a crash of the database is reset.
+func (d *DB) ClaimRun(ctx context.Context, tenant, id, owner string, lease time.Duration) (directory.Run, error) {
+	var run directory.Run
+	err := d.again(ctx, func(tx *sql.Tx) error {
+		if err := d.mayClaim(ctx, tx, tenant, id, owner); err != nil {
+			return err
+		}
+		const claim = `
+			update runs set lease_owner = $3, lease_until = {now} + {micros $4}, started_at = coalesce(started_at, {now})
+			where tenant = $1 and id = $2
+			returning ` + runColumns
+		claimed, err := list(ctx, d, tx, scanRun, claim, tenant, id, owner, lease)
+		if err != nil {
+			return err
+		}
+		if len(claimed) != 1 {
+			return unknownRun(tenant, id)
+		}
+		run = claimed[0]
+		if run.Scope.Kind != directory.ScopeFull {
+			return nil
+		}
+		// The owner's name is not emptied but replaced, so that its SaveRun fails
+		// and no unique index takes the run for one that nobody has claimed.
+		const oust = `
+			update runs set lease_owner = '-', lease_until = null
+			where tenant = $1 and id <> $2 and scope_kind = 'full' and lease_owner not in ('', '-')
+				and state in ('queued', 'reading', 'applying')`
+		_, err = d.exec(ctx, tx, oust, tenant, id)
+		return err
+	})
+	if err != nil {
+		return directory.Run{}, fmt.Errorf("claim run %s of tenant %s: %w", id, tenant, err)
+	}
+	if err := d.restage(ctx, run); err != nil {
+		return directory.Run{}, err
+	}
+	return run, nil
+}
+
+// mayClaim locks the run and the tenant's full runs, in order of id so that two
+// claims do not wait for each other, and says what is against the claim.
+func (d *DB) mayClaim(ctx context.Context, tx *sql.Tx, tenant, id, owner string) error {
+	type candidate struct {
+		id, owner string
+		scope     directory.ScopeKind
+		state     directory.RunState
+		held      bool
+	}
+	const query = `
+		select id, scope_kind, state, lease_owner, coalesce(lease_until > {now}, false)
+		from runs
+		where tenant = $1 and (id = $2 or (scope_kind = 'full' and state in ('queued', 'reading', 'applying')))
+		order by id {lock}`
+	scan := func(s scanner) (c candidate, err error) {
+		return c, s.Scan(&c.id, &c.scope, &c.state, &c.owner, &c.held)
+	}
+	candidates, err := list(ctx, d, tx, scan, query, tenant, id)
+	if err != nil {
+		return err
+	}
+	var mine *candidate
+	for i := range candidates {
+		if candidates[i].id == id {
+			mine = &candidates[i]
+		}
+	}
+	if mine == nil {
+		return unknownRun(tenant, id)
+	}
+	if mine.state.Final() {
+		return fmt.Errorf("the run is over, it is %s: %w", mine.state, directory.ErrConflict)
+	}
+	if mine.held && mine.owner != owner {
+		return fmt.Errorf("its lease is held by %s: %w", mine.owner, directory.ErrBusy)
+	}
+	if mine.scope != directory.ScopeFull {
+		return nil
+	}
+	for _, c := range candidates {
+		if c.id != id && c.held {
+			return fmt.Errorf("full run %s of the tenant is under way: %w", c.id, directory.ErrBusy)
+		}
+	}
+	return nil
+}
+
+// SaveRun writes state, progress, counts and error of a claimed run and renews the
+// lease; a final state gives it up and sets FinishedAt unless it is given. It fails
+// with directory.ErrBusy when the lease went to another owner,
+// directory.ErrConflict when the run is over, and directory.ErrNotFound. A lease that ran
+// out and that nobody took counts as held.
+func (d *DB) SaveRun(ctx context.Context, run directory.Run, owner string, lease time.Duration) error {
+	return d.saveRun(ctx, d.write, renewLazily, run, owner, lease)
+}
+
+// SaveRun is DB.SaveRun inside this transaction.
+func (t *Tx) SaveRun(ctx context.Context, run directory.Run, owner string, lease time.Duration) error {
+	if run.Tenant != t.tenant {
+		return fmt.Errorf("save run %s of tenant %q in a transaction of tenant %q: %w", run.ID, run.Tenant, t.tenant, directory.ErrConflict)
+	}
+	return t.db.saveRun(ctx, t.tx, renew, run, owner, lease)
+}
+
+const (
+	renew = `
+		update runs set state = $4, progress = $5, counts = $6, error = $7,
+			started_at = coalesce({at $8}, started_at), lease_until = {now} + {micros $9}
+		where tenant = $1 and id = $2 and lease_owner = $3 and state in ('queued', 'reading', 'applying')`
+	// Outside a transaction it notes how far a reading is, page by page.
+	renewLazily = renew + ` and {lazily}`
+	finish      = `
+		update runs set state = $4, progress = $5, counts = $6, error = $7,
+			started_at = coalesce({at $8}, started_at), finished_at = coalesce({at $9}, {now}),
+			lease_owner = '', lease_until = null
+		where tenant = $1 and id = $2 and lease_owner = $3 and state in ('queued', 'reading', 'applying')`
+)
+
+// saveRun writes the run with the query renew, or finishes it.
+func (d *DB) saveRun(ctx context.Context, q querier, renew string, run directory.Run, owner string, lease time.Duration) error {
+	progress, counts, err := runTexts(run)
+	if err != nil {
+		return err
+	}
+	var saved int64
+	if run.State.Final() {
+		saved, err = d.exec(ctx, q, finish, run.Tenant, run.ID, owner, string(run.State), progress, counts, run.Error,
+			run.StartedAt, run.FinishedAt)
+	} else {
+		saved, err = d.exec(ctx, q, renew, run.Tenant, run.ID, owner, string(run.State), progress, counts, run.Error,
+			run.StartedAt, lease)
+	}
+	if err != nil {
+		return fmt.Errorf("save run %s of tenant %s: %w", run.ID, run.Tenant, err)
+	}
+	if saved == 1 {
+		return nil
+	}
+	return d.whyNotSaved(ctx, q, run, owner)
+}
+
+func (d *DB) whyNotSaved(ctx context.Context, q querier, run directory.Run, owner string) error {
+	var state directory.RunState
+	var holder string
+	err := d.row(ctx, q, `select state, lease_owner from runs where tenant = $1 and id = $2`, run.Tenant, run.ID).Scan(&state, &holder)
+	if errors.Is(err, sql.ErrNoRows) {
+		return unknownRun(run.Tenant, run.ID)
+	}
+	if err != nil {
+		return fmt.Errorf("save run %s of tenant %s: %w", run.ID, run.Tenant, err)
+	}
+	if state.Final() {
+		return fmt.Errorf("save run %s of tenant %s: the run is over, it is %s: %w", run.ID, run.Tenant, state, directory.ErrConflict)
+	}
+	return fmt.Errorf("save run %s of tenant %s: %s no longer holds its lease, nothing was written: %w", run.ID, run.Tenant, owner, directory.ErrBusy)
+}
+
+// RenewLease keeps a run with its owner until lease has passed, by the database's clock. It
+// does nothing when the run is over or another owner's.
+func (d *DB) RenewLease(ctx context.Context, tenant, id, owner string, lease time.Duration) error {
+	const query = `
+		update runs set lease_until = {now} + {micros $4}
+		where tenant = $1 and id = $2 and lease_owner = $3 and state in ('queued', 'reading', 'applying')`
+	if _, err := d.exec(ctx, d.write, query, tenant, id, owner, lease); err != nil {
+		return fmt.Errorf("renew the lease of run %s of tenant %s: %w", id, tenant, err)
+	}
+	return nil
+}
+
+// FailRun ends a run as failed, whoever holds it; reason is shown to an admin. A
+// run that is over stays as it is.
+func (d *DB) FailRun(ctx context.Context, tenant, id, reason string) error {
+	const query = `
+		update runs set state = 'failed', error = $3, finished_at = {now}, lease_owner = '', lease_until = null
+		where tenant = $1 and id = $2 and state in ('queued', 'reading', 'applying')`
+	if _, err := d.exec(ctx, d.write, query, tenant, id, reason); err != nil {
+		return fmt.Errorf("fail run %s of tenant %s: %w", id, tenant, err)
+	}
+	return nil
+}

@@ -1,0 +1,85 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+// ManagerEdges returns the edges of the people that have a row, in order of id.
+func (t *Tx) ManagerEdges(ctx context.Context, ids []string) ([]directory.ManagerEdge, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	const query = `
+		select id, status, manager_id_text, manager_text, manager_wanted, manager_id, manager_problem
+		from people where tenant = $1 and id {in $2} order by id`
+	scan := func(s scanner) (e directory.ManagerEdge, err error) {
+		return e, s.Scan(&e.PersonID, &e.Status, &e.IDText, &e.Text, &e.Wanted, &e.ManagerID, &e.Problem)
+	}
+	edges, err := list(ctx, t.db, t.tx, scan, query, t.tenant, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read the managers of %d people: %w", len(ids), err)
+	}
+	return edges, nil
+}
+
+// PutManagers writes Wanted, ManagerID and Problem of the edges, and UpdatedAt.
+func (t *Tx) PutManagers(ctx context.Context, edges []directory.ManagerEdge) error {
+	if len(edges) == 0 {
+		return nil
+	}
+	type edge = directory.ManagerEdge
+	const query = `
+		update people set manager_wanted = v.wanted, manager_id = v.manager, manager_problem = v.problem, updated_at = {at $2}
+		from {rows}
+		where people.tenant = $1 and people.id = v.person`
+	_, err := t.db.execRows(ctx, t.tx, query, []Column{
+		texts("person", edges, func(e *edge) string { return e.PersonID }),
+		texts("wanted", edges, func(e *edge) string { return e.Wanted }),
+		texts("manager", edges, func(e *edge) string { return e.ManagerID }),
+		texts("problem", edges, func(e *edge) string { return string(e.Problem) }),
+	}, t.tenant, t.now)
+	if err != nil {
+		return fmt.Errorf("write the managers of %d people: %w", len(edges), err)
+	}
+	return nil
+}
+
+// MarkManagersDirty queues the people, and all whose folded manager texts equal
+// a folded ref, for the manager pass. (A raw text that is a ref is equal when folded
+// too.)
+func (t *Tx) MarkManagersDirty(ctx context.Context, people, refs []string) error {
+	const query = `
+		insert into managers_dirty (tenant, person_id)
+		select $1, v.id from {rows} where true
+		union
+		select $1, id from people where tenant = $1 and manager_id_key <> '' and manager_id_key {in $2}
+		union
+		select $1, id from people where tenant = $1 and manager_text_key <> '' and manager_text_key {in $2}
+		on conflict do nothing`
+	if len(people) == 0 && len(refs) == 0 {
+		return nil
+	}
+	batch := []Column{texts("id", people, func(id *string) string { return *id })}
+	if _, err := t.db.execRows(ctx, t.tx, query, batch, t.tenant, fold(refs)); err != nil {
+		return fmt.Errorf("queue people for the manager pass: %w", err)
+	}
+	return nil
+}
+
+// TakeDirtyManagers removes up to limit people from that queue, in order of id.
+func (t *Tx) TakeDirtyManagers(ctx context.Context, limit int) ([]string, error) {
+	const query = `
+		delete from managers_dirty where tenant = $1 and person_id in (
+			select person_id from managers_dirty where tenant = $1 order by person_id limit $2)
+		returning person_id`
+	ids, err := list(ctx, t.db, t.tx, scanText, query, t.tenant, limit)
+	if err != nil {
+		return nil, fmt.Errorf("take people for the manager pass: %w", err)
+	}
+	slices.Sort(ids)
+	return ids, nil
+}

@@ -1,0 +1,200 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+const personColumns = `id, status, okta_status, assignment,
+	first_name, last_name, email, login, picture, title, language, location, department, employee_number,
+	manager_id_text, manager_text, custom, team_id, manager_id, manager_wanted, manager_problem,
+	hash, observed_at, groups_observed_at, created_at, updated_at`
+
+func scanPerson(s scanner) (p directory.Person, err error) {
+	q := &p.Profile
+	return p, s.Scan(&p.ID, &p.Status, &p.OktaStatus, &p.Assignment,
+		&q.FirstName, &q.LastName, &q.Email, &q.Login, &q.Picture, &q.Title, &q.Language, &q.Location, &q.Department, &q.EmployeeNumber,
+		&q.ManagerIDText, &q.ManagerText, jsonText{&q.Custom}, &p.TeamID, &p.ManagerID, &p.ManagerWanted, &p.ManagerProblem,
+		&p.Hash, moment{&p.ObservedAt}, moment{&p.GroupsObservedAt}, moment{&p.CreatedAt}, moment{&p.UpdatedAt})
+}
+
+// People returns the rows of the ids, removed ones included, in order of id.
+func (d *DB) People(ctx context.Context, tenant string, ids []string) ([]directory.Person, error) {
+	return d.people(ctx, d.read, tenant, ids)
+}
+
+// People returns the rows of the ids, removed ones included, in order of id.
+func (t *Tx) People(ctx context.Context, ids []string) ([]directory.Person, error) {
+	return t.db.people(ctx, t.tx, t.tenant, ids)
+}
+
+func (d *DB) people(ctx context.Context, q querier, tenant string, ids []string) ([]directory.Person, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	const query = `select ` + personColumns + ` from people where tenant = $1 and id {in $2} order by id`
+	people, err := list(ctx, d, q, scanPerson, query, tenant, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read %d people of tenant %s: %w", len(ids), tenant, err)
+	}
+	return people, nil
+}
+
+// Hashes returns the content hashes of the people in ids that have a row which
+// is not removed.
+func (d *DB) Hashes(ctx context.Context, tenant string, ids []string) (map[string]string, error) {
+	hashes := make(map[string]string, len(ids))
+	if len(ids) == 0 {
+		return hashes, nil
+	}
+	const query = `select id, hash from people where tenant = $1 and id {in $2} and status <> 'removed'`
+	scan := func(s scanner) (pair [2]string, err error) { return pair, s.Scan(&pair[0], &pair[1]) }
+	pairs, err := list(ctx, d, d.read, scan, query, tenant, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read the hashes of %d people of tenant %s: %w", len(ids), tenant, err)
+	}
+	for _, pair := range pairs {
+		hashes[pair[0]] = pair[1]
+	}
+	return hashes, nil
+}
+
+// CountPeople returns how many people have the status.
+func (d *DB) CountPeople(ctx context.Context, tenant string, status directory.Status) (int, error) {
+	var count int
+	err := d.row(ctx, d.read, `select count(*) from people where tenant = $1 and status = $2`, tenant, string(status)).Scan(&count)
+	if err != nil {
+		return 0, fmt.Errorf("count the %s people of tenant %s: %w", status, tenant, err)
+	}
+	return count, nil
+}
+
+// Identify returns the present people (active or suspended) whose id is one of
+// refs, or whose folded login, e-mail or employee number equals a folded ref, in
+// order of id.
+func (t *Tx) Identify(ctx context.Context, refs []string) ([]directory.Identity, error) {
+	if len(refs) == 0 {
+		return nil, nil
+	}
+	// A union, so that each part uses its index. An e-mail that equals the
+	// login is found by the login.
+	const columns = `select id, login, email, employee_number from people where tenant = $1 and status in ('active', 'suspended') and `
+	const query = columns + `id {in $2}
+		union ` + columns + `login_key <> '' and login_key {in $3}
+		union ` + columns + `email_key <> '' and email_key <> login_key and email_key {in $3}
+		union ` + columns + `employee_number_key <> '' and employee_number_key {in $3}
+		order by 1`
+	scan := func(s scanner) (i directory.Identity, err error) {
+		return i, s.Scan(&i.PersonID, &i.Login, &i.Email, &i.EmployeeNumber)
+	}
+	found, err := list(ctx, t.db, t.tx, scan, query, t.tenant, refs, fold(refs))
+	if err != nil {
+		return nil, fmt.Errorf("identify people by %d texts: %w", len(refs), err)
+	}
+	return found, nil
+}
+
+func fold(refs []string) []string {
+	folded := make([]string, len(refs))
+	for i, r := range refs {
+		folded[i] = lookupKey(r)
+	}
+	return folded
+}
+
+// maxKey is the length up to which texts are looked up, in bytes. Postgres
+// refuses index entries beyond some 2,700, and Okta's own limit for logins and
+// e-mails is 100 characters (Users API); longer texts are stored all the same.
+const maxKey = 1000
+
+// lookupKey is the form in which texts are looked up; empty means never.
+func lookupKey(text string) string {
+	key := directory.Fold(text)
+	if len(key) > maxKey {
+		return ""
+	}
+	return key
+}
+
+// PutPeople writes whole rows but for the manager columns, which stay as they
+// are (empty in a new row). CreatedAt is set on insert, UpdatedAt always, both to
+// Now. An id must not be there twice.
+func (t *Tx) PutPeople(ctx context.Context, people []directory.Person) error {
+	if len(people) == 0 {
+		return nil
+	}
+	type person = directory.Person
+	custom, err := jsonOf("custom", people, func(p *person) (any, bool) { return p.Profile.Custom, len(p.Profile.Custom) > 0 })
+	if err != nil {
+		return fmt.Errorf("write people: %w", err)
+	}
+	batch := []Column{
+		texts("id", people, func(p *person) string { return p.ID }),
+		texts("status", people, func(p *person) string { return string(p.Status) }),
+		texts("okta_status", people, func(p *person) string { return p.OktaStatus }),
+		texts("assignment", people, func(p *person) string { return p.Assignment }),
+		texts("first_name", people, func(p *person) string { return p.Profile.FirstName }),
+		texts("last_name", people, func(p *person) string { return p.Profile.LastName }),
+		texts("email", people, func(p *person) string { return p.Profile.Email }),
+		texts("login", people, func(p *person) string { return p.Profile.Login }),
+		texts("picture", people, func(p *person) string { return p.Profile.Picture }),
+		texts("title", people, func(p *person) string { return p.Profile.Title }),
+		texts("language", people, func(p *person) string { return p.Profile.Language }),
+		texts("location", people, func(p *person) string { return p.Profile.Location }),
+		texts("department", people, func(p *person) string { return p.Profile.Department }),
+		texts("employee_number", people, func(p *person) string { return p.Profile.EmployeeNumber }),
+		texts("manager_id_text", people, func(p *person) string { return p.Profile.ManagerIDText }),
+		texts("manager_text", people, func(p *person) string { return p.Profile.ManagerText }),
+		custom,
+		texts("team_id", people, func(p *person) string { return p.TeamID }),
+		texts("login_key", people, func(p *person) string { return lookupKey(p.Profile.Login) }),
+		texts("email_key", people, func(p *person) string { return lookupKey(p.Profile.Email) }),
+		texts("employee_number_key", people, func(p *person) string { return lookupKey(p.Profile.EmployeeNumber) }),
+		texts("manager_id_key", people, func(p *person) string { return lookupKey(p.Profile.ManagerIDText) }),
+		texts("manager_text_key", people, func(p *person) string { return lookupKey(p.Profile.ManagerText) }),
+		texts("hash", people, func(p *person) string { return p.Hash }),
+		times("observed_at", people, func(p *person) time.Time { return p.ObservedAt }),
+		times("groups_observed_at", people, func(p *person) time.Time { return p.GroupsObservedAt }),
+	}
+	const query = `
+		insert into people (tenant, created_at, updated_at,
+			id, status, okta_status, assignment,
+			first_name, last_name, email, login, picture, title, language, location, department, employee_number,
+			manager_id_text, manager_text, custom, team_id,
+			login_key, email_key, employee_number_key, manager_id_key, manager_text_key, hash,
+			observed_at, groups_observed_at)
+		select $1, {at $2}, {at $2}, v.* from {rows} where true
+		on conflict (tenant, id) do update set
+			status = excluded.status, okta_status = excluded.okta_status, assignment = excluded.assignment,
+			first_name = excluded.first_name, last_name = excluded.last_name, email = excluded.email,
+			login = excluded.login, picture = excluded.picture, title = excluded.title,
+			language = excluded.language, location = excluded.location, department = excluded.department,
+			employee_number = excluded.employee_number, manager_id_text = excluded.manager_id_text,
+			manager_text = excluded.manager_text, custom = excluded.custom, team_id = excluded.team_id,
+			login_key = excluded.login_key, email_key = excluded.email_key,
+			employee_number_key = excluded.employee_number_key, manager_id_key = excluded.manager_id_key,
+			manager_text_key = excluded.manager_text_key, hash = excluded.hash,
+			observed_at = excluded.observed_at, groups_observed_at = excluded.groups_observed_at,
+			updated_at = excluded.updated_at`
+	if _, err := t.db.execRows(ctx, t.tx, query, batch, t.tenant, t.now); err != nil {
+		return fmt.Errorf("write %d people: %w", len(people), err)
+	}
+	return nil
+}
+
+// Touch moves ObservedAt and GroupsObservedAt of a person forward to at: the row
+// and its memberships were seen to be right.
+func (t *Tx) Touch(ctx context.Context, personID string, at time.Time) error {
+	const query = `
+		update people set
+			observed_at = case when observed_at < {at $3} then {at $3} else observed_at end,
+			groups_observed_at = case when groups_observed_at < {at $3} then {at $3} else groups_observed_at end
+		where tenant = $1 and id = $2 and (observed_at < {at $3} or groups_observed_at < {at $3})`
+	if _, err := t.db.exec(ctx, t.tx, query, t.tenant, personID, at); err != nil {
+		return fmt.Errorf("note when person %s was seen: %w", personID, err)
+	}
+	return nil
+}

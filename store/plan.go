@@ -1,0 +1,123 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+// AppendPlan adds changes to the run's plan, in order. The store gives them their Seq,
+// from 1.
+func (d *DB) AppendPlan(ctx context.Context, tenant, run string, changes []directory.PlannedChange) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	fields, err := jsonOf("fields", changes, func(c *directory.PlannedChange) (any, bool) { return c.Fields, true })
+	if err != nil {
+		return fmt.Errorf("add to the plan of run %s: %w", run, err)
+	}
+	const count = `update runs set plan_seq = plan_seq + $3 where tenant = $1 and id = $2 and {lazily} returning plan_seq`
+	const insert = `
+		insert into plan (tenant, run, seq, type, subject, subject_id, person_id, before_hash, observed_at, fields, after)
+		select $1, $2, v.seq, v.type, v.subject, v.subject_id, v.person_id, v.before_hash, v.observed_at, v.fields, v.after
+		from {rows}`
+	err = d.again(ctx, func(tx *sql.Tx) error {
+		var last int64
+		err := d.row(ctx, tx, count, tenant, run, len(changes)).Scan(&last)
+		if errors.Is(err, sql.ErrNoRows) {
+			return unknownRun(tenant, run)
+		}
+		if err != nil {
+			return err
+		}
+		next := last - int64(len(changes))
+		_, err = d.execRows(ctx, tx, insert, []Column{
+			ints("seq", changes, func(*directory.PlannedChange) int64 { next++; return next }),
+			texts("type", changes, func(c *directory.PlannedChange) string { return string(c.Type) }),
+			texts("subject", changes, func(c *directory.PlannedChange) string { return string(c.Subject) }),
+			texts("subject_id", changes, func(c *directory.PlannedChange) string { return c.SubjectID }),
+			texts("person_id", changes, func(c *directory.PlannedChange) string { return c.PersonID }),
+			texts("before_hash", changes, func(c *directory.PlannedChange) string { return c.BeforeHash }),
+			times("observed_at", changes, func(c *directory.PlannedChange) time.Time { return c.ObservedAt }),
+			fields,
+			texts("after", changes, func(c *directory.PlannedChange) string { return string(c.After) }),
+		}, tenant, run)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("add %d changes to the plan of run %s of tenant %s: %w", len(changes), run, tenant, err)
+	}
+	return nil
+}
+
+// Plan returns changes of the plan in order after position `after`, at most limit.
+func (d *DB) Plan(ctx context.Context, tenant, run string, after int64, limit int) ([]directory.PlannedChange, error) {
+	const query = `
+		select seq, type, subject, subject_id, person_id, before_hash, observed_at, fields, after
+		from plan where tenant = $1 and run = $2 and seq > $3 order by seq limit $4`
+	scan := func(s scanner) (c directory.PlannedChange, err error) {
+		var after string
+		err = s.Scan(&c.Seq, &c.Type, &c.Subject, &c.SubjectID, &c.PersonID, &c.BeforeHash, moment{&c.ObservedAt},
+			jsonText{&c.Fields}, &after)
+		if after != "" {
+			c.After = json.RawMessage(after)
+		}
+		return c, err
+	}
+	changes, err := list(ctx, d, d.read, scan, query, tenant, run, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read the plan of run %s of tenant %s: %w", run, tenant, err)
+	}
+	return changes, nil
+}
+
+// PlanCounts sums the plan up for the guard.
+func (d *DB) PlanCounts(ctx context.Context, tenant, run string) (directory.PlanCounts, error) {
+	counts := directory.PlanCounts{ByType: map[directory.ChangeType]int{}}
+	fail := func(err error) (directory.PlanCounts, error) {
+		return directory.PlanCounts{}, fmt.Errorf("sum up the plan of run %s of tenant %s: %w", run, tenant, err)
+	}
+	type ofType struct {
+		change directory.ChangeType
+		count  int
+	}
+	scanType := func(s scanner) (o ofType, err error) { return o, s.Scan(&o.change, &o.count) }
+	byType, err := list(ctx, d, d.read, scanType,
+		`select type, count(*) from plan where tenant = $1 and run = $2 group by type`, tenant, run)
+	if err != nil {
+		return fail(err)
+	}
+	for _, o := range byType {
+		counts.ByType[o.change] = o.count
+	}
+	const people = `
+		select
+			(select count(*) from people where tenant = $1 and status in ('active', 'suspended')),
+			(select count(distinct c.subject_id) from plan c
+				join people p on p.tenant = c.tenant and p.id = c.subject_id and p.status in ('active', 'suspended')
+				where c.tenant = $1 and c.run = $2 and c.subject = 'person'
+					and c.type in ('person.deactivated', 'person.removed'))`
+	if err := d.row(ctx, d.read, people, tenant, run).Scan(&counts.PeopleBefore, &counts.PeopleLeave); err != nil {
+		return fail(err)
+	}
+	const groups = `
+		select c.subject_id,
+			(select count(*) from memberships m where m.tenant = $1 and m.group_id = c.subject_id and m.present),
+			count(*)
+		from plan c
+		where c.tenant = $1 and c.run = $2 and c.type = 'membership.removed'
+		group by c.subject_id order by c.subject_id`
+	scanGroup := func(s scanner) (g directory.GroupRemovalCount, err error) {
+		return g, s.Scan(&g.GroupID, &g.Before, &g.Leave)
+	}
+	counts.Groups, err = list(ctx, d, d.read, scanGroup, groups, tenant, run)
+	if err != nil {
+		return fail(err)
+	}
+	return counts, nil
+}

@@ -1,0 +1,63 @@
+package postgres_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/oktasync/oktasync/store"
+	"github.com/oktasync/oktasync/store/postgres"
+	"github.com/oktasync/oktasync/store/storetest"
+)
+
+// migrated makes a database with the newest schema, which the tests copy.
+func migrated(t *testing.T) string {
+	t.Helper()
+	address := storetest.PostgresDatabase(t, "")
+	db, err := postgres.Open(t.Context(), postgres.Options{URL: address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	// Nobody may be connected to a database that is copied.
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return address
+}
+
+// openAsIs opens a database until the test ends.
+func openAsIs(t *testing.T, address string) *store.DB {
+	t.Helper()
+	db, err := postgres.Open(t.Context(), postgres.Options{URL: address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	template := migrated(t)
+	storetest.Run(t, func(t *testing.T) *store.DB {
+		return openAsIs(t, storetest.PostgresDatabase(t, template))
+	})
+}
+
+// holdWhile runs fn while a transaction of tenant acme is open.
+func holdWhile(t *testing.T, db *store.DB, fn func()) {
+	t.Helper()
+	err := db.Update(t.Context(), "acme", func(context.Context, *store.Tx) error {
+		fn()
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,147 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+// Retention says how long things that are done with are kept. Zero keeps them
+// for ever.
+type Retention struct {
+	Inbox time.Duration // events, after all of their scopes were marked; since they were received
+	Runs  time.Duration // runs that are over, with their plans; since their end
+	// Tombstones are removed people, groups and memberships; since they were
+	// last observed. It must be far longer than the longest run, or a run that began before
+	// the removal brings them back.
+	Tombstones time.Duration
+}
+
+// purgeAtOnce is how many events, runs or tombstones one transaction deletes.
+const purgeAtOnce = 1000
+
+// Purge deletes what is older than keep says, of all tenants, in chunks, and what
+// finished runs have staged. It returns how many events, runs and tombstones it deleted.
+// A tenant's last nightly run and last full run that succeeded are kept: they say
+// when the next one is due.
+func (d *DB) Purge(ctx context.Context, keep Retention) (int, error) {
+	total := 0
+	steps := []struct {
+		what string
+		keep time.Duration
+		step func(context.Context, time.Duration) (int, error)
+	}{
+		{"events", keep.Inbox, d.purgeEvents},
+		{"runs", keep.Runs, d.purgeRuns},
+		{"tombstones of people", keep.Tombstones, d.purgeBy(`
+			delete from people where (tenant, id) in (
+				select tenant, id from people where status = 'removed' and observed_at < {now} - {micros $1} limit $2)`)},
+		{"tombstones of groups", keep.Tombstones, d.purgeBy(`
+			delete from groups where (tenant, id) in (
+				select tenant, id from groups where removed and observed_at < {now} - {micros $1} limit $2)`)},
+		{"tombstones of memberships", keep.Tombstones, d.purgeBy(`
+			delete from memberships where (tenant, group_id, person_id) in (
+				select tenant, group_id, person_id from memberships
+				where not present and observed_at < {now} - {micros $1} limit $2)`)},
+	}
+	if err := d.purgeStaging(ctx); err != nil {
+		return 0, fmt.Errorf("purge what finished runs have staged: %w", err)
+	}
+	for _, s := range steps {
+		for s.keep > 0 {
+			deleted, err := s.step(ctx, s.keep)
+			total += deleted
+			if err != nil {
+				return total, fmt.Errorf("purge %s: %w", s.what, err)
+			}
+			if deleted < purgeAtOnce {
+				break
+			}
+		}
+	}
+	return total, nil
+}
+
+func (d *DB) purgeBy(query string) func(context.Context, time.Duration) (int, error) {
+	return func(ctx context.Context, keep time.Duration) (int, error) {
+		deleted, err := d.exec(ctx, d.write, query, keep, purgeAtOnce)
+		return int(deleted), err
+	}
+}
+
+func (d *DB) purgeEvents(ctx context.Context, keep time.Duration) (int, error) {
+	type key struct{ tenant, uuid string }
+	const find = `
+		select i.tenant, i.uuid from inbox i
+		where i.received < {now} - {micros $1} and (
+			select 1 from inbox_scopes s where s.tenant = i.tenant and s.uuid = i.uuid and s.done_at is null limit 1) is null
+		order by i.received limit $2`
+	scan := func(s scanner) (k key, err error) { return k, s.Scan(&k.tenant, &k.uuid) }
+	deleted := 0
+	err := d.again(ctx, func(tx *sql.Tx) error {
+		keys, err := list(ctx, d, tx, scan, find, keep, purgeAtOnce)
+		if err != nil || len(keys) == 0 {
+			deleted = 0
+			return err
+		}
+		batch := []Column{
+			texts("tenant", keys, func(k *key) string { return k.tenant }),
+			texts("uuid", keys, func(k *key) string { return k.uuid }),
+		}
+		for _, table := range []string{"inbox_scopes", "inbox"} {
+			query := `delete from ` + table + ` where (tenant, uuid) in (select v.tenant, v.uuid from {rows})`
+			if _, err := d.execRows(ctx, tx, query, batch); err != nil {
+				return err
+			}
+		}
+		deleted = len(keys)
+		return nil
+	})
+	return deleted, err
+}
+
+func (d *DB) purgeRuns(ctx context.Context, keep time.Duration) (int, error) {
+	const find = `
+		select ` + runColumns + ` from runs r
+		where r.state not in ('queued', 'reading', 'applying') and r.finished_at < {now} - {micros $1}
+			and not (r.date <> '' and r.date = (select max(n.date) from runs n where n.tenant = r.tenant and n.date <> ''))
+			and not (r.scope_kind = 'full' and r.state = 'succeeded' and r.finished_at = (
+				select max(f.finished_at) from runs f
+				where f.tenant = r.tenant and f.scope_kind = 'full' and f.state = 'succeeded'))
+		order by r.finished_at limit $2`
+	runs, err := list(ctx, d, d.read, scanRun, find, keep, purgeAtOnce)
+	if err != nil {
+		return 0, err
+	}
+	for i, run := range runs {
+		// The plan first: a run without its row would leave it for ever.
+		if err := d.forget(ctx, run.Tenant, run.ID); err != nil {
+			return i, err
+		}
+		if _, err := d.exec(ctx, d.write, `delete from runs where tenant = $1 and id = $2`, run.Tenant, run.ID); err != nil {
+			return i, err
+		}
+	}
+	return len(runs), nil
+}
+
+func (d *DB) purgeStaging(ctx context.Context) error {
+	const find = `
+		select r.tenant, r.id from runs r
+		join staged_runs m on m.tenant = r.tenant and m.run = r.id
+		where r.state not in ('queued', 'reading', 'applying')`
+	scan := func(s scanner) (r directory.Run, err error) { return r, s.Scan(&r.Tenant, &r.ID) }
+	runs, err := list(ctx, d, d.read, scan, find)
+	if err != nil {
+		return err
+	}
+	for _, r := range runs {
+		if err := d.forgetSeen(ctx, r.Tenant, r.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}

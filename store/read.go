@@ -1,0 +1,154 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+// FindPerson finds a person by Okta id, else by login, else by e-mail, both without
+// regard to case. Present people go before those who left. Nobody is
+// directory.ErrNotFound, several directory.ErrAmbiguous.
+func (d *DB) FindPerson(ctx context.Context, tenant, who string) (directory.Person, error) {
+	const query = `
+		select ` + personColumns + ` from people where tenant = $1 and id in (
+			select id from people where tenant = $1 and id = $2
+			union select id from people where tenant = $1 and login_key <> '' and login_key = $3
+			union select id from people where tenant = $1 and email_key <> '' and email_key <> login_key and email_key = $3)
+		order by id`
+	key := directory.Fold(who)
+	people, err := list(ctx, d, d.read, scanPerson, query, tenant, who, key)
+	if err != nil {
+		return directory.Person{}, fmt.Errorf("find a person of tenant %s: %w", tenant, err)
+	}
+	rank := func(p directory.Person) int {
+		switch byLogin := directory.Fold(p.Profile.Login) == key; {
+		case p.ID == who:
+			return 0
+		case p.Status.Present() && byLogin:
+			return 1
+		case p.Status.Present():
+			return 2
+		case byLogin:
+			return 3
+		default:
+			return 4
+		}
+	}
+	var best []directory.Person
+	for _, p := range people {
+		if len(best) > 0 && rank(p) > rank(best[0]) {
+			continue
+		}
+		if len(best) > 0 && rank(p) < rank(best[0]) {
+			best = nil
+		}
+		best = append(best, p)
+	}
+	switch len(best) {
+	case 0:
+		return directory.Person{}, fmt.Errorf("tenant %s has nobody with this id, login or e-mail: %w", tenant, directory.ErrNotFound)
+	case 1:
+		return best[0], nil
+	default:
+		ids := make([]string, len(best))
+		for i, p := range best {
+			ids[i] = p.ID
+		}
+		return directory.Person{}, fmt.Errorf("tenant %s has %d people with this login or e-mail, ask by id (%s): %w",
+			tenant, len(best), strings.Join(ids, ", "), directory.ErrAmbiguous)
+	}
+}
+
+// ListPeople returns people in order of id.
+func (d *DB) ListPeople(ctx context.Context, tenant string, q directory.PeopleQuery) ([]directory.Person, error) {
+	query := `select ` + personColumns + ` from people where tenant = $1 and id > $2 and ($3 = '' or status = $3) `
+	values := []any{tenant, q.After, string(q.Status), q.Limit}
+	if q.TeamID != "" {
+		query += `and team_id <> '' and team_id = $5 `
+		values = append(values, q.TeamID)
+	}
+	people, err := list(ctx, d, d.read, scanPerson, query+`order by id limit $4`, values...)
+	if err != nil {
+		return nil, fmt.Errorf("list the people of tenant %s: %w", tenant, err)
+	}
+	return people, nil
+}
+
+// TeamsByID returns the teams that have a row, in order of id.
+func (d *DB) TeamsByID(ctx context.Context, tenant string, ids []string) ([]directory.Team, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	const query = `select id, source, name, created_at from teams where tenant = $1 and id {in $2} order by id`
+	teams, err := list(ctx, d, d.read, scanTeam, query, tenant, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read %d teams of tenant %s: %w", len(ids), tenant, err)
+	}
+	return teams, nil
+}
+
+// GroupsOfPerson returns the groups that the person is in, in order of id.
+func (d *DB) GroupsOfPerson(ctx context.Context, tenant, personID string) ([]directory.Group, error) {
+	const query = `
+		select ` + groupColumns + ` from groups
+		where tenant = $1 and not removed and id in (
+			select group_id from memberships where tenant = $1 and person_id = $2 and present)
+		order by id`
+	groups, err := list(ctx, d, d.read, scanGroup, query, tenant, personID)
+	if err != nil {
+		return nil, fmt.Errorf("read the groups of person %s of tenant %s: %w", personID, tenant, err)
+	}
+	return groups, nil
+}
+
+// ListTeams returns teams with their active and suspended people, in order of id
+// after `after`, at most limit.
+func (d *DB) ListTeams(ctx context.Context, tenant, after string, limit int) ([]directory.TeamSize, error) {
+	const query = `
+		select t.id, t.source, t.name, t.created_at,
+			(select count(*) from people p
+				where p.tenant = $1 and p.team_id <> '' and p.team_id = t.id and p.status in ('active', 'suspended'))
+		from teams t where t.tenant = $1 and t.id > $2 order by t.id limit $3`
+	scan := func(s scanner) (t directory.TeamSize, err error) {
+		return t, s.Scan(&t.ID, &t.Source, &t.Name, moment{&t.CreatedAt}, &t.People)
+	}
+	teams, err := list(ctx, d, d.read, scan, query, tenant, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list the teams of tenant %s: %w", tenant, err)
+	}
+	return teams, nil
+}
+
+// ListGroups returns groups that are not removed, with the number of their
+// present memberships, in order of id after `after`, at most limit.
+func (d *DB) ListGroups(ctx context.Context, tenant, after string, limit int) ([]directory.GroupSize, error) {
+	const query = `
+		select ` + groupColumns + `,
+			(select count(*) from memberships m where m.tenant = $1 and m.group_id = groups.id and m.present)
+		from groups where tenant = $1 and not removed and id > $2 order by id limit $3`
+	scan := func(s scanner) (g directory.GroupSize, err error) {
+		return g, s.Scan(&g.ID, &g.Name, &g.Description, &g.Type, &g.Removed,
+			moment{&g.ObservedAt}, moment{&g.CreatedAt}, moment{&g.UpdatedAt}, &g.Members)
+	}
+	groups, err := list(ctx, d, d.read, scan, query, tenant, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list the groups of tenant %s: %w", tenant, err)
+	}
+	return groups, nil
+}
+
+// GroupMembers returns the ids of the people who are in the group, in order
+// after `after`, at most limit.
+func (d *DB) GroupMembers(ctx context.Context, tenant, groupID, after string, limit int) ([]string, error) {
+	const query = `
+		select person_id from memberships
+		where tenant = $1 and group_id = $2 and person_id > $3 and present order by person_id limit $4`
+	ids, err := list(ctx, d, d.read, scanText, query, tenant, groupID, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list the members of group %s of tenant %s: %w", groupID, tenant, err)
+	}
+	return ids, nil
+}

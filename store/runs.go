@@ -1,0 +1,133 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+const runColumns = `tenant, id, scope_kind, scope_id, cause, date, asked_by, state,
+	created_at, started_at, finished_at, progress, counts, error`
+
+func scanRun(s scanner) (r directory.Run, err error) {
+	return r, s.Scan(&r.Tenant, &r.ID, &r.Scope.Kind, &r.Scope.ID, &r.Cause, &r.Date, &r.By, &r.State,
+		moment{&r.CreatedAt}, maybe{&r.StartedAt}, maybe{&r.FinishedAt},
+		jsonText{&r.Progress}, jsonText{&r.Counts}, &r.Error)
+}
+
+// sortRuns puts the oldest first.
+func sortRuns(runs []directory.Run) {
+	slices.SortFunc(runs, func(a, b directory.Run) int {
+		if c := a.CreatedAt.Compare(b.CreatedAt); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Tenant+" "+a.ID, b.Tenant+" "+b.ID)
+	})
+}
+
+// CreateRun writes a new run with the given id, in state queued and made now by
+// the database's clock. It returns the existing one and false when there is a
+// nightly run of that date already, or, for one without a date, when
+// another one of the scope is queued and nobody has claimed it yet: that one will see all
+// that this one would.
+func (d *DB) CreateRun(ctx context.Context, run directory.Run) (directory.Run, bool, error) {
+	progress, counts, err := runTexts(run)
+	if err != nil {
+		return directory.Run{}, false, err
+	}
+	const insert = `
+		insert into runs (tenant, id, scope_kind, scope_id, cause, date, asked_by, state, created_at, progress, counts, error, swept_at)
+		select slug, $2, $3, $4, $5, $6, $7, 'queued', {now}, $8, $9, '', {now} from tenants where slug = $1
+		on conflict do nothing
+		returning ` + runColumns
+	var made directory.Run
+	isNew := false
+	err = d.again(ctx, func(tx *sql.Tx) error {
+		rows, err := list(ctx, d, tx, scanRun, insert, run.Tenant, run.ID, string(run.Scope.Kind), run.Scope.ID,
+			string(run.Cause), run.Date, run.By, progress, counts)
+		if err != nil {
+			return err
+		}
+		if len(rows) == 1 {
+			made, isNew = rows[0], true
+			return d.markStaging(ctx, tx, run.Tenant, run.ID)
+		}
+		isNew = false
+		made, err = d.sameRun(ctx, tx, run)
+		return err
+	})
+	if err != nil {
+		return directory.Run{}, false, fmt.Errorf("make a run of %s for tenant %s: %w", run.Scope, run.Tenant, err)
+	}
+	return made, isNew, nil
+}
+
+// sameRun finds the run that keeps a new one from being made.
+func (d *DB) sameRun(ctx context.Context, q querier, run directory.Run) (directory.Run, error) {
+	const query = `
+		select ` + runColumns + ` from runs
+		where tenant = $1 and (id = $2
+			or ($3 <> '' and date = $3)
+			or ($3 = '' and date = '' and state = 'queued' and lease_owner = '' and scope_kind = $4 and scope_id = $5))
+		order by created_at, id limit 1`
+	found, err := list(ctx, d, q, scanRun, query, run.Tenant, run.ID, run.Date, string(run.Scope.Kind), run.Scope.ID)
+	if err != nil {
+		return directory.Run{}, err
+	}
+	if len(found) == 1 {
+		return found[0], nil
+	}
+	var known int
+	if err := d.row(ctx, q, `select count(*) from tenants where slug = $1`, run.Tenant).Scan(&known); err != nil {
+		return directory.Run{}, err
+	}
+	if known == 0 {
+		return directory.Run{}, unknownTenant(run.Tenant)
+	}
+	// It was there a moment ago and has been claimed since.
+	return directory.Run{}, fmt.Errorf("another run of the same was just taken up; ask again: %w", directory.ErrConflict)
+}
+
+func runTexts(run directory.Run) (progress, counts string, err error) {
+	p, err := json.Marshal(run.Progress)
+	if err != nil {
+		return "", "", fmt.Errorf("write the progress of run %s: %w", run.ID, err)
+	}
+	c, err := json.Marshal(run.Counts)
+	if err != nil {
+		return "", "", fmt.Errorf("write the counts of run %s: %w", run.ID, err)
+	}
+	return string(p), string(c), nil
+}
+
+// Run returns a run, or directory.ErrNotFound.
+func (d *DB) Run(ctx context.Context, tenant, id string) (directory.Run, error) {
+	run, err := scanRun(d.row(ctx, d.read, `select `+runColumns+` from runs where tenant = $1 and id = $2`, tenant, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return directory.Run{}, unknownRun(tenant, id)
+	}
+	if err != nil {
+		return directory.Run{}, fmt.Errorf("read run %s of tenant %s: %w", id, tenant, err)
+	}
+	return run, nil
+}
+
+// Runs returns the tenant's runs, newest first, at most limit.
+func (d *DB) Runs(ctx context.Context, tenant string, limit int) ([]directory.Run, error) {
+	const query = `select ` + runColumns + ` from runs where tenant = $1 order by created_at desc, id desc limit $2`
+	runs, err := list(ctx, d, d.read, scanRun, query, tenant, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read the runs of tenant %s: %w", tenant, err)
+	}
+	return runs, nil
+}
+
+func unknownRun(tenant, id string) error {
+	return fmt.Errorf("tenant %s has no run %s: %w", tenant, id, directory.ErrNotFound)
+}

@@ -1,0 +1,44 @@
+package sqlite_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/oktasync/oktasync/store"
+	"github.com/oktasync/oktasync/store/sqlite"
+	"github.com/oktasync/oktasync/store/storetest"
+)
+
+func open(t *testing.T) *store.DB {
+	t.Helper()
+	return openFile(t, filepath.Join(t.TempDir(), "test.db"))
+}
+
+// openFile opens a file and brings it to the newest schema.
+func openFile(t *testing.T, path string) *store.DB {
+	t.Helper()
+	db := openAsIs(t, path)
+	if err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+func openAsIs(t *testing.T, path string) *store.DB {
+	t.Helper()
+	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, open)
+}

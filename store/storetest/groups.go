@@ -1,0 +1,81 @@
+package storetest
+
+import (
+	"context"
+	"time"
+
+	"github.com/oktasync/oktasync/directory"
+	"github.com/oktasync/oktasync/store"
+)
+
+func testGroups(f *fixture) {
+	rows := []directory.Group{group("g1"), group("g2")}
+	rows[1].Removed = true
+	var made time.Time
+	f.update(func(ctx context.Context, tx *store.Tx) error {
+		made = tx.Now()
+		f.must(tx.PutGroups(ctx, nil))
+		return tx.PutGroups(ctx, rows)
+	})
+	for i := range rows {
+		rows[i].CreatedAt, rows[i].UpdatedAt = made, made
+	}
+	f.same("new", must(f.db.Groups(f.ctx, tenant, []string{"g2", "g9", "g1"}))(f), rows)
+	f.update(func(ctx context.Context, tx *store.Tx) error {
+		renamed := directory.Group{ID: "g1", Name: "New", Description: "new", Type: "APP_GROUP", Removed: true, ObservedAt: at(4)}
+		f.must(tx.PutGroups(ctx, []directory.Group{renamed}))
+		renamed.CreatedAt, renamed.UpdatedAt = made, tx.Now()
+		rows[0] = renamed
+		f.same("inside", must(tx.Groups(ctx, []string{"g2", "g1"}))(f), rows)
+		f.same("none", must(tx.Groups(ctx, nil))(f), nil)
+		return nil
+	})
+	f.same("changed", must(f.db.Groups(f.ctx, tenant, []string{"g1", "g2"}))(f), rows)
+}
+
+func testTeams(f *fixture) {
+	var made time.Time
+	f.update(func(ctx context.Context, tx *store.Tx) error {
+		made = tx.Now()
+		f.must(tx.PutTeams(ctx, nil))
+		f.must(tx.PutTeams(ctx, []directory.Team{{ID: "team1", Source: "department", Name: "Sales"}, {ID: "team2", Source: "department", Name: "Ops"}}))
+		f.same("known", must(tx.Teams(ctx, []string{"team1", "team2", "team9"}))(f), map[string]bool{"team1": true, "team2": true})
+		f.same("none", must(tx.Teams(ctx, nil))(f), map[string]bool{})
+		return nil
+	})
+	f.update(func(ctx context.Context, tx *store.Tx) error {
+		return tx.PutTeams(ctx, []directory.Team{{ID: "team1", Source: "department", Name: "Sales!"}})
+	})
+	f.same("rows", must(f.db.TeamsByID(f.ctx, tenant, []string{"team2", "team1", "team9"}))(f), []directory.Team{
+		{ID: "team1", Source: "department", Name: "Sales!", CreatedAt: made},
+		{ID: "team2", Source: "department", Name: "Ops", CreatedAt: made},
+	})
+	f.same("no rows", must(f.db.TeamsByID(f.ctx, tenant, nil))(f), nil)
+}
+
+func testMemberships(f *fixture) {
+	gone := member("g2", "u1")
+	gone.Present = false
+	f.putMembers()
+	f.putMembers(member("g1", "u1"), member("g1", "u2"), gone, member("g3", "u2"), member("g1", "u3"))
+	f.update(func(ctx context.Context, tx *store.Tx) error {
+		f.same("of people", must(tx.MembershipsOf(ctx, []string{"u2", "u1", "zz"}))(f),
+			[]directory.Membership{member("g1", "u1"), gone, member("g1", "u2"), member("g3", "u2")})
+		f.same("of nobody", must(tx.MembershipsOf(ctx, nil))(f), nil)
+		pairs := []directory.Membership{member("g2", "u1"), member("g1", "u2"), member("g9", "zz"), member("g2", "u2")}
+		f.same("of pairs", must(tx.Memberships(ctx, pairs))(f), []directory.Membership{member("g1", "u2"), gone})
+		f.same("of no pairs", must(tx.Memberships(ctx, nil))(f), nil)
+		return nil
+	})
+	back, left := gone, member("g1", "u1")
+	back.Present, back.ObservedAt = true, at(7)
+	left.Present, left.ObservedAt = false, at(8)
+	f.putMembers(back, left)
+	f.update(func(ctx context.Context, tx *store.Tx) error {
+		f.same("changed", must(tx.MembershipsOf(ctx, []string{"u1"}))(f), []directory.Membership{left, back})
+		return nil
+	})
+	f.same("members", must(f.db.GroupMembers(f.ctx, tenant, "g1", "", 10))(f), []string{"u2", "u3"})
+	f.same("members after", must(f.db.GroupMembers(f.ctx, tenant, "g1", "u2", 10))(f), []string{"u3"})
+	f.same("one member", must(f.db.GroupMembers(f.ctx, tenant, "g1", "", 1))(f), []string{"u2"})
+}
