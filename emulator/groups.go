@@ -266,6 +266,7 @@ func (o *Org) listGroupApps(c *call) (*reply, error) {
 	return o.appPage(c, list, limit, func(*app) bool { return true })
 }
 
+// listGroupOwners answers what no group has: owners and roles.
 func (o *Org) listGroupOwners(c *call) (*reply, error) {
 	o.mu.RLock()
 	defer o.mu.RUnlock()

@@ -283,6 +283,9 @@ func TestAnswersHaveThePublishedShape(t *testing.T) {
 		{operation: "GET /api/v1/meta/schemas/group/default", path: "/api/v1/meta/schemas/group/default"},
 		{operation: "GET /api/v1/meta/types/user", path: "/api/v1/meta/types/user"},
 		{operation: "GET /api/v1/org", path: "/api/v1/org"},
+		{operation: "GET /api/v1/rate-limit-settings/admin-notifications", path: "/api/v1/rate-limit-settings/admin-notifications"},
+		{operation: "GET /api/v1/rate-limit-settings/per-client", path: "/api/v1/rate-limit-settings/per-client"},
+		{operation: "GET /api/v1/rate-limit-settings/warning-threshold", path: "/api/v1/rate-limit-settings/warning-threshold"},
 	}
 	for i, s := range steps {
 		method, _, _ := strings.Cut(s.operation, " ")
@@ -495,7 +498,7 @@ func TestRecordedRequests(t *testing.T) {
 		switch kind {
 		case "users.one", "users.list", "users.groups", "users.appLinks", "groups.list", "groups.one", "groups.users",
 			"groups.apps", "apps.one", "apps.list", "apps.users", "apps.groups", "apps.user", "logs", "org",
-			"eventHooks.one", "eventHooks.list", "types.user", "schemas.group":
+			"eventHooks.one", "eventHooks.list", "types.user", "schemas.group", "wellknown":
 		default:
 			continue
 		}

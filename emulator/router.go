@@ -107,6 +107,7 @@ func (o *Org) routes() []*route {
 	o.appRoutes(add)
 	o.hookRoutes(add)
 	o.metaRoutes(add)
+	o.adminRoutes(add)
 	add(bucketLogs, "logs", http.MethodGet, "/api/v1/logs", o.listLogs)
 	add(bucketOAuth, "", http.MethodPost, "/oauth2/v1/token", o.issueToken)
 	return all

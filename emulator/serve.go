@@ -63,8 +63,10 @@ func (o *Org) answer(w http.ResponseWriter, c *call, hit []Fault) (*reply, error
 	if err := o.before(c, hit); err != nil {
 		return o.faultReply(w, c, err)
 	}
-	if c.route.bucket == bucketOAuth {
-		o.limits.take(w.Header(), bucketOAuth, "", o.now())
+	if c.route.bucket == bucketOAuth || c.route.scope == scopePublic {
+		if !o.limits.take(w.Header(), c.route.bucket, "", o.now()) {
+			return nil, errRate()
+		}
 		return c.route.handle(c)
 	}
 	who, err := o.auth.check(o, c)

@@ -29,8 +29,6 @@ func (o *Org) userRoutes(add adder) {
 	for _, op := range lifecycles() {
 		add(bucketOther, "users", http.MethodPost, one+"/lifecycle/"+op.name, o.lifecycle(op))
 	}
-	// The older form of deactivation, still used by clients.
-	add(bucketOther, "users", http.MethodPost, one+"/lifecycle/delete_sessions", o.clearSessions)
 }
 
 // userBy finds a user by id, login, short login or me. The caller holds the
@@ -321,6 +319,7 @@ func (o *Org) listAppLinks(c *call) (*reply, error) {
 	return w.reply(), nil
 }
 
+// listUserRoles answers what no user has: roles and factors.
 func (o *Org) listUserRoles(c *call) (*reply, error) {
 	o.mu.RLock()
 	defer o.mu.RUnlock()

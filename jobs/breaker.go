@@ -12,16 +12,16 @@ type breaker struct {
 	until  atomic.Int64 // Unix nanoseconds; zero when closed
 }
 
-// allow says whether to try.
+// open says whether the failure is still remembered.
+func (b *breaker) open(now time.Time) bool { return now.UnixNano() < b.until.Load() }
+
+// allow says whether to try. Whoever is allowed reports how it went.
 func (b *breaker) allow(now time.Time) bool {
-	until := b.until.Load()
-	if until == 0 {
-		return true
-	}
-	if now.UnixNano() < until {
+	if b.open(now) {
 		return false
 	}
-	return b.until.CompareAndSwap(until, now.Add(b.window).UnixNano())
+	until := b.until.Load()
+	return until == 0 || b.until.CompareAndSwap(until, now.Add(b.window).UnixNano())
 }
 
 func (b *breaker) succeeded() { b.until.Store(0) }

@@ -68,6 +68,9 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 // timeout, and at once for a while after a failure (ErrUnavailable). An error means
 // that some tasks may be missing; the sweeper adds them later.
 func (c *Client) Enqueue(ctx context.Context, hints []directory.ScopeHint) error {
+	if c.breaker.open(c.now()) {
+		return ErrUnavailable // before any work for nothing
+	}
 	orders, err := scopeOrders(hints, c.now())
 	if err != nil {
 		return fmt.Errorf("enqueue %d scopes: %w", len(hints), err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/oktasync/oktasync/directory"
 )
@@ -34,17 +35,10 @@ type payload struct {
 }
 
 // isOktaID says whether an id has the form of Okta's ids of users and groups: 20
-// letters and digits, 00u… and 00g…
+// characters, 00u… and 00g… It must say no to exactly the ids that
+// Ledger.WaitingLogins returns, or a login would never be found again.
 func isOktaID(id string) bool {
-	if len(id) != 20 || !strings.HasPrefix(id, "00") {
-		return false
-	}
-	for _, c := range []byte(id) {
-		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
-			return false
-		}
-	}
-	return true
+	return utf8.RuneCountInString(id) == 20 && strings.HasPrefix(id, "00")
 }
 
 // loginDigest is the reference to a login. The tenant is part of it, so that the same

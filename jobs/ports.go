@@ -33,8 +33,8 @@ type Ledger interface {
 	// Blocked returns the reason, or nothing.
 	Blocked(ctx context.Context, tenant string) (string, error)
 	// WaitingLogins returns the ids of person scopes that have unmarked events
-	// and are not Okta ids but logins (ids that are not 20 letters and digits
-	// starting with 00). It may return more; the caller looks for one.
+	// and are not Okta ids but logins: all but those that have 20 characters and
+	// begin with 00.
 	WaitingLogins(ctx context.Context, tenant string) ([]string, error)
 	// FailRun ends a run that is not over as failed; reason is shown. A run
 	// that is over stays as it is.

@@ -7,10 +7,12 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/oktasync/oktasync/directory"
 )
@@ -448,4 +450,49 @@ func TestServerWithoutRedis(t *testing.T) {
 	})
 	poll(t, "the task is done", func() bool { return store.left() == 0 })
 	s.Stop()
+}
+
+// Stopping must end in time although Redis answers nothing.
+func TestStopWhileRedisHangs(t *testing.T) {
+	t.Parallel()
+	p := startRedis(t, freePort(t))
+	r := connect(t, RedisOptions{Mode: ModeSingle, Addrs: []string{p.addr}})
+	store, c := newTables(), newClient(r)
+	s := startServer(t, ServerOptions{Redis: r, Ledger: store, Grace: time.Second, Reconciler: &reconciler{tables: store}})
+	put(t, store, c, person(1))
+	poll(t, "the workers work", func() bool { return store.left() == 0 })
+	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	s.Stop()
+	t.Logf("stopping took %s", time.Since(start))
+	if took := time.Since(start); took > 15*time.Second {
+		t.Errorf("stopping took %s", took)
+	}
+}
+
+// asynq asks again at once after an error. A Redis that refuses all writes must
+// not cost a core.
+func TestWorkersPauseAfterErrors(t *testing.T) {
+	t.Parallel()
+	r := realRedis(t)
+	p := &patient{UniversalClient: r, pause: 100 * time.Millisecond}
+	took := func(script string) time.Duration {
+		t.Helper()
+		begin := time.Now()
+		_ = redis.NewScript(script).Run(t.Context(), p, []string{"key"}).Err()
+		return time.Since(begin)
+	}
+	for _, script := range []string{`return 1`, `return nil`} {
+		took(script) // Redis gets to know it
+		if got := took(script); got > 90*time.Millisecond {
+			t.Errorf("%s: took %s, want no pause", script, got)
+		}
+	}
+	failing := `return redis.error_reply("OOM command not allowed")`
+	took(failing)
+	if got := took(failing); got < 100*time.Millisecond {
+		t.Errorf("an error came back after %s, want a pause of 100 ms", got)
+	}
 }

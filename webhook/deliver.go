@@ -23,14 +23,14 @@ var errEnqueuesHang = errors.New("earlier enqueues have not come back yet")
 // deliver takes a delivery in: prove, read, decode, store, enqueue, answer.
 func (h *Handler) deliver(c echo.Context) answered {
 	// A deadline of the connection goes by the machine's clock, not the injected one.
-	readUntil(c, time.Now().Add(budget))
+	readUntil(c, time.Now().Add(h.time.whole))
 	t, known, p := h.identify(c)
 	if p != proofRight {
 		return answered{err: h.unauthorized(c, t, known, p)}
 	}
 	// A caller that hangs up does not take its events back: what has arrived is
 	// stored, and a repeated delivery costs nothing.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), budget)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), h.time.whole)
 	defer cancel()
 	log := h.log.With(slog.String("tenant", t.Slug))
 
@@ -78,7 +78,7 @@ func (h *Handler) receive(c echo.Context, t Tenant) (delivery, error) {
 
 // store puts the events into the inbox.
 func (h *Handler) store(ctx context.Context, tenant string, events []directory.Event) error {
-	ctx, cancel := context.WithTimeout(ctx, storeBudget)
+	ctx, cancel := context.WithTimeout(ctx, h.time.store)
 	defer cancel()
 	if err := h.inbox.AddEvents(ctx, tenant, events); err != nil {
 		return fmt.Errorf("store %d events of tenant %s: %w", len(events), tenant, err)
@@ -98,7 +98,7 @@ func (h *Handler) enqueue(ctx context.Context, touched []directory.ScopeHint) er
 	default:
 		return errEnqueuesHang
 	}
-	ctx, cancel := context.WithTimeout(ctx, enqueueBudget)
+	ctx, cancel := context.WithTimeout(ctx, h.time.enqueue)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() {

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -318,45 +319,90 @@ func TestDeliverQueueDown(t *testing.T) {
 	}
 }
 
-// A queue client may ignore its context. No answer waits for it longer than a
-// second, and so many calls hang that one more is not made.
+// A queue client may ignore its context. The answer does not wait for it, and when
+// so many calls hang no more are made. Not parallel, because it measures time.
 func TestDeliverQueueHangs(t *testing.T) {
-	t.Parallel()
 	hang := make(chan struct{})
 	queue := &memoryQueue{hang: hang}
 	r := start(t, defaultTenants(), func(o *Options) { o.Enqueuer = queue })
-	answers := make(chan error, maxEnqueues+1)
-	deliver := func(id string) error {
-		begin := time.Now()
-		a := r.post(string(deliveryBody(id, groupAdds(1)...)))
-		if took := time.Since(begin); a.status != http.StatusNoContent || took > time.Second {
-			return fmt.Errorf("answer %d after %s, want 204 within a second", a.status, took)
-		}
-		return nil
-	}
-	for i := range maxEnqueues {
-		go func() { answers <- deliver(fmt.Sprintf("d%d", i)) }()
-	}
-	for range maxEnqueues {
-		if err := <-answers; err != nil {
-			t.Error(err)
-		}
-	}
+	r.handler.time = patience{whole: budget, store: storeBudget, enqueue: enqueueBudget}
 	begin := time.Now()
-	if err := deliver("one more"); err != nil {
-		t.Error(err)
+	a := r.post(string(deliveryBody("d1", groupAdds(1)...)))
+	if took := time.Since(begin); a.status != http.StatusNoContent || took > time.Second {
+		t.Errorf("answer %d after %s, want 204 within a second", a.status, took)
 	}
-	if took := time.Since(begin); took > enqueueBudget {
-		t.Errorf("one more took %s although earlier ones hang", took)
+
+	r.handler.time.enqueue = time.Millisecond
+	for i := 1; i < maxEnqueues; i++ {
+		if a := r.post(string(deliveryBody("d2", groupAdds(1)...))); a.status != http.StatusNoContent {
+			t.Fatalf("delivery %d: answer %d %s", i, a.status, a.body)
+		}
 	}
-	if n := queue.called(); n != maxEnqueues {
-		t.Errorf("%d enqueues were tried, want %d", n, maxEnqueues)
+	r.handler.time.enqueue = time.Hour
+	if a := r.post(string(deliveryBody("one more", groupAdds(1)...))); a.status != http.StatusNoContent {
+		t.Errorf("one more: answer %d %s", a.status, a.body)
+	}
+	if n := len(r.inbox.stored("acme")); n != maxEnqueues+1 {
+		t.Errorf("%d events stored, want %d", n, maxEnqueues+1)
 	}
 	close(hang)
 	if err := r.handler.Wait(t.Context()); err != nil {
 		t.Error(err)
 	}
+	if n := queue.called(); n != maxEnqueues {
+		t.Errorf("%d enqueues were tried, want %d", n, maxEnqueues)
+	}
 }
+
+// An inbox that hangs is given up, with a status that makes Okta try again.
+func TestDeliverStoreHangs(t *testing.T) {
+	t.Parallel()
+	r := start(t, defaultTenants(), func(o *Options) { o.Inbox = hangingInbox{} })
+	r.handler.time.store = 10 * time.Millisecond
+	if a := r.post(string(deliveryBody("d1", groupAdds(1)...))); a.status != http.StatusServiceUnavailable {
+		t.Errorf("answer %d %s, want 503", a.status, a.body)
+	}
+}
+
+// hangingInbox waits for its context to end.
+type hangingInbox struct{}
+
+func (hangingInbox) AddEvents(ctx context.Context, _ string, _ []directory.Event) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// A caller that hangs up after its body has arrived loses nothing.
+func TestDeliverCallerGone(t *testing.T) {
+	t.Parallel()
+	arrived, gone, seen := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	r := start(t, defaultTenants(), func(o *Options) {
+		o.Inbox = inboxFunc(func(ctx context.Context) error {
+			close(arrived)
+			<-gone
+			seen <- ctx.Err()
+			return nil
+		})
+	})
+	conn, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := deliveryBody("d1", groupAdds(1)...)
+	fmt.Fprintf(conn, "POST %s/acme HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: %d\r\n\r\n%s", Path, secretNew, len(body), body)
+	<-arrived
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	close(gone)
+	if err := <-seen; err != nil {
+		t.Errorf("the inbox was told to stop: %v", err)
+	}
+}
+
+type inboxFunc func(ctx context.Context) error
+
+func (f inboxFunc) AddEvents(ctx context.Context, _ string, _ []directory.Event) error { return f(ctx) }
 
 // A body that trickles in is given up before Okta gives up, with a status that
 // makes Okta try again. Strangers cannot hold a connection for longer either.
@@ -372,13 +418,14 @@ func TestDeliverSlowBody(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := start(t, defaultTenants(), nil)
+			r.handler.time.whole = 100 * time.Millisecond
 			conn, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer conn.Close()
 			fmt.Fprintf(conn, "POST %s/acme HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nContent-Length: 1000\r\n\r\n{", Path, test.secret)
-			if err := conn.SetReadDeadline(time.Now().Add(3 * time.Second)); err != nil {
+			if err := conn.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
 				t.Fatal(err)
 			}
 			response, err := http.ReadResponse(bufio.NewReader(conn), nil)

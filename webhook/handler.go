@@ -78,6 +78,7 @@ type Handler struct {
 	failures *FailureLimit
 	now      func() time.Time
 	keys     *keyring
+	time     patience
 	// enqueues has one entry for each enqueue that has not come back.
 	enqueues chan struct{}
 }
@@ -100,9 +101,13 @@ func New(o Options) (*Handler, error) {
 	return &Handler{
 		tenants: o.Tenants, inbox: o.Inbox, enqueuer: o.Enqueuer, log: o.Logger, metrics: o.Metrics,
 		failures: o.Failures, now: o.Now, keys: keys,
+		time:     patience{whole: budget, store: storeBudget, enqueue: enqueueBudget},
 		enqueues: make(chan struct{}, maxEnqueues),
 	}, nil
 }
+
+// patience is how long a delivery may take.
+type patience struct{ whole, store, enqueue time.Duration }
 
 // Routes is what Register needs of *echo.Echo or *echo.Group.
 type Routes interface {
@@ -112,7 +117,7 @@ type Routes interface {
 // Register adds the endpoint's routes. The source of a request is what the
 // Echo's IPExtractor says: set it to fit the proxies in front.
 func (h *Handler) Register(r Routes) {
-	for _, path := range []string{Path, Path + "/:tenant"} {
+	for _, path := range []string{Path, Path + "/", Path + "/:tenant"} {
 		r.Add(http.MethodGet, path, h.measured(h.verify))
 		r.Add(http.MethodPost, path, h.measured(h.deliver))
 	}

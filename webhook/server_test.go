@@ -134,7 +134,8 @@ func defaultTenants() []Tenant {
 	}
 }
 
-// start serves the endpoint on a real socket. The source of a request is its
+// start serves the endpoint on a real socket, with time enough for the slowest
+// machine: tests about time set their own. The source of a request is its
 // X-Real-Source header, so that tests can come from many addresses.
 func start(t *testing.T, tenants []Tenant, change func(*Options)) *rig {
 	t.Helper()
@@ -154,6 +155,7 @@ func start(t *testing.T, tenants []Tenant, change func(*Options)) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.handler.time = patience{whole: time.Minute, store: time.Minute, enqueue: time.Minute}
 	e := echo.New()
 	e.IPExtractor = func(q *http.Request) string {
 		if source := q.Header.Get("X-Real-Source"); source != "" {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,8 +15,8 @@ import (
 // storyStep is one thing that happens in Okta and the change that must follow.
 type storyStep struct {
 	title string
-	who   string // whose history shows it; empty: whoever the act names
-	want  string // type of the change
+	who   string   // whose history shows it; empty: whoever the act names
+	want  []string // types of the changes
 	shows map[string]bool
 	act   func() (emulator.Act, error)
 }
@@ -23,44 +24,55 @@ type storyStep struct {
 // story is what happens in one round of the demo. Each round is about other people,
 // and the same round always does the same.
 func story(org *emulator.Org, round int) []storyStep {
-	people, groups := org.PersonIDs(), org.Groups()
+	people := org.PersonIDs()
+	groups := slices.DeleteFunc(org.Groups(), func(g emulator.Group) bool { return g.Type != "OKTA_GROUP" })
 	// The first people are the heads of the company: leave them in peace.
 	pick := func(n int) string { return people[(100+round*7+n)%len(people)] }
-	mover, suspended, leaver, member := pick(0), pick(1), pick(2), pick(3)
-	boss := people[(20+round)%len(people)]
-	group := groups[1+round%(len(groups)-1)]
+	mover, suspended, leaver := pick(0), pick(1), pick(2)
+	group := groups[round%len(groups)]
+	member, boss := pick(3), people[20]
+	for n := 4; isMember(org, member, group.ID); n++ {
+		member = pick(n)
+	}
+	for n := 21; managerOf(org, mover) == boss; n++ {
+		boss = people[n]
+	}
 	return []storyStep{
 		{
-			title: "a joiner, assigned to the app", want: "person.created", shows: map[string]bool{"status": true, "department": true},
+			title: "a joiner, assigned to the app", want: []string{"person.created"}, shows: map[string]bool{"status": true, "department": true},
 			act: func() (emulator.Act, error) {
 				return org.Join(emulator.NewPerson{FirstName: "Nova", LastName: fmt.Sprintf("Joiner %d", round+1), Department: "Customer Success", Manager: boss})
 			},
 		},
 		{
-			title: "a mover: new department and manager", who: mover, want: "person.updated", shows: map[string]bool{"department": true},
+			title: "a mover: new department and manager", who: mover, want: []string{"person.updated", "person.manager_changed"}, shows: map[string]bool{"department": true, "manager": true},
 			act: func() (emulator.Act, error) {
 				return org.Move(mover, fmt.Sprintf("Special Projects %d", round+1), boss)
 			},
 		},
 		{
-			title: "a suspension", who: suspended, want: "person.suspended", shows: map[string]bool{"status": true},
+			title: "a suspension", who: suspended, want: []string{"person.suspended"}, shows: map[string]bool{"status": true},
 			act: func() (emulator.Act, error) { return org.Suspend(suspended) },
 		},
 		{
-			title: "a leaver: deactivated in Okta", who: leaver, want: "person.deactivated", shows: map[string]bool{"status": true, "okta_status": true},
+			title: "a leaver: deactivated in Okta", who: leaver, want: []string{"person.deactivated"}, shows: map[string]bool{"status": true, "okta_status": true},
 			act: func() (emulator.Act, error) { return org.Deactivate(leaver) },
 		},
 		{
-			title: fmt.Sprintf("somebody joins the group %q", group.Name), who: member, want: "membership.added",
-			act: func() (emulator.Act, error) {
-				if _, err := org.RemoveFromGroup(group.ID, member); err == nil {
-					// Was a member already; the way back shows the same.
-					return org.AddToGroup(group.ID, member)
-				}
-				return org.AddToGroup(group.ID, member)
-			},
+			title: fmt.Sprintf("somebody joins the group %q", group.Name), who: member, want: []string{"membership.added"},
+			act: func() (emulator.Act, error) { return org.AddToGroup(group.ID, member) },
 		},
 	}
+}
+
+func isMember(org *emulator.Org, id, group string) bool {
+	p, _ := org.Person(id)
+	return slices.Contains(p.Groups, group)
+}
+
+func managerOf(org *emulator.Org, id string) string {
+	p, _ := org.Person(id)
+	return p.ManagerID
 }
 
 // demoRounds remembers how often the story was told with one directory.

@@ -61,3 +61,17 @@ func holdWhile(t *testing.T, db *store.DB, fn func()) {
 		t.Error(err)
 	}
 }
+
+func BenchmarkFirstSync(b *testing.B) {
+	storetest.BenchmarkFirstSync(b, func(b *testing.B) *store.DB {
+		db, err := postgres.Open(b.Context(), postgres.Options{URL: storetest.PostgresDatabase(b, "")})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := db.Migrate(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { _ = db.Close() })
+		return db
+	})
+}
