@@ -3,6 +3,7 @@
 package deploy_test
 
 import (
+	"encoding/json"
 	"io/fs"
 	"maps"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/oktasync/oktasync/config"
+	"github.com/oktasync/oktasync/directory"
 )
 
 type composeFile struct {
@@ -235,6 +237,72 @@ func TestAlertsUseKnownMetrics(t *testing.T) {
 		}
 		if rule.Annotations["summary"] == "" || rule.Annotations["action"] == "" {
 			t.Errorf("%s does not say what is wrong or what to do", rule.Alert)
+		}
+	}
+}
+
+// The guide's request body and tables name exactly the events that the service asks for.
+func TestOktaGuideNamesTheEvents(t *testing.T) {
+	t.Parallel()
+	guide := read(t, "../docs/okta-setup.md")
+	_, after, _ := strings.Cut(guide, "cat > hook.json <<'JSON'\n")
+	body, _, found := strings.Cut(after, "\nJSON\n")
+	if !found {
+		t.Fatal("the guide has no hook.json")
+	}
+	var hook struct {
+		Events struct {
+			Items []string `json:"items"`
+		} `json:"events"`
+	}
+	if err := json.Unmarshal([]byte(body), &hook); err != nil {
+		t.Fatalf("hook.json is not JSON: %v", err)
+	}
+	if !slices.Equal(hook.Events.Items, directory.SubscribedEvents()) {
+		t.Errorf("hook.json subscribes to %v, want %v", hook.Events.Items, directory.SubscribedEvents())
+	}
+	rows := regexp.MustCompile("(?m)^\\| [^|]+ \\| `([a-z_.]+)` \\|")
+	_, needed, _ := strings.Cut(guide, "### The eight events")
+	needed, advised, _ := strings.Cut(needed, "### The further events")
+	advised, _, _ = strings.Cut(advised, "### Okta's limits")
+	named := func(text string) []string {
+		var types []string
+		for _, row := range rows.FindAllStringSubmatch(text, -1) {
+			types = append(types, row[1])
+		}
+		return types
+	}
+	if got := named(needed); !slices.Equal(got, directory.GuideEvents()) {
+		t.Errorf("the table of needed events names %v, want %v", got, directory.GuideEvents())
+	}
+	if got := named(advised); !slices.Equal(got, directory.SubscribedEvents()[len(directory.GuideEvents()):]) {
+		t.Errorf("the table of advised events names %v", got)
+	}
+}
+
+// Each example of a configuration in the guide is one that loads.
+func TestOktaGuideConfigurationLoads(t *testing.T) {
+	t.Parallel()
+	guide := read(t, "../docs/okta-setup.md")
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(guide, -1)
+	if len(blocks) == 0 {
+		t.Fatal("the guide has no example")
+	}
+	for _, block := range blocks {
+		_, err := config.Load(config.Options{Path: "config.yml", ReadFile: func(path string) ([]byte, error) {
+			switch path {
+			case "config.yml":
+				return []byte(block[1]), nil
+			case "secrets/okta-token":
+				return []byte("00abcdefghijklmnopqrst\n"), nil
+			case "secrets/hook-secret":
+				return []byte("f00dcafe00112233445566778899aabb\n"), nil
+			default:
+				return nil, fs.ErrNotExist
+			}
+		}})
+		if err != nil {
+			t.Errorf("an example is refused:\n%v\n%s", err, block[1])
 		}
 	}
 }

@@ -69,17 +69,17 @@ func (o *Org) answer(w http.ResponseWriter, c *call, hit []Fault) (*reply, error
 		}
 		return c.route.handle(c)
 	}
+	// Counted before anything waits for the state.
+	defer o.inFlight.Add(-1)
+	if o.limits.tooMany(o.inFlight.Add(1)) {
+		o.limits.concurrent(w.Header(), o.now())
+		return nil, errRate()
+	}
 	who, err := o.auth.check(o, c)
 	if err != nil {
 		return nil, err
 	}
 	c.who = who
-	if n := o.inFlight.Add(1); o.limits.tooMany(n) {
-		o.inFlight.Add(-1)
-		o.limits.concurrent(w.Header(), o.now())
-		return nil, errRate()
-	}
-	defer o.inFlight.Add(-1)
 	if !o.limits.take(w.Header(), c.route.bucket, who.key, o.now()) {
 		return nil, errRate()
 	}

@@ -151,12 +151,12 @@ func TestReplicasMakeOneRun(t *testing.T) {
 	for range 3 {
 		stops = append(stops, background(t, newSchedule(t, store, c, now, NightlyTenant{"acme", ""}, NightlyTenant{"other", "04:30"}).Run))
 	}
-	poll(t, "there are runs", func() bool { return len(store.nightlies("acme")) == 1 && len(store.nightlies("other")) == 1 })
+	poll(t, "both tenants have a run and its task", func() bool { return pending(t, c)[QueueBulk] == 2 })
 	for _, stop := range stops {
 		stop()
 	}
-	if got := pending(t, c)[QueueBulk]; got != 2 {
-		t.Errorf("%d tasks, want 2", got)
+	if a, o, tasks := len(store.nightlies("acme")), len(store.nightlies("other")), pending(t, c)[QueueBulk]; a != 1 || o != 1 || tasks != 2 {
+		t.Errorf("%d and %d runs, %d tasks; want 1, 1 and 2", a, o, tasks)
 	}
 }
 

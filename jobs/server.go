@@ -60,6 +60,7 @@ type Server struct {
 	lanes   []*asynq.Server
 	grace   time.Duration
 	cancel  context.CancelCauseFunc
+	closing chan struct{} // closed when Stop begins
 	stopped sync.Once
 }
 
@@ -109,14 +110,16 @@ func NewServer(o ServerOptions) *Server {
 		work: &worker{
 			redis: o.Redis, reconciler: o.Reconciler, ledger: o.Ledger, base: base, now: o.Now, log: o.Log,
 		},
-		grace:  orDefault(o.Grace, 20*time.Second),
-		cancel: cancel,
+		grace:   orDefault(o.Grace, 20*time.Second),
+		cancel:  cancel,
+		closing: make(chan struct{}),
 	}
+	client := &patient{UniversalClient: o.Redis, pause: errorPause, stopping: s.closing}
 	if s.work.now == nil {
 		s.work.now = time.Now
 	}
 	for _, l := range o.lanes() {
-		s.lanes = append(s.lanes, asynq.NewServerFromRedisClient(&patient{UniversalClient: o.Redis, pause: errorPause}, asynq.Config{
+		s.lanes = append(s.lanes, asynq.NewServerFromRedisClient(client, asynq.Config{
 			Concurrency:              l.slots,
 			Queues:                   l.queues,
 			StrictPriority:           true,
@@ -134,6 +137,11 @@ func NewServer(o ServerOptions) *Server {
 
 // Start begins to work in the background. It does not wait for Redis.
 func (s *Server) Start() error {
+	select {
+	case <-s.closing:
+		return fmt.Errorf("start the workers: %w", errStopping)
+	default:
+	}
 	for _, l := range s.lanes {
 		if err := l.Start(asynq.HandlerFunc(s.work.process)); err != nil {
 			return fmt.Errorf("start the workers: %w", err)
@@ -148,6 +156,7 @@ func (s *Server) Start() error {
 // behind. Stop may be called more than once; each call returns when all is done.
 func (s *Server) Stop() {
 	s.stopped.Do(func() {
+		close(s.closing)
 		s.eachLane((*asynq.Server).Stop)
 		cancelling := time.AfterFunc(s.grace, func() { s.cancel(errStopping) })
 		s.eachLane((*asynq.Server).Shutdown)

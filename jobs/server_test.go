@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -187,6 +188,38 @@ func TestFailingScopeIsParkedAfterTheLastAttempt(t *testing.T) {
 		}
 		poll(t, "nothing is left in the queue, not even in asynq's archive", func() bool { return empty(t, c) })
 	})
+}
+
+// A person who is known by login only fails like others, and the login shows up
+// neither in the log nor in Redis.
+func TestFailingLoginStaysPrivate(t *testing.T) {
+	t.Parallel()
+	r := realRedis(t)
+	store, c, log := newTables(), newClient(r), &journal{}
+	hint := directory.ScopeHint{Tenant: "acme", Scope: directory.PersonScope("anna.berg@example.com")}
+	startServer(t, ServerOptions{Redis: r, Ledger: store, Log: log.logger(), Reconciler: &reconciler{tables: store, scope: func(_ context.Context, _ string, scope directory.Scope) error {
+		return fmt.Errorf("read %s: GET /api/v1/users/%s: 500", scope, url.QueryEscape(scope.ID))
+	}}})
+	put(t, store, c, hint)
+	var texts strings.Builder
+	poll(t, "the scope is parked", func() bool {
+		tasks, err := asynq.NewInspectorFromRedisClient(r).ListRetryTasks(QueuePeople)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, task := range tasks {
+			fmt.Fprintln(&texts, task.LastErr, string(task.Payload))
+		}
+		runRetries(t, r)
+		return store.parkedReason("acme", hint.Scope) != ""
+	})
+	texts.WriteString(log.String())
+	if strings.Contains(texts.String(), "anna") || strings.Contains(texts.String(), "example") {
+		t.Errorf("the login was written:\n%s", texts.String())
+	}
+	if !strings.Contains(texts.String(), "read person:(a login)") {
+		t.Errorf("the error is gone:\n%s", texts.String())
+	}
 }
 
 func TestFailingRunIsFailedAfterTheLastAttempt(t *testing.T) {
@@ -433,6 +466,9 @@ func TestStopWithoutStart(t *testing.T) {
 	s := NewServer(ServerOptions{Redis: r, Ledger: newTables(), Reconciler: &reconciler{}, Log: discard()})
 	s.Stop()
 	s.Stop()
+	if err := s.Start(); err == nil {
+		t.Error("workers started after they were stopped")
+	}
 }
 
 // The service must come up, and go down, while Redis is away.
@@ -466,7 +502,6 @@ func TestStopWhileRedisHangs(t *testing.T) {
 	}
 	start := time.Now()
 	s.Stop()
-	t.Logf("stopping took %s", time.Since(start))
 	if took := time.Since(start); took > 15*time.Second {
 		t.Errorf("stopping took %s", took)
 	}

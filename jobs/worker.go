@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -64,7 +66,7 @@ func (w *worker) process(ctx context.Context, task *asynq.Task) error {
 	defer stop(nil)
 	defer context.AfterFunc(w.base, func() { stop(errStopping) })()
 
-	err = w.attempt(limited, j)
+	err = j.withoutLogin(w.attempt(limited, j))
 	switch {
 	case err == nil:
 		return nil
@@ -78,6 +80,29 @@ func (w *worker) process(ctx context.Context, task *asynq.Task) error {
 		return w.settle(limited, j, err)
 	}
 }
+
+// withoutLogin keeps the login of a person who is known by nothing else out of
+// the error's text: that goes to the log, and asynq writes it to Redis.
+func (j *job) withoutLogin(err error) error {
+	if err == nil || j.Login == "" || j.scope.ID == "" {
+		return err
+	}
+	return &masked{err: err, login: j.scope.ID}
+}
+
+// masked is an error whose text does not show a login.
+type masked struct {
+	err   error
+	login string
+}
+
+func (m *masked) Error() string {
+	return strings.NewReplacer(
+		m.login, "(a login)", url.PathEscape(m.login), "(a login)", url.QueryEscape(m.login), "(a login)",
+	).Replace(m.err.Error())
+}
+
+func (m *masked) Unwrap() error { return m.err }
 
 func (w *worker) unknown(ctx context.Context, task *asynq.Task, p payload, err error) error {
 	if w.now().Sub(time.Unix(p.At, 0)) < ageLimit {

@@ -63,6 +63,7 @@ func (r *Reader) once(ctx context.Context, c call, decode func(answer) error) er
 	if err := r.governor.admit(ctx, r.tenant, bucket); err != nil {
 		return fmt.Errorf("%s: %w", c.what, err)
 	}
+	waited := r.now().Sub(started)
 	x := &exchange{}
 	defer func() { r.transport.release(x.body) }()
 	token, err := r.authorize(ctx, x)
@@ -74,7 +75,7 @@ func (r *Reader) once(ctx context.Context, c call, decode func(answer) error) er
 	bounded, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
 	err = r.sdk.do(withExchange(bounded, x), c.method, c.path, c.body, c.header)
-	r.observe(bucket, x.status, sent.Sub(started), r.now().Sub(sent))
+	r.observe(bucket, x.status, waited, r.now().Sub(sent))
 	if x.status == 0 {
 		return r.unanswered(ctx, bounded, c, err)
 	}

@@ -64,7 +64,6 @@ type bucketState struct {
 	asked   bool // the ledger was asked once
 	known   bool // there are limits
 	seen    observation
-	unsaid  bool // seen is news to the ledger
 	leases  map[Priority]int
 	until   time.Time // leases end
 	blocked time.Time // Okta said 429: nothing goes out before
@@ -172,14 +171,11 @@ func (g *Governor) try(ctx context.Context, tenant, bucket string, s *bucketStat
 func (g *Governor) ask(ctx context.Context, tenant, bucket string, s *bucketState, p Priority) (grant, error) {
 	t := g.terms(p)
 	q := question{key: ledgerKey(tenant, bucket), terms: t, want: max(1, int(t.share*float64(s.seen.limit))/leasesAShare)}
-	if s.unsaid {
+	if s.seen.limit > 0 {
+		// Always told, news or not: the ledger that answers may be another one than before.
 		q.seen = g.news(s)
 	}
-	granted, err := g.exchange(ctx, q)
-	if err == nil {
-		s.unsaid = false
-	}
-	return granted, err
+	return g.exchange(ctx, q)
 }
 
 // exchange asks the shared ledger, or the local one while the shared one is away.
@@ -238,14 +234,12 @@ func (g *Governor) learn(ctx context.Context, tenant, bucket string, status int,
 	default:
 		return // a late answer of a window that is over
 	}
-	s.known, s.asked, s.unsaid = true, true, true
+	s.known, s.asked = true, true
 	if low := float64(s.seen.remaining) <= g.terms(Bulk).reserve*float64(s.seen.limit); refused || low {
 		clear(s.leases)
 		// Other replicas should know at once. It fails only when ctx has ended;
 		// then the next question tells.
-		if _, err := g.exchange(ctx, question{key: ledgerKey(tenant, bucket), seen: g.news(s)}); err == nil {
-			s.unsaid = false
-		}
+		_, _ = g.exchange(ctx, question{key: ledgerKey(tenant, bucket), seen: g.news(s)})
 	}
 }
 

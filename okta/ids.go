@@ -34,11 +34,11 @@ func notInID(c rune) bool {
 // isLogin says whether a person was named by login. Okta ids never hold an @.
 func isLogin(idOrLogin string) bool { return strings.Contains(idOrLogin, "@") }
 
-// person returns an id or login as a path segment, with a name for sentences
+// person returns an id or login as a path segment, and then a name for sentences
 // that does not tell a login.
-func person(idOrLogin string) (path, name string, err error) {
+func person(idOrLogin string) (string, string, error) {
 	if !isLogin(idOrLogin) {
-		path, err = segment("user", idOrLogin)
+		path, err := segment("user", idOrLogin)
 		return path, "user " + idOrLogin, err
 	}
 	// Okta: Users API. A login with a slash can only be read by id.

@@ -76,14 +76,14 @@ func parseLink(text string) (link, string, error) {
 	l := link{target: strings.TrimSpace(text[1:end])}
 	rest := strings.TrimSpace(text[end+1:])
 	for strings.HasPrefix(rest, ";") {
-		var name, value string
+		var p parameter
 		var err error
-		if name, value, rest, err = parseParameter(strings.TrimSpace(rest[1:])); err != nil {
+		if p, rest, err = parseParameter(strings.TrimSpace(rest[1:])); err != nil {
 			return link{}, "", err
 		}
 		// Only the first rel counts. RFC 8288, 3.3.
-		if strings.EqualFold(name, "rel") && l.rels == nil {
-			l.rels = strings.Fields(value)
+		if strings.EqualFold(p.name, "rel") && l.rels == nil {
+			l.rels = strings.Fields(p.value)
 		}
 	}
 	if len(l.rels) == 0 {
@@ -95,38 +95,48 @@ func parseLink(text string) (link, string, error) {
 	return l, rest, nil
 }
 
-func parseParameter(text string) (name, value, rest string, err error) {
+// parameter is one of a link's, such as rel="next".
+type parameter struct{ name, value string }
+
+// parseParameter reads one parameter and returns what follows it.
+func parseParameter(text string) (parameter, string, error) {
 	end := strings.IndexAny(text, "=;, \t")
 	if end < 0 {
-		return text, "", "", nil
+		return parameter{name: text}, "", nil
 	}
-	name, rest = text[:end], strings.TrimSpace(text[end:])
+	name, rest := text[:end], strings.TrimSpace(text[end:])
 	if !strings.HasPrefix(rest, "=") {
-		return name, "", rest, nil
+		return parameter{name: name}, rest, nil
 	}
 	rest = strings.TrimSpace(rest[1:])
-	if !strings.HasPrefix(rest, `"`) {
-		end = strings.IndexAny(rest, ";, \t")
-		if end < 0 {
-			return name, rest, "", nil
-		}
-		return name, rest[:end], strings.TrimSpace(rest[end:]), nil
+	if strings.HasPrefix(rest, `"`) {
+		value, rest, err := parseQuoted(rest)
+		return parameter{name, value}, rest, err
 	}
+	end = strings.IndexAny(rest, ";, \t")
+	if end < 0 {
+		return parameter{name, rest}, "", nil
+	}
+	return parameter{name, rest[:end]}, strings.TrimSpace(rest[end:]), nil
+}
+
+// parseQuoted reads a quoted value and returns what follows it.
+func parseQuoted(text string) (string, string, error) {
 	var b strings.Builder
-	for i := 1; i < len(rest); i++ {
-		switch rest[i] {
+	for i := 1; i < len(text); i++ {
+		switch text[i] {
 		case '"':
-			return name, b.String(), strings.TrimSpace(rest[i+1:]), nil
+			return b.String(), strings.TrimSpace(text[i+1:]), nil
 		case '\\':
 			i++
-			if i < len(rest) {
-				b.WriteByte(rest[i])
+			if i < len(text) {
+				b.WriteByte(text[i])
 			}
 		default:
-			b.WriteByte(rest[i])
+			b.WriteByte(text[i])
 		}
 	}
-	return "", "", "", errors.New("a quoted value is not closed")
+	return "", "", errors.New("a quoted value is not closed")
 }
 
 // follow turns the target of a next link into the path and query to ask for.

@@ -388,7 +388,7 @@ func TestPullRefusesWhatItCannotRead(t *testing.T) {
 func TestPullCanBeLeft(t *testing.T) {
 	t.Parallel()
 	o := newOrg(t)
-	o.company(20_000, 300, 2)
+	o.company(5000, 300, 2)
 	r := o.reader(t)
 	for range r.Pull(t.Context(), full()) {
 		break
@@ -425,7 +425,7 @@ func TestPullCanBeLeft(t *testing.T) {
 func TestPullWaitsForItsConsumer(t *testing.T) {
 	t.Parallel()
 	o := newOrg(t)
-	o.company(20_000, 0, 0)
+	o.company(7500, 0, 0)
 	pages := 0
 	for _, err := range o.reader(t).Pull(t.Context(), full()) {
 		if err != nil {
@@ -437,8 +437,8 @@ func TestPullWaitsForItsConsumer(t *testing.T) {
 			t.Fatalf("%d pages ahead", ahead)
 		}
 	}
-	if pages != 40 {
-		t.Errorf("%d pages, want 40", pages)
+	if pages != 15 {
+		t.Errorf("%d pages, want 15", pages)
 	}
 }
 

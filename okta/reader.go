@@ -46,7 +46,7 @@ func New(o Options) (*Reader, error) {
 	governor := o.Governor
 	if governor == nil {
 		var err error
-		if governor, err = NewGovernor(GovernorOptions{Logger: o.Logger}); err != nil {
+		if governor, err = NewGovernor(GovernorOptions{Logger: o.Logger, Now: o.Now}); err != nil {
 			return nil, fmt.Errorf("make an okta reader: %w", err)
 		}
 	}
@@ -54,7 +54,7 @@ func New(o Options) (*Reader, error) {
 		tenant: o.Tenant, orgURL: o.OrgURL, appID: o.AppID, groups: o.Groups, clock: o.Clock, now: o.Now, sleep: sleep,
 		timeout: o.Timeout, concurrency: o.Concurrency, memberLimit: o.MemberLimit, maxPages: o.MaxPages,
 		log: o.Logger.With("tenant", o.Tenant), observe: o.Observe,
-		transport: &transport{next: next, now: o.Now}, governor: governor,
+		transport: &transport{next: next, now: o.Now, longest: longestBody}, governor: governor,
 	}
 	client := &http.Client{
 		Transport: r.transport,

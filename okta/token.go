@@ -24,7 +24,7 @@ const (
 	renewBefore    = 5 * time.Minute // before a token ends
 	assertionType  = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 	longestToken   = 1 << 16
-	tokenEndpoint  = "fetch an access token for the service app"
+	fetchToken     = "fetch an access token for the service app"
 	renewalRetries = 30 * time.Second // after a failed early renewal
 )
 
@@ -160,14 +160,14 @@ func (s *tokenSource) request(ctx context.Context) (accessToken, error) {
 	x := &exchange{}
 	request, err := http.NewRequestWithContext(withExchange(ctx, x), http.MethodPost, s.endpoint, strings.NewReader(form.Encode()))
 	if err != nil {
-		return accessToken{}, fmt.Errorf("%s: %w", tokenEndpoint, err)
+		return accessToken{}, fmt.Errorf("%s: %w", fetchToken, err)
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	request.Header.Set("Accept", "application/json")
 	if s.proofs.wanted() {
 		proof, err := s.proofs.proof(http.MethodPost, s.endpoint, "")
 		if err != nil {
-			return accessToken{}, fmt.Errorf("%s: %w", tokenEndpoint, err)
+			return accessToken{}, fmt.Errorf("%s: %w", fetchToken, err)
 		}
 		request.Header.Set("DPoP", proof)
 	}
@@ -177,7 +177,7 @@ func (s *tokenSource) request(ctx context.Context) (accessToken, error) {
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
-		return accessToken{}, &passingError{err: fmt.Errorf("%s: okta could not be reached: %w", tokenEndpoint, cause(err))}
+		return accessToken{}, &passingError{err: fmt.Errorf("%s: okta could not be reached: %w", fetchToken, cause(err))}
 	}
 	_ = response.Body.Close() // empty: the transport has read the answer
 	if nonce := x.header.Get("Dpop-Nonce"); nonce != "" {
@@ -192,7 +192,7 @@ func (s *tokenSource) request(ctx context.Context) (accessToken, error) {
 // classifyToken sorts refusals of the token endpoint. There every 4xx but a rate limit is about
 // our credentials.
 func classifyToken(x *exchange) error {
-	err := classify(tokenEndpoint, x.status, x.header, x.body.Bytes())
+	err := classify(fetchToken, x.status, x.header, x.body.Bytes())
 	var terminal *directory.TerminalError
 	var refused *Error
 	if x.status >= 400 && x.status < 500 && errors.As(err, &refused) && (errors.As(err, &terminal) || isAbsent(err)) {
@@ -209,7 +209,7 @@ func readToken(body []byte, asked time.Time) (accessToken, error) {
 		Seconds int64  `json:"expires_in"`
 	}
 	if len(body) > longestToken || json.Unmarshal(body, &t) != nil || t.Value == "" || strings.ContainsFunc(t.Value, unfitForHeader) {
-		return accessToken{}, &passingError{err: fmt.Errorf("%s: okta's answer holds no token that can be used", tokenEndpoint)}
+		return accessToken{}, &passingError{err: fmt.Errorf("%s: okta's answer holds no token that can be used", fetchToken)}
 	}
 	life := time.Duration(max(t.Seconds, 1)) * time.Second
 	token := accessToken{value: t.Value, scopes: strings.Fields(t.Scope), ends: asked.Add(life)}
@@ -219,7 +219,7 @@ func readToken(body []byte, asked time.Time) (accessToken, error) {
 	case strings.EqualFold(t.Type, "DPoP"):
 		token.proof = true
 	default:
-		return accessToken{}, terminalf("%s: okta's token is of the type %q, which is not known here", tokenEndpoint, clip(t.Type, 40))
+		return accessToken{}, terminalf("%s: okta's token is of the type %q, which is not known here", fetchToken, clip(t.Type, 40))
 	}
 	return token, nil
 }

@@ -67,7 +67,7 @@ func (a *authority) serve(w http.ResponseWriter, r *http.Request) {
 	if r.URL.RawQuery != "" {
 		a.org.t.Errorf("credentials travel in the address")
 	}
-	signed, err := jose.ParseSigned(r.FormValue("client_assertion"), []jose.SignatureAlgorithm{jose.ES256})
+	signed, err := jose.ParseSignedCompact(r.FormValue("client_assertion"), []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
 		a.org.t.Errorf("assertion: %v", err)
 		return

@@ -35,6 +35,7 @@ type exchangeKey struct{}
 type transport struct {
 	next    http.RoundTripper
 	now     func() time.Time
+	longest int64       // of a body; longer ones are refused
 	buffers gosync.Pool // of *bytes.Buffer; pages are large and come by the thousand
 }
 
@@ -57,17 +58,17 @@ func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	defer func() { _ = response.Body.Close() }() // it was read to its end, or is given up
 	x.date = t.now()
 	body := t.buffer()
-	if n := response.ContentLength; n > 0 && n <= longestBody {
+	if n := response.ContentLength; n > 0 && n <= t.longest {
 		body.Grow(int(n) + bytes.MinRead)
 	}
-	read, err := body.ReadFrom(io.LimitReader(response.Body, longestBody+1))
+	read, err := body.ReadFrom(io.LimitReader(response.Body, t.longest+1))
 	if err != nil {
 		t.release(body)
 		return nil, fmt.Errorf("the answer broke off after %d bytes: %w", read, tame(err))
 	}
-	if read > longestBody {
+	if read > t.longest {
 		t.release(body)
-		return nil, fmt.Errorf("the answer is over %d bytes", longestBody)
+		return nil, fmt.Errorf("the answer is over %d bytes", t.longest)
 	}
 	x.status, x.header, x.body = response.StatusCode, response.Header, body
 	// An empty 204 keeps the SDK from decoding, from reading Link headers (it panics on

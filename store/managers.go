@@ -32,10 +32,13 @@ func (t *Tx) PutManagers(ctx context.Context, edges []directory.ManagerEdge) err
 		return nil
 	}
 	type edge = directory.ManagerEdge
+	// The tenant comes from the batch, so that SQLite looks each person up
+	// instead of each in the whole tenant.
 	const query = `
-		update people set manager_wanted = v.wanted, manager_id = v.manager, manager_problem = v.problem, updated_at = {at $2}
-		from {rows}
-		where people.tenant = $1 and people.id = v.person`
+		with batch as materialized (select cast($1 as text) as of_tenant, v.* from {rows})
+		update people set manager_wanted = batch.wanted, manager_id = batch.manager, manager_problem = batch.problem, updated_at = {at $2}
+		from batch
+		where people.tenant = batch.of_tenant and people.id = batch.person`
 	_, err := t.db.execRows(ctx, t.tx, query, []Column{
 		texts("person", edges, func(e *edge) string { return e.PersonID }),
 		texts("wanted", edges, func(e *edge) string { return e.Wanted }),

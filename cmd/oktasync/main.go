@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/oktasync/oktasync/config"
 )
@@ -25,6 +26,7 @@ type commands struct {
 
 	Serve       serveCommand       `cmd:"" help:"Run the service."`
 	Migrate     migrateCommand     `cmd:"" help:"Bring the database to this version's schema."`
+	Doctor      doctorCommand      `cmd:"" help:"Check Okta, hook, Redis, database and clock, and say what to do."`
 	ConfigFile  configCommand      `cmd:"" name:"config" help:"Check or print the configuration."`
 	Token       tokenCommand       `cmd:"" help:"Make a token for the admin API."`
 	Resync      resyncCommand      `cmd:"" help:"Ask the running service to read Okta again."`
@@ -98,8 +100,18 @@ func (e *env) load(needTenants bool) (config.Config, error) {
 // logger writes log lines in the configured form. Every line carries ids only.
 func (e *env) logger(cfg config.Log) *slog.Logger {
 	options := &slog.HandlerOptions{Level: cfg.Level}
+	log := slog.New(slog.NewJSONHandler(e.err, options))
 	if cfg.Format == config.LogText {
-		return slog.New(slog.NewTextHandler(e.err, options))
+		log = slog.New(slog.NewTextHandler(e.err, options))
 	}
-	return slog.New(slog.NewJSONHandler(e.err, options))
+	redis.SetLogger(redisLog{log})
+	return log
+}
+
+// redisLog takes over what go-redis says by itself; whatever matters comes back
+// as an error to its caller as well.
+type redisLog struct{ log *slog.Logger }
+
+func (l redisLog) Printf(ctx context.Context, format string, args ...any) {
+	l.log.DebugContext(ctx, "redis: "+fmt.Sprintf(format, args...))
 }

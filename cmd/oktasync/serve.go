@@ -88,7 +88,7 @@ func (s *service) construct() error {
 		Redis:      s.redis.UniversalClient,
 		Reconciler: &reconciler{tenants: s.tenants, db: s.db, owner: owner, metrics: m, log: log},
 		Ledger:     s.db,
-		Leavers:    cfg.Workers.Leavers, People: cfg.Workers.People, Bulk: cfg.Workers.Bulk,
+		Leavers:    cfg.Workers.Leavers, People: cfg.Workers.People, Groups: cfg.Workers.Groups, Bulk: cfg.Workers.Bulk,
 		Grace: cfg.Server.ShutdownGrace, Poll: cfg.Queue.CheckInterval, Log: log,
 	})
 	s.sweeper = jobs.NewSweeper(jobs.SweeperOptions{
@@ -107,8 +107,9 @@ func (s *service) constructWeb(m *metrics) error {
 	if err != nil {
 		return err
 	}
+	failures := webhook.NewFailureLimit(0, 0, 0) // of hook and API together: one source, one budget
 	if s.hooks, err = webhook.New(webhook.Options{
-		Tenants: hookList, Inbox: s.db, Enqueuer: s.queue, Logger: s.log,
+		Tenants: hookList, Inbox: s.db, Enqueuer: s.queue, Logger: s.log, Failures: failures,
 		Metrics: webhook.Metrics{
 			Answered: func(_, method string, status int, took time.Duration) {
 				m.hookCalls.WithLabelValues(method, strconv.Itoa(status)).Inc()
@@ -126,14 +127,14 @@ func (s *service) constructWeb(m *metrics) error {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = clientAddress(s.cfg.Server.TrustedProxies)
-	e.HTTPErrorHandler = s.httpError
+	e.HTTPErrorHandler = api.ErrorHandler(s.log)
 	s.health = &health{db: s.db, queue: s.queue, tenants: slugs(s.cfg), metrics: m}
 	s.health.register(e)
 	all := slugs(s.cfg)
 	admin, err := api.New(api.Options{
 		Tokens: adminTokens(s.cfg), Tenants: func() []string { return all },
 		Reader: s.db, Resyncer: s.resyncs, Archive: s.db, Enqueuer: s.queue,
-		Failures: webhook.NewFailureLimit(0, 0, 0), Version: version, Logger: s.log,
+		Failures: failures, Version: version, Logger: s.log,
 		AuthFailed: func(string) { m.authFailed.WithLabelValues("api").Inc() },
 	})
 	if err != nil {
@@ -155,22 +156,6 @@ func (s *service) constructWeb(m *metrics) error {
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	return nil
-}
-
-// httpError answers what no handler answered: unknown paths and defects. Nothing
-// internal leaves the process.
-func (s *service) httpError(err error, c echo.Context) {
-	if c.Response().Committed {
-		return
-	}
-	status, text := http.StatusInternalServerError, "the request failed; the log says why"
-	var known *echo.HTTPError
-	if errors.As(err, &known) {
-		status, text = known.Code, http.StatusText(known.Code)
-	} else {
-		s.log.Error("a request failed", "method", c.Request().Method, "route", c.Path(), "error", err)
-	}
-	_ = c.JSON(status, map[string]string{"error": text}) // the client has gone, if this fails
 }
 
 // run serves until ctx ends, then stops in the order in which nothing is lost:

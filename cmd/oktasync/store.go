@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/oktasync/oktasync/config"
 	"github.com/oktasync/oktasync/store"
@@ -14,11 +13,10 @@ import (
 
 // openStore connects to the database that the URL names.
 func openStore(ctx context.Context, cfg config.Config) (*store.DB, error) {
-	url := cfg.Database.URL.Reveal()
-	if path, found := strings.CutPrefix(url, "sqlite:"); found {
-		return sqlite.Open(ctx, sqlite.Options{Path: strings.TrimPrefix(path, "//")})
+	if cfg.Database.Driver() == "sqlite" {
+		return sqlite.Open(ctx, sqlite.Options{Path: cfg.Database.SQLitePath()})
 	}
-	return postgres.Open(ctx, postgres.Options{URL: url, MaxConns: cfg.Database.MaxConns})
+	return postgres.Open(ctx, postgres.Options{URL: cfg.Database.URL.Reveal(), MaxConns: cfg.Database.MaxConns})
 }
 
 // openReadyStore opens the database and makes sure that its schema is this

@@ -199,7 +199,7 @@ create table plan (
     after       text not null,
     primary key (tenant, run, seq)
 );
-create index plan_subject on plan (tenant, run, subject, subject_id) where subject in ('person', 'group');
+create index plan_people on plan (tenant, run, subject_id) where subject = 'person';
 
 -- What a run has seen so far. Unlogged: writing it costs no flush, and after a
 -- crash of the server it is empty. staged_runs is emptied with the others, so

@@ -197,7 +197,7 @@ create table plan (
     after       text not null,
     primary key (tenant, run, seq)
 ) without rowid;
-create index plan_subject on plan (tenant, run, subject, subject_id) where subject in ('person', 'group');
+create index plan_people on plan (tenant, run, subject_id) where subject = 'person';
 
 -- What a run has seen so far. See staging.go for staged_runs.
 create table staged_runs (

@@ -1,0 +1,38 @@
+# What people and CI call. `make help` lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help build demo test check lint fmt bench scale clean
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+PACKAGES = ./...
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+build: ## Build bin/oktasync
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/oktasync ./cmd/oktasync
+
+demo: build ## Run the main job on an emulated Okta org
+	bin/oktasync demo
+
+test: ## Run all tests with the race detector, against a private Redis and PostgreSQL
+	scripts/with-services.sh go test -race -timeout 15m $(PACKAGES)
+
+lint: ## Format, vet, static analysis
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not formatted:"; echo "$$unformatted"; exit 1; }
+	go vet ./...
+	go vet -tags reference ./...
+	go run honnef.co/go/tools/cmd/staticcheck@v0.7.0 ./...
+
+check: lint test ## What has to pass before a change lands
+
+fmt: ## Format the code
+	gofmt -w $$(git ls-files '*.go')
+
+bench: ## Measure against the floors (see docs/performance.md)
+	scripts/with-services.sh go run ./bench $(BENCH)
+
+scale: ## Full sync of PEOPLE people (100000) on both databases
+	scripts/with-services.sh go run ./bench fullsync -people $(or $(PEOPLE),100000) -groups $(or $(GROUPS),1000)
+
+clean: ## Remove what was built and the demo's data
+	rm -rf bin data

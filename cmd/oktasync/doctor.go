@@ -1,0 +1,280 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/oktasync/oktasync/config"
+	"github.com/oktasync/oktasync/directory"
+	"github.com/oktasync/oktasync/jobs"
+	"github.com/oktasync/oktasync/okta"
+	"github.com/oktasync/oktasync/webhook"
+)
+
+type doctorCommand struct {
+	Tenant string `placeholder:"SLUG" help:"Only this tenant."`
+}
+
+// Run checks everything that the service needs, one line each. It changes nothing.
+func (c doctorCommand) Run(e *env) error {
+	cfg, err := e.load(true)
+	if err != nil {
+		return err
+	}
+	d := &doctor{env: e, cfg: cfg}
+	d.checkDatabase()
+	d.checkRedis()
+	for _, t := range cfg.Tenants {
+		if c.Tenant == "" || c.Tenant == t.Slug {
+			d.checkTenant(t)
+		}
+	}
+	if d.failed > 0 {
+		fmt.Fprintf(e.out, "\n%d problem(s). Mend them from the top: later ones often follow from earlier ones.\n", d.failed)
+		return errSaid
+	}
+	fmt.Fprintln(e.out, "\nAll is well.")
+	return nil
+}
+
+// doctor prints findings as it goes.
+type doctor struct {
+	*env
+	cfg    config.Config
+	failed int
+}
+
+func (d *doctor) well(what, detail string, args ...any) {
+	fmt.Fprintf(d.out, "ok    %-28s %s\n", what, fmt.Sprintf(detail, args...))
+}
+
+func (d *doctor) note(what, detail string, args ...any) {
+	fmt.Fprintf(d.out, "note  %-28s %s\n", what, fmt.Sprintf(detail, args...))
+}
+
+func (d *doctor) ill(what, detail string, args ...any) {
+	d.failed++
+	fmt.Fprintf(d.out, "FAIL  %-28s %s\n", what, fmt.Sprintf(detail, args...))
+}
+
+// within bounds one check.
+func (d *doctor) within() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(okta.WithPriority(d.ctx, okta.Urgent), 20*time.Second)
+}
+
+func (d *doctor) checkDatabase() {
+	ctx, cancel := d.within()
+	defer cancel()
+	db, err := openStore(ctx, d.cfg)
+	if err == nil {
+		defer db.Close()
+		err = db.Ping(ctx)
+	}
+	if err != nil {
+		d.ill("database", "%v", err)
+		return
+	}
+	d.well("database", "answers")
+	if err := db.CheckSchema(ctx); err != nil {
+		d.ill("schema", "%v", err)
+	} else {
+		d.well("schema", "is this version's")
+	}
+	now, err := db.Now(ctx)
+	if err != nil {
+		d.ill("database clock", "%v", err)
+		return
+	}
+	if skew := time.Since(now).Abs(); skew > 5*time.Second {
+		d.note("database clock", "differs from this machine's by %s; only log times suffer, the database's clock counts", skew.Round(time.Second))
+	}
+}
+
+func (d *doctor) checkRedis() {
+	if d.cfg.Redis.Embedded() {
+		d.well("redis", "runs inside the service; for more than one replica set redis.url")
+		return
+	}
+	ctx, cancel := d.within()
+	defer cancel()
+	r, err := jobs.Connect(redisOptions(d.cfg.Redis))
+	if err != nil {
+		d.ill("redis", "%v", err)
+		return
+	}
+	defer r.Close()
+	if err := r.Ping(ctx).Err(); err != nil {
+		d.ill("redis", "does not answer: %v; check redis.url, user, password and TLS", err)
+		return
+	}
+	policy, err := r.ConfigGet(ctx, "maxmemory-policy").Result()
+	switch {
+	case err != nil:
+		d.note("redis", "answers; whether its maxmemory-policy is noeviction could not be read: %v", err)
+	case policy["maxmemory-policy"] != "noeviction":
+		d.ill("redis", "maxmemory-policy is %s; set it to noeviction, or leases and locks can vanish", policy["maxmemory-policy"])
+	default:
+		d.well("redis", "answers, noeviction")
+	}
+}
+
+func (d *doctor) checkTenant(t config.Tenant) {
+	ctx, cancel := d.within()
+	defer cancel()
+	name := func(what string) string { return t.Slug + ": " + what }
+	reader, err := newReader(t, func(context.Context) (time.Time, error) { return utcNow(), nil }, nil, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		d.ill(name("settings"), "%v", err)
+		return
+	}
+	defer reader.Close()
+	d.well(name("Okta address"), "%s", t.Okta.URL)
+
+	who, err := reader.Whoami(ctx)
+	if err != nil {
+		d.ill(name("credentials"), "%s", plain(err))
+		return
+	}
+	if who.ClientID != "" {
+		missing := slices.DeleteFunc(okta.DefaultScopes(), func(s string) bool { return slices.Contains(who.Scopes, s) })
+		if len(who.Scopes) > 0 && len(missing) > 0 {
+			d.ill(name("credentials"), "the service app lacks the scopes %s; grant them in Okta under Okta API Scopes", strings.Join(missing, ", "))
+			return
+		}
+		d.well(name("credentials"), "service app %s gets tokens", who.ClientID)
+	} else {
+		d.well(name("credentials"), "API token of user %s (%s); it dies with that account, and after 30 days without use", who.UserID, who.UserStatus)
+	}
+	if !d.checkApp(ctx, name, reader, t) {
+		return
+	}
+	d.checkSight(ctx, name, reader)
+	d.checkHook(ctx, name, reader, t)
+	if skew, err := reader.ClockSkew(ctx); err != nil {
+		d.ill(name("clock"), "%s", plain(err))
+	} else if skew.Abs() > time.Minute {
+		d.ill(name("clock"), "this machine is %s off Okta's; service app sign-in will fail: set the clock by NTP", skew.Round(time.Second))
+	} else {
+		d.well(name("clock"), "agrees with Okta's")
+	}
+}
+
+func (d *doctor) checkApp(ctx context.Context, name func(string) string, reader *okta.Reader, t config.Tenant) bool {
+	app, err := reader.App(ctx)
+	switch {
+	case errors.Is(err, directory.ErrNotFound):
+		d.ill(name("app"), "Okta does not know the app %s, or hides it from these credentials; copy the id from the app's address in the admin console into okta.app_id", t.Okta.AppID)
+	case err != nil:
+		d.ill(name("app"), "%s", plain(err))
+	case app.Status != "ACTIVE":
+		d.ill(name("app"), "%q is %s; activate it in Okta, until then nothing is changed here", app.Label, app.Status)
+	default:
+		d.well(name("app"), "%q is active", app.Label)
+		return true
+	}
+	return false
+}
+
+// checkSight looks for the trap of a role that shows nothing: Okta then answers with
+// success and an empty list.
+func (d *doctor) checkSight(ctx context.Context, name func(string) string, reader *okta.Reader) {
+	v, err := reader.Visible(ctx)
+	if err != nil {
+		d.ill(name("rights"), "%s", plain(err))
+		return
+	}
+	if v.Users.Count == 0 {
+		d.ill(name("users"), "Okta shows no users at all; the scopes are there but the admin role is missing: give the service app or the token's owner the Read-only Administrator role")
+		return
+	}
+	d.well(name("users"), "visible (%s)", seen(v.Users))
+	if v.AppUsers.Count == 0 {
+		d.ill(name("assignments"), "nobody is assigned to the app; assign people or groups in Okta, or check okta.app_id")
+	} else {
+		d.well(name("assignments"), "%s", seen(v.AppUsers))
+	}
+	switch {
+	case v.Groups.Count == 0:
+		d.ill(name("groups"), "Okta shows no groups; the role may be limited to some groups: use Read-only Administrator")
+	case v.Selected == 0:
+		d.note(name("groups"), "%s visible, but the rules select none of them; see groups in the configuration", seen(v.Groups))
+	default:
+		d.well(name("groups"), "%s visible, %d of the first page selected by the rules", seen(v.Groups), v.Selected)
+	}
+}
+
+func seen(s okta.Sight) string {
+	if s.More {
+		return fmt.Sprintf("%d and more", s.Count)
+	}
+	return fmt.Sprint(s.Count)
+}
+
+// checkHook looks for the hook that delivers here: by path, as the host may be a
+// proxy's.
+func (d *doctor) checkHook(ctx context.Context, name func(string) string, reader *okta.Reader, t config.Tenant) {
+	const advice = "see docs/okta-setup.md"
+	hooks, err := reader.EventHooks(ctx)
+	if err != nil {
+		d.note(name("event hook"), "could not be read (%s); grant okta.eventHooks.read, or look it up in the admin console", plain(err))
+		return
+	}
+	var ours []okta.EventHook
+	for _, h := range hooks {
+		if deliversHere(h.Channel.Config.URI, d.cfg, t) {
+			ours = append(ours, h)
+		}
+	}
+	if len(ours) == 0 {
+		d.ill(name("event hook"), "none of the org's %d hooks delivers to %s; changes arrive only with the nightly sync: register it, %s", len(hooks), webhook.Path, advice)
+		return
+	}
+	for _, h := range ours {
+		missing := slices.DeleteFunc(directory.GuideEvents(), func(e string) bool { return slices.Contains(h.Events.Items, e) })
+		further := slices.DeleteFunc(directory.SubscribedEvents(), func(e string) bool { return slices.Contains(h.Events.Items, e) })
+		switch {
+		case h.Status != "ACTIVE":
+			d.ill(name("event hook"), "%s is %s; activate it in Okta", h.ID, h.Status)
+		case h.VerificationStatus != "VERIFIED":
+			d.ill(name("event hook"), "%s is %s; verify it in Okta while the service is reachable at its URL", h.ID, h.VerificationStatus)
+		case len(missing) > 0:
+			d.ill(name("event hook"), "%s is not subscribed to %s; add them in Okta, %s", h.ID, strings.Join(missing, ", "), advice)
+		case len(further) > 0:
+			d.note(name("event hook"), "%s works; these events would close gaps: %s", h.ID, strings.Join(further, ", "))
+		default:
+			d.well(name("event hook"), "%s is active, verified and subscribed to all %d events", h.ID, len(directory.SubscribedEvents()))
+		}
+	}
+}
+
+// deliversHere says whether a hook's URL names this tenant's endpoint.
+func deliversHere(address string, cfg config.Config, t config.Tenant) bool {
+	_, rest, found := strings.Cut(address, "://")
+	host, path, hasPath := strings.Cut(rest, "/")
+	if !found || !hasPath {
+		return false
+	}
+	path = "/" + strings.TrimSuffix(path, "/")
+	if path == webhook.Path+"/"+t.Slug {
+		return true
+	}
+	if bare, _, err := net.SplitHostPort(host); err == nil {
+		host = bare
+	}
+	return path == webhook.Path && (len(cfg.Tenants) == 1 || slices.Contains(t.Hook.Hosts, strings.ToLower(host)))
+}
+
+// plain is an error without the wrapping that only helps in logs.
+func plain(err error) string {
+	var credentials *directory.CredentialsError
+	if errors.As(err, &credentials) {
+		return credentials.Error()
+	}
+	return err.Error()
+}
