@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	gosync "sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -313,6 +314,27 @@ func TestPersonUnderRateLimit(t *testing.T) {
 	}
 	if n := len(o.paths()); n != 1 {
 		t.Errorf("%d calls; after a 429 nothing should go out before the reset", n)
+	}
+}
+
+// A read by id that belongs to a run waits for the reset, as the run's lists do.
+func TestBulkReadWaits(t *testing.T) {
+	t.Parallel()
+	o := newOrg(t)
+	var refused atomic.Bool
+	o.on("/api/v1/groups/00g1", func(w http.ResponseWriter, _ *http.Request) {
+		if refused.CompareAndSwap(false, true) {
+			for k, v := range header(time.Now(), 600, 0, 20*time.Second) {
+				w.Header()[k] = v
+			}
+			refuse(w, 429, "E0000047")
+			return
+		}
+		answerJSON(w, 200, groupJSON("00g1", "Sales"))
+	})
+	seen, err := o.reader(t).Group(WithPriority(t.Context(), Bulk), "00g1")
+	if err != nil || !seen.Exists {
+		t.Errorf("the run's read gave %+v, %v; want the group after the reset", seen, err)
 	}
 }
 

@@ -11,6 +11,26 @@ import (
 // Group reads one group by id, without members. A group that Okta does not know
 // is an answer: Exists is false.
 func (r *Reader) Group(ctx context.Context, id string) (directory.GroupSeen, error) {
+	return patientInBulk(ctx, r, func() (directory.GroupSeen, error) { return r.readGroup(ctx, id) })
+}
+
+// patientInBulk makes a single read that belongs to a run wait like the run's
+// lists do: a run that had to confirm more people than a minute's budget allows
+// would otherwise start over again and again.
+func patientInBulk[T any](ctx context.Context, r *Reader, read func() (T, error)) (T, error) {
+	if priorityOf(ctx) != Bulk {
+		return read()
+	}
+	var seen T
+	err := r.patiently(ctx, "", func(string) error {
+		var err error
+		seen, err = read()
+		return err
+	})
+	return seen, err
+}
+
+func (r *Reader) readGroup(ctx context.Context, id string) (directory.GroupSeen, error) {
 	escaped, err := segment("group", id)
 	if err != nil {
 		return directory.GroupSeen{}, err

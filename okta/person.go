@@ -15,6 +15,10 @@ const deprovisioned = "DEPROVISIONED"
 // is the id asked for, or empty when a login was. Absence and "not assigned" rest on
 // 404 E0000007 to reads by id only.
 func (r *Reader) Person(ctx context.Context, idOrLogin string) (directory.PersonSeen, error) {
+	return patientInBulk(ctx, r, func() (directory.PersonSeen, error) { return r.readPerson(ctx, idOrLogin) })
+}
+
+func (r *Reader) readPerson(ctx context.Context, idOrLogin string) (directory.PersonSeen, error) {
 	escaped, name, err := person(idOrLogin)
 	if err != nil {
 		return directory.PersonSeen{}, err

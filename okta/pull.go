@@ -259,7 +259,7 @@ func (p *pull) members(ctx context.Context, id string) error {
 	var seen directory.GroupSeen
 	if err := p.patiently(ctx, "", func(string) error {
 		var err error
-		seen, err = p.reader.Group(ctx, id)
+		seen, err = p.reader.readGroup(ctx, id)
 		return err
 	}); err != nil {
 		return err
@@ -296,7 +296,7 @@ func (p *pull) group(ctx context.Context, id string) error {
 	var seen directory.GroupSeen
 	err := p.patiently(ctx, "", func(string) error {
 		var err error
-		seen, err = p.reader.Group(ctx, id)
+		seen, err = p.reader.readGroup(ctx, id)
 		return err
 	})
 	if err != nil {
