@@ -24,9 +24,8 @@ func (e proofError) Error() string { return string(e) }
 
 // proofWanted is what a proof must fit.
 type proofWanted struct {
-	token      string // set for calls of the API
+	token      string // that the proof must name by its hash
 	thumbprint string
-	nonce      string // set for the token endpoint
 	now        time.Time
 }
 

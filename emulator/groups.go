@@ -123,6 +123,7 @@ func (o *Org) groupPage(c *call, list []*group, limit int, want func(*group) boo
 }
 
 // listMembers answers /groups/{id}/users: whole users, the deactivated too.
+// search narrows them (Okta: release notes of July 2026).
 func (o *Org) listMembers(c *call) (*reply, error) {
 	limit, err := c.limit(membersPerPage, membersPerPage)
 	if err != nil {
@@ -139,16 +140,13 @@ func (o *Org) listMembers(c *call) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	end := min(from+limit, len(list))
-	w := newListWriter((end - from) * userBytes)
-	for _, p := range list[from:end] {
-		w.item(func(b []byte) []byte { return o.appendUser(b, c.base, p, false) })
+	want := func(*person) bool { return true }
+	if c.query.Get("search") != "" {
+		if want, err = o.userCondition(c); err != nil {
+			return nil, err
+		}
 	}
-	after := ""
-	if end < len(list) {
-		after = list[end-1].id
-	}
-	return c.page(w.reply(), limit, after), nil
+	return o.userPage(c, list[from:], limit, want)
 }
 
 // groupBody is what create and replace read of a group.

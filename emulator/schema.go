@@ -85,6 +85,10 @@ func (s *schema) declare(a Attribute) error {
 	if a.Name == "" {
 		return errValidation("name", "name: The field cannot be left blank")
 	}
+	if strings.Trim(a.Name, idDigits+"_-") != "" {
+		// The scanner of profiles relies on names that need no escapes.
+		return errValidation("name", "name: only letters, digits, underscores and hyphens are allowed in an attribute's name")
+	}
 	if _, taken := s.index[a.Name]; taken {
 		return errValidation(a.Name, a.Name+": a base attribute has this name")
 	}

@@ -110,9 +110,15 @@ func (o *Org) listUsers(c *call) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := newListWriter(min(limit, len(o.people)) * userBytes)
+	return o.userPage(c, o.people[from:], limit, want)
+}
+
+// userPage writes the first users of a list that are wanted, and a next link
+// when there is another one.
+func (o *Org) userPage(c *call, list []*person, limit int, want func(*person) bool) (*reply, error) {
+	w := newListWriter(min(limit, len(list)) * userBytes)
 	last := ""
-	for _, p := range o.people[from:] {
+	for _, p := range list {
 		if !want(p) {
 			continue
 		}

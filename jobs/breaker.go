@@ -24,6 +24,10 @@ func (b *breaker) allow(now time.Time) bool {
 	return until == 0 || b.until.CompareAndSwap(until, now.Add(b.window).UnixNano())
 }
 
-func (b *breaker) succeeded() { b.until.Store(0) }
+// succeeded forgets the failure, and says whether there was one.
+func (b *breaker) succeeded() bool { return b.until.Swap(0) != 0 }
 
-func (b *breaker) failed(now time.Time) { b.until.Store(now.Add(b.window).UnixNano()) }
+// failed remembers the failure, and says whether it is the first.
+func (b *breaker) failed(now time.Time) bool {
+	return b.until.Swap(now.Add(b.window).UnixNano()) == 0
+}

@@ -26,7 +26,7 @@ type ClientOptions struct {
 	// Pause is how long calls fail at once after one failed, 2 s when zero.
 	Pause time.Duration
 	Now   func() time.Time // time.Now when nil
-	Log   *slog.Logger
+	Log   *slog.Logger     // none when nil
 }
 
 // Client puts tasks into the queues. It is safe for concurrent use.
@@ -51,6 +51,9 @@ func NewClient(o ClientOptions) *Client {
 	c.breaker.window = orDefault(o.Pause, 2*time.Second)
 	if c.now == nil {
 		c.now = time.Now
+	}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
 	}
 	return c
 }
@@ -109,12 +112,14 @@ func (c *Client) send(ctx context.Context, orders []order) error {
 	defer cancel()
 	err := enqueueAll(limited, c.redis, orders)
 	if err == nil {
-		c.breaker.succeeded()
+		if c.breaker.succeeded() {
+			c.log.Info("Redis takes tasks again")
+		}
 		return nil
 	}
 	// A caller who went away says nothing about Redis.
-	if ctx.Err() == nil {
-		c.breaker.failed(c.now())
+	if ctx.Err() == nil && c.breaker.failed(c.now()) {
+		c.log.Warn("Redis takes no tasks; what is to be done is kept in the database and enqueued later", "error", err)
 	}
 	return err
 }

@@ -255,7 +255,8 @@ func TestEnqueueRecovers(t *testing.T) {
 	t.Parallel()
 	p := startRedis(t, freePort(t))
 	r := connect(t, RedisOptions{Mode: ModeSingle, Addrs: []string{p.addr}})
-	c := NewClient(ClientOptions{Redis: r, Log: discard(), Timeout: 100 * time.Millisecond, Pause: 50 * time.Millisecond})
+	log := &journal{}
+	c := NewClient(ClientOptions{Redis: r, Log: log.logger(), Timeout: 100 * time.Millisecond, Pause: 50 * time.Millisecond})
 	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
@@ -268,6 +269,9 @@ func TestEnqueueRecovers(t *testing.T) {
 	poll(t, "Redis takes tasks again", func() bool {
 		return c.Enqueue(t.Context(), []directory.ScopeHint{person(2)}) == nil
 	})
+	if lost, back := log.count("Redis takes no tasks"), log.count("Redis takes tasks again"); lost != 1 || back != 1 {
+		t.Errorf("said %d times that Redis is lost and %d times that it is back, want once:\n%s", lost, back, log)
+	}
 }
 
 func TestCallerWhoLeavesDoesNotOpenTheBreaker(t *testing.T) {
@@ -294,11 +298,15 @@ func TestBreaker(t *testing.T) {
 		}
 	}
 	step("at first", 0, true)
-	b.failed(start)
+	if !b.failed(start) || b.failed(start) {
+		t.Error("the first failure is not told from the second")
+	}
 	step("just failed", time.Millisecond, false)
 	step("window over, one tries", 1001*time.Millisecond, true)
 	step("the others wait for that one", 1002*time.Millisecond, false)
-	b.succeeded()
+	if !b.succeeded() || b.succeeded() {
+		t.Error("the first success is not told from the second")
+	}
 	step("after a success", 1003*time.Millisecond, true)
 	step("and again", 1004*time.Millisecond, true)
 }

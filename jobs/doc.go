@@ -14,7 +14,10 @@
 // or inside this process (ModeEmbedded, which keeps nothing): the Sweeper
 // looks into the tables every few seconds and makes the tasks that are missing.
 //
-// For the same reason tasks of a scope have no identity and no uniqueness lock.
+// Many scopes at once, as one body of a hook can name them, travel as one task
+// that a worker spreads out into a task each, so that the hook is answered quickly.
+//
+// Because work is found in the tables, tasks of a scope have no identity and no uniqueness lock.
 // With those, asynq refuses an event that arrives while its scope is being
 // worked on, or after an earlier task was given up. Only the sweeper's own
 // tasks have an id, so that a scope which waits for its next attempt does not

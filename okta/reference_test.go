@@ -12,9 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestRecordedBodies decodes recorded answers of real orgs, which are not part of this
+// TestReferenceBodies decodes recorded answers of real orgs, which are not part of this
 // repository, with the reader's own structs. Its folder is OKTASYNC_REFERENCE_DATA.
-func TestRecordedBodies(t *testing.T) {
+func TestReferenceBodies(t *testing.T) {
 	folder := os.Getenv("OKTASYNC_REFERENCE_DATA")
 	if folder == "" {
 		t.Fatal("OKTASYNC_REFERENCE_DATA is not set; it names the folder with the recorded answers")

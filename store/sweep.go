@@ -15,6 +15,8 @@ import (
 // events to look at. Of a tenant that is blocked it returns one scope only: the probe that
 // finds out whether Okta lets us in again. Two sweepers do not get the same scope.
 func (d *DB) StaleScopes(ctx context.Context, urgent bool, olderThan time.Duration, limit int) ([]directory.ScopeHint, error) {
+	// The last two conditions say again, now that the rows are locked, what the
+	// inner query asked; they are worded so that rows are found by scope, not by age.
 	const query = `
 		update inbox_scopes set swept_at = {now}
 		from (
@@ -29,8 +31,8 @@ func (d *DB) StaleScopes(ctx context.Context, urgent bool, olderThan time.Durati
 			order by r.since, r.r_tenant, r.r_kind, r.r_id
 			limit $3
 		) stale
-		where tenant = r_tenant and scope_kind = r_kind and scope_id = r_id
-			and done_at is null and parked_at is null and urgent = $1 and swept_at <= {now} - {micros $2}
+		where tenant = r_tenant and scope_kind = r_kind and scope_id = r_id and done_at is null and parked_at is null
+			and coalesce(urgent, false) = $1 and not swept_at > {now} - {micros $2}
 		returning tenant, scope_kind, scope_id`
 	scan := func(s scanner) (h directory.ScopeHint, err error) {
 		h.Urgent = urgent

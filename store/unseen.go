@@ -160,20 +160,22 @@ func (d *DB) unseenIn(ctx context.Context, tenant, run string, groups []readGrou
 	for i, g := range groups {
 		ids[i], at[g.id] = g.id, g.at
 	}
+	// The bounds say what the list of groups does not: where to begin and end reading.
 	const query = `
 		select m.group_id, m.person_id
 		from memberships m
-		where m.tenant = $1 and m.group_id {in $3} and (m.group_id, m.person_id) > ($4, $5) and m.present
+		where m.tenant = $1 and m.group_id {in $3} and (m.group_id, m.person_id) > ($4, $5) and m.group_id <= $6
+			and m.present
 			and (select 1 from staged_members s
 				where s.tenant = $1 and s.run = $2 and s.group_id = m.group_id and s.person_id = m.person_id limit 1) is null
 			and (select 1 from plan c
 				where c.tenant = $1 and c.run = $2 and c.subject = 'person' and c.subject_id = m.person_id
 					and c.type = 'person.removed' limit 1) is null
-		order by m.group_id, m.person_id limit $6`
+		order by m.group_id, m.person_id limit $7`
 	scan := func(s scanner) (m directory.Membership, err error) {
 		err = s.Scan(&m.GroupID, &m.PersonID)
 		m.Present, m.ObservedAt = true, at[m.GroupID]
 		return m, err
 	}
-	return list(ctx, d, d.read, scan, query, tenant, run, ids, after.GroupID, after.PersonID, limit)
+	return list(ctx, d, d.read, scan, query, tenant, run, ids, after.GroupID, after.PersonID, ids[len(ids)-1], limit)
 }

@@ -12,9 +12,9 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
-	"github.com/redis/go-redis/v9"
 
 	"github.com/oktasync/oktasync/config"
+	"github.com/oktasync/oktasync/jobs"
 )
 
 // version is set when the binary is built.
@@ -50,6 +50,9 @@ type env struct {
 }
 
 func main() {
+	// go-redis has one logger for the process and would write to standard error by itself;
+	// whatever matters comes back to its callers as an error.
+	jobs.LogRedis(slog.New(slog.DiscardHandler))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	status := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
 	stop()
@@ -104,14 +107,5 @@ func (e *env) logger(cfg config.Log) *slog.Logger {
 	if cfg.Format == config.LogText {
 		log = slog.New(slog.NewTextHandler(e.err, options))
 	}
-	redis.SetLogger(redisLog{log})
 	return log
-}
-
-// redisLog takes over what go-redis says by itself; whatever matters comes back
-// as an error to its caller as well.
-type redisLog struct{ log *slog.Logger }
-
-func (l redisLog) Printf(ctx context.Context, format string, args ...any) {
-	l.log.DebugContext(ctx, "redis: "+fmt.Sprintf(format, args...))
 }

@@ -1,8 +1,9 @@
 -- +goose Up
 
 -- The same tables as on Postgres. Times are whole microseconds since 1970, UTC.
--- Tables whose rows are narrow, or are read in the order of their key, are kept
--- in that order (without rowid).
+-- Tables that are read by their key alone are kept in its order (without rowid).
+-- Those that have other indexes are not: SQLite would then search by the first
+-- columns of the key, which is to read the whole tenant.
 
 create table tenants (
     slug          text primary key,
@@ -92,7 +93,7 @@ create table memberships (
     present     boolean not null,
     observed_at integer not null,
     primary key (tenant, group_id, person_id)
-) without rowid;
+);
 create index memberships_person on memberships (tenant, person_id, group_id);
 
 create table changes (
@@ -106,7 +107,7 @@ create table changes (
     fields     text not null,
     cause      text not null,
     primary key (tenant, seq)
-) without rowid;
+);
 create index changes_person on changes (tenant, person_id, seq) where person_id <> '';
 
 create table quarantine (
@@ -152,7 +153,7 @@ create table inbox_scopes (
     done_at    integer,
     outcome    text not null default '',
     primary key (tenant, uuid, scope_kind, scope_id)
-) without rowid;
+);
 create index inbox_scopes_undone on inbox_scopes (tenant, scope_kind, scope_id, uuid) where done_at is null;
 create index inbox_scopes_sweep on inbox_scopes (urgent, swept_at) where done_at is null and parked_at is null;
 
@@ -196,7 +197,7 @@ create table plan (
     fields      text not null,
     after       text not null,
     primary key (tenant, run, seq)
-) without rowid;
+);
 create index plan_people on plan (tenant, run, subject_id) where subject = 'person';
 
 -- What a run has seen so far. See staging.go for staged_runs.
