@@ -113,7 +113,11 @@ func (c peopleShowCommand) Run(e *env) error {
 	}
 	fmt.Fprintf(e.out, "\nLast changes:\n")
 	for _, change := range p.Changes {
-		fmt.Fprintf(e.out, "  %s  #%d %s by %s\n", stamp(&change.At), change.Seq, change.Type, causeWords(change.Cause))
+		what := change.Type
+		if change.Subject == "membership" {
+			what += " of group " + change.SubjectID
+		}
+		fmt.Fprintf(e.out, "  %s  #%d %s by %s\n", stamp(&change.At), change.Seq, what, causeWords(change.Cause))
 		for _, f := range change.Fields {
 			fmt.Fprintf(e.out, "      %s: %s -> %s\n", f.Field, valueWords(f.Before), valueWords(f.After))
 		}

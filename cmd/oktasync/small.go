@@ -51,14 +51,11 @@ func (migrateCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	db, err := openStore(e.ctx, cfg)
+	db, err := openReadyStore(e.ctx, cfg, true)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	if err := db.Migrate(e.ctx); err != nil {
-		return err
-	}
 	have, _, err := db.SchemaVersion(e.ctx)
 	if err != nil {
 		return err

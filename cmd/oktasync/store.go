@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/oktasync/oktasync/config"
 	"github.com/oktasync/oktasync/store"
@@ -22,6 +24,11 @@ func openStore(ctx context.Context, cfg config.Config) (*store.DB, error) {
 // openReadyStore opens the database and makes sure that its schema is this
 // version's: by migrating, where that was asked for, else by refusing.
 func openReadyStore(ctx context.Context, cfg config.Config, migrate bool) (*store.DB, error) {
+	if migrate {
+		if err := makeFolder(cfg); err != nil {
+			return nil, err
+		}
+	}
 	db, err := openStore(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -42,6 +49,18 @@ func openReadyStore(ctx context.Context, cfg config.Config, migrate bool) (*stor
 		return nil, fmt.Errorf("prepare the database: %w", err)
 	}
 	return db, nil
+}
+
+// makeFolder makes the folder of a SQLite file, where the database is about to
+// be made.
+func makeFolder(cfg config.Config) error {
+	if cfg.Database.Driver() != "sqlite" {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(cfg.Database.SQLitePath()), 0o700); err != nil {
+		return fmt.Errorf("make the folder of the database: %w", err)
+	}
+	return nil
 }
 
 // engineStore is the store as the engine sees it: the transaction is an
