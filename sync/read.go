@@ -92,7 +92,7 @@ func (x *execution) take(ctx context.Context, page directory.Page) error {
 	if err := x.plan(ctx, planned); err != nil {
 		return err
 	}
-	return x.save(ctx)
+	return x.progress(ctx)
 }
 
 func (x *execution) groups(ctx context.Context, ids []string) ([]directory.Group, error) {
@@ -287,7 +287,7 @@ func (x *execution) confirmPeople(ctx context.Context, ids []string) error {
 		if err := x.plan(ctx, planned); err != nil {
 			return err
 		}
-		if err := x.save(ctx); err != nil {
+		if err := x.progress(ctx); err != nil {
 			return err
 		}
 	}
@@ -355,7 +355,7 @@ func (x *execution) planMemberships(ctx context.Context) error {
 			if err := x.plan(ctx, planned); err != nil {
 				return err
 			}
-			if err := x.save(ctx); err != nil {
+			if err := x.progress(ctx); err != nil {
 				return err
 			}
 			if len(found) < pageSize {

@@ -11,8 +11,10 @@ import (
 
 const (
 	// runLease is how long a run stays with a process that has gone silent.
-	// Every page, every confirmed person and every batch renews it.
+	// Progress and every batch renew it.
 	runLease = time.Minute
+	// saveEvery is how often progress is written while Okta is read.
+	saveEvery = 200 * time.Millisecond
 	// pageSize is how many rows are planned or applied at a time.
 	pageSize = 500
 )
@@ -51,6 +53,7 @@ type execution struct {
 	first   time.Time // when the first page was asked for, database's clock
 	gone    []directory.GroupSeen
 	ignored map[string]bool
+	saved   time.Time // last progress
 }
 
 func (x *execution) do(ctx context.Context) error {
@@ -210,7 +213,17 @@ func (e *Engine) finished(run directory.Run, state directory.RunState) directory
 	return run
 }
 
+// progress saves how far the run is, if that was not done a moment ago: a run of
+// many small pages would write little else.
+func (x *execution) progress(ctx context.Context) error {
+	if x.engine.now().Sub(x.saved) < saveEvery {
+		return nil
+	}
+	return x.save(ctx)
+}
+
 func (x *execution) save(ctx context.Context) error {
+	x.saved = x.engine.now()
 	if err := x.engine.store.SaveRun(ctx, x.run, x.engine.owner, runLease); err != nil {
 		return fmt.Errorf("save progress of run %s: %w", x.run.ID, err)
 	}
