@@ -85,6 +85,7 @@ type Groups struct {
 type Limits struct {
 	People  Limit
 	Members Limit
+	Groups  Limit
 }
 
 // Limit is exceeded by more than Floor leavers that are also more than Absolute

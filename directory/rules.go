@@ -78,7 +78,8 @@ func (l Limit) Exceeded(leave, before int) bool {
 // Limits are the guard's limits.
 type Limits struct {
 	People  Limit // people deactivated or removed by one run
-	Members Limit // members removed from one group by one run
+	Members Limit // members removed from one group by one run, unless the group itself is gone
+	Groups  Limit // groups removed by one run
 }
 
 // Rules are what a tenant's configuration says about turning Okta's facts into
@@ -123,6 +124,7 @@ func DefaultRules() Rules {
 		Limits: Limits{
 			People:  Limit{Absolute: 500, Fraction: 0.1, Floor: 5},
 			Members: Limit{Absolute: 1000, Fraction: 0.5, Floor: 10},
+			Groups:  Limit{Absolute: 50, Fraction: 0.2, Floor: 3},
 		},
 	}
 }

@@ -71,7 +71,9 @@ type PlanCounts struct {
 	ByType       map[ChangeType]int
 	PeopleBefore int                 // active and suspended people before the plan
 	PeopleLeave  int                 // of these, who would be deactivated or removed
-	Groups       []GroupRemovalCount // groups that lose members, by id
+	GroupsBefore int                 // groups before the plan
+	GroupsLeave  int                 // of these, which would be removed
+	Groups       []GroupRemovalCount // groups that stay and lose members, by id
 }
 
 // GroupRemovalCount is how many members one group would lose.

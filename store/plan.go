@@ -105,12 +105,20 @@ func (d *DB) PlanCounts(ctx context.Context, tenant, run string) (directory.Plan
 	if err := d.row(ctx, d.read, people, tenant, run).Scan(&counts.PeopleBefore, &counts.PeopleLeave); err != nil {
 		return fail(err)
 	}
+	const removed = `
+		select
+			(select count(*) from groups where tenant = $1 and not removed),
+			(select count(distinct c.subject_id) from plan c where c.tenant = $1 and c.run = $2 and c.type = 'group.removed')`
+	if err := d.row(ctx, d.read, removed, tenant, run).Scan(&counts.GroupsBefore, &counts.GroupsLeave); err != nil {
+		return fail(err)
+	}
 	const groups = `
 		select c.subject_id,
 			(select count(*) from memberships m where m.tenant = $1 and m.group_id = c.subject_id and m.present),
 			count(*)
 		from plan c
 		where c.tenant = $1 and c.run = $2 and c.type = 'membership.removed'
+			and c.subject_id not in (select g.subject_id from plan g where g.tenant = $1 and g.run = $2 and g.type = 'group.removed')
 		group by c.subject_id order by c.subject_id`
 	scanGroup := func(s scanner) (g directory.GroupRemovalCount, err error) {
 		return g, s.Scan(&g.GroupID, &g.Before, &g.Leave)

@@ -250,6 +250,7 @@ func TestGuard(t *testing.T) {
 	limits := directory.Limits{
 		People:  directory.Limit{Absolute: 50, Fraction: 0.1, Floor: 3},
 		Members: directory.Limit{Absolute: 100, Fraction: 0.5, Floor: 2},
+		Groups:  directory.Limit{Absolute: 50, Fraction: 0.2, Floor: 3},
 	}
 	group := func(before, leave int) []directory.GroupRemovalCount {
 		return []directory.GroupRemovalCount{{GroupID: "00g1", Before: before, Leave: leave}}
@@ -267,6 +268,8 @@ func TestGuard(t *testing.T) {
 		{"over the absolute limit", directory.PlanCounts{PeopleBefore: 10_000, PeopleLeave: 51}, true},
 		{"everybody", directory.PlanCounts{PeopleBefore: 20, PeopleLeave: 20}, true},
 		{"one leaver of a team of three", directory.PlanCounts{Groups: group(3, 1)}, false},
+		{"a group gone", directory.PlanCounts{GroupsBefore: 40, GroupsLeave: 1}, false},
+		{"half of the groups gone", directory.PlanCounts{GroupsBefore: 40, GroupsLeave: 20}, true},
 		{"a group emptied", directory.PlanCounts{Groups: group(40, 40)}, true},
 	}
 	for _, tt := range tests {

@@ -274,6 +274,19 @@ func TestGroups(t *testing.T) {
 	}
 }
 
+// TestDeletedGroupIsNotHeld: that a group is gone is proved by id, so its members may all leave.
+func TestDeletedGroupIsNotHeld(t *testing.T) {
+	t.Parallel()
+	f := company(t, func(r *directory.Rules) {
+		r.Limits = directory.DefaultRules().Limits
+		r.Limits.Members = directory.Limit{Absolute: 1, Fraction: 0.1}
+	})
+	f.mustFull()
+	delete(f.groups, "g-all")
+	f.event(directory.GroupScope("g-all"))
+	f.compare(nil)
+}
+
 func TestQuarantine(t *testing.T) {
 	t.Parallel()
 	unique := func(r *directory.Rules) { r.Unique = []directory.Field{directory.FieldEmail} }

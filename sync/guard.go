@@ -16,6 +16,10 @@ func Guard(limits directory.Limits, plan directory.PlanCounts) error {
 	if limits.People.Exceeded(plan.PeopleLeave, plan.PeopleBefore) {
 		reasons = append(reasons, tooManyPeople(limits.People, plan.PeopleLeave, plan.PeopleBefore))
 	}
+	if limits.Groups.Exceeded(plan.GroupsLeave, plan.GroupsBefore) {
+		reasons = append(reasons, fmt.Sprintf("%d of %d groups would be removed, over the limit of %s; a role that no longer sees "+
+			"groups looks the same as groups that are gone", plan.GroupsLeave, plan.GroupsBefore, describe(limits.Groups)))
+	}
 	over := 0
 	for _, g := range plan.Groups {
 		if !limits.Members.Exceeded(g.Leave, g.Before) {

@@ -199,7 +199,7 @@ func newTenant(t testing.TB, db *store.DB, tenant string, edit func(*directory.R
 	f := &fixture{t: t, tenant: tenant, rules: directory.DefaultRules(),
 		world: &world{db: db, people: map[string]*human{}, groups: map[string]string{}}}
 	f.rules.Limits.People = directory.Limit{Absolute: 1000, Fraction: 1, Floor: 1000}
-	f.rules.Limits.Members = f.rules.Limits.People
+	f.rules.Limits.Members, f.rules.Limits.Groups = f.rules.Limits.People, f.rules.Limits.People
 	if edit != nil {
 		edit(&f.rules)
 	}

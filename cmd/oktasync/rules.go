@@ -15,7 +15,9 @@ func rulesOf(t config.Tenant) directory.Rules {
 		Groups: directory.GroupSelection{
 			IDs: t.Groups.IDs, Names: t.Groups.Names, Types: t.Groups.Types, Exclude: t.Groups.Exclude,
 		},
-		Limits: directory.Limits{People: directory.Limit(t.Limits.People), Members: directory.Limit(t.Limits.Members)},
+		Limits: directory.Limits{
+			People: directory.Limit(t.Limits.People), Members: directory.Limit(t.Limits.Members), Groups: directory.Limit(t.Limits.Groups),
+		},
 	}
 	for field, source := range t.Mapping {
 		rules.Mapping[directory.Field(field)] = directory.Source{From: source.From, Default: source.Default}
