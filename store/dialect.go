@@ -14,6 +14,7 @@ import (
 //	{at $n}      parameter n as a time
 //	{micros $n}  parameter n, whole microseconds, as a length of time
 //	{in $n}      "is one of the texts in parameter n"
+//	{list $n}    the texts in parameter n as rows k with one column, key
 //	{lock}       locks the rows read, where the transaction does not lock all
 //	{rows}       a batch of rows, known as v
 //	{lazily}     a condition that is always true; the commit need not wait for
@@ -28,6 +29,7 @@ type Dialect interface {
 	At(parameter string) string
 	Micros(parameter string) string
 	In(parameter string) string
+	AsRows(parameter string) string
 	Lock() string
 	Lazily() string
 	// Rows returns the FROM item of a batch whose first parameter has the
@@ -136,6 +138,8 @@ func expand(d Dialect, query, rows string) string {
 			out.WriteString(d.Micros(parameter))
 		case "in":
 			out.WriteString(d.In(parameter))
+		case "list":
+			out.WriteString(d.AsRows(parameter))
 		case "lock":
 			out.WriteString(d.Lock())
 		case "lazily":

@@ -37,7 +37,7 @@ func (d *DB) groups(ctx context.Context, q querier, tenant string, ids []string)
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	const query = `select ` + groupColumns + ` from groups where tenant = $1 and id {in $2} order by id`
+	const query = keyed + `select ` + groupColumns + ` from wanted cross join groups where tenant = of_tenant and id = key order by id`
 	groups, err := list(ctx, d, q, scanGroup, query, tenant, ids)
 	if err != nil {
 		return nil, fmt.Errorf("read %d groups of tenant %s: %w", len(ids), tenant, err)
@@ -78,7 +78,7 @@ func (t *Tx) Teams(ctx context.Context, ids []string) (map[string]bool, error) {
 	if len(ids) == 0 {
 		return known, nil
 	}
-	found, err := list(ctx, t.db, t.tx, scanText, `select id from teams where tenant = $1 and id {in $2}`, t.tenant, ids)
+	found, err := list(ctx, t.db, t.tx, scanText, keyed+`select id from wanted cross join teams where tenant = of_tenant and id = key`, t.tenant, ids)
 	if err != nil {
 		return nil, fmt.Errorf("read %d teams: %w", len(ids), err)
 	}
@@ -115,9 +115,9 @@ func (t *Tx) MembershipsOf(ctx context.Context, people []string) ([]directory.Me
 	if len(people) == 0 {
 		return nil, nil
 	}
-	const query = `
-		select group_id, person_id, present, observed_at from memberships
-		where tenant = $1 and person_id {in $2} order by person_id, group_id`
+	const query = keyed + `
+		select group_id, person_id, present, observed_at from wanted cross join memberships where tenant = of_tenant and person_id = key
+		order by person_id, group_id`
 	memberships, err := list(ctx, t.db, t.tx, scanMembership, query, t.tenant, people)
 	if err != nil {
 		return nil, fmt.Errorf("read the memberships of %d people: %w", len(people), err)
@@ -140,9 +140,10 @@ func (t *Tx) Memberships(ctx context.Context, pairs []directory.Membership) ([]d
 		return nil, nil
 	}
 	const query = `
-		select group_id, person_id, present, observed_at from memberships
-		where tenant = $1 and (group_id, person_id) in (select v.group_id, v.person_id from {rows})
-		order by group_id, person_id`
+		with wanted as materialized (select distinct cast($1 as text) as of_tenant, v.group_id, v.person_id from {rows})
+		select m.group_id, m.person_id, m.present, m.observed_at
+		from wanted w cross join memberships m where m.tenant = w.of_tenant and m.group_id = w.group_id and m.person_id = w.person_id
+		order by m.group_id, m.person_id`
 	memberships, err := listRows(ctx, t.db, t.tx, scanMembership, query, membershipKeys(pairs), t.tenant)
 	if err != nil {
 		return nil, fmt.Errorf("read %d memberships: %w", len(pairs), err)

@@ -87,7 +87,7 @@ func (d *DB) addEventsAtOnce(ctx context.Context, tenant string, entries []entry
 			on conflict do nothing)
 		select count(*) from known`
 	count := func(s scanner) (n int, err error) { return n, s.Scan(&n) }
-	found, err := listRows(ctx, d, d.write, count, query, entryColumns(entries), tenant)
+	found, err := listRows(ctx, d, d.intake, count, query, entryColumns(entries), tenant)
 	if err != nil {
 		return err
 	}

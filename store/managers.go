@@ -13,9 +13,9 @@ func (t *Tx) ManagerEdges(ctx context.Context, ids []string) ([]directory.Manage
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	const query = `
+	const query = keyed + `
 		select id, status, manager_id_text, manager_text, manager_wanted, manager_id, manager_problem
-		from people where tenant = $1 and id {in $2} order by id`
+		from wanted cross join people where tenant = of_tenant and id = key order by id`
 	scan := func(s scanner) (e directory.ManagerEdge, err error) {
 		return e, s.Scan(&e.PersonID, &e.Status, &e.IDText, &e.Text, &e.Wanted, &e.ManagerID, &e.Problem)
 	}
@@ -55,13 +55,13 @@ func (t *Tx) PutManagers(ctx context.Context, edges []directory.ManagerEdge) err
 // a folded ref, for the manager pass. (A raw text that is a ref is equal when folded
 // too.)
 func (t *Tx) MarkManagersDirty(ctx context.Context, people, refs []string) error {
-	const query = `
+	const query = keyed + `
 		insert into managers_dirty (tenant, person_id)
 		select $1, v.id from {rows} where true
 		union
-		select $1, id from people where tenant = $1 and manager_id_key <> '' and manager_id_key {in $2}
+		select tenant, id from wanted cross join people where tenant = of_tenant and manager_id_key = key and manager_id_key <> ''
 		union
-		select $1, id from people where tenant = $1 and manager_text_key <> '' and manager_text_key {in $2}
+		select tenant, id from wanted cross join people where tenant = of_tenant and manager_text_key = key and manager_text_key <> ''
 		on conflict do nothing`
 	if len(people) == 0 && len(refs) == 0 {
 		return nil

@@ -22,10 +22,18 @@ func (d *DB) Migrate(ctx context.Context) error {
 	if have > want {
 		return newer(d.dialect.Name(), have, want)
 	}
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("migrate the schema of %s: %w", d.dialect.Name(), err)
+	for {
+		_, err := provider.Up(ctx)
+		if err == nil {
+			return nil
+		}
+		// SQLite locks a file, not a migration: another process may have taken
+		// the same step first. Whoever finds that it moved on goes on from there.
+		before := have
+		if have, _, _ = d.SchemaVersion(ctx); have <= before {
+			return fmt.Errorf("migrate the schema of %s: %w", d.dialect.Name(), err)
+		}
 	}
-	return nil
 }
 
 // SchemaVersion returns the number of the last migration that the database has, 0

@@ -36,16 +36,18 @@ func (d *DB) Purge(ctx context.Context, keep Retention) (int, error) {
 	}{
 		{"events", keep.Inbox, d.purgeEvents},
 		{"runs", keep.Runs, d.purgeRuns},
-		{"tombstones of people", keep.Tombstones, d.purgeBy(`
-			delete from people where (tenant, id) in (
-				select tenant, id from people where status = 'removed' and observed_at < {now} - {micros $1} limit $2)`)},
-		{"tombstones of groups", keep.Tombstones, d.purgeBy(`
-			delete from groups where (tenant, id) in (
-				select tenant, id from groups where removed and observed_at < {now} - {micros $1} limit $2)`)},
-		{"tombstones of memberships", keep.Tombstones, d.purgeBy(`
-			delete from memberships where (tenant, group_id, person_id) in (
-				select tenant, group_id, person_id from memberships
-				where not present and observed_at < {now} - {micros $1} limit $2)`)},
+		{"tombstones of people", keep.Tombstones, d.purgeTombstones(
+			`select tenant, id, '' from people where status = 'removed' and observed_at < {now} - {micros $1} limit $2`,
+			`delete from people where (tenant, id) in (select v.a, v.b from {rows})
+				and status = 'removed' and observed_at < {now} - {micros $1}`)},
+		{"tombstones of groups", keep.Tombstones, d.purgeTombstones(
+			`select tenant, id, '' from groups where removed and observed_at < {now} - {micros $1} limit $2`,
+			`delete from groups where (tenant, id) in (select v.a, v.b from {rows})
+				and removed and observed_at < {now} - {micros $1}`)},
+		{"tombstones of memberships", keep.Tombstones, d.purgeTombstones(
+			`select tenant, group_id, person_id from memberships where not present and observed_at < {now} - {micros $1} limit $2`,
+			`delete from memberships where (tenant, group_id, person_id) in (select v.a, v.b, v.c from {rows})
+				and not present and observed_at < {now} - {micros $1}`)},
 	}
 	if err := d.purgeStaging(ctx); err != nil {
 		return 0, fmt.Errorf("purge what finished runs have staged: %w", err)
@@ -65,42 +67,57 @@ func (d *DB) Purge(ctx context.Context, keep Retention) (int, error) {
 	return total, nil
 }
 
-func (d *DB) purgeBy(query string) func(context.Context, time.Duration) (int, error) {
+// key is what tells a row of any table from the others.
+type key struct{ a, b, c string }
+
+func scanKey(s scanner) (k key, err error) { return k, s.Scan(&k.a, &k.b, &k.c) }
+
+func keyColumns(keys []key) []Column {
+	return []Column{
+		texts("a", keys, func(k *key) string { return k.a }),
+		texts("b", keys, func(k *key) string { return k.b }),
+		texts("c", keys, func(k *key) string { return k.c }),
+	}
+}
+
+// purgeTombstones looks for old rows in the reading pool, for that takes long and must
+// not hold up those who write; the deletion makes sure that they still are old.
+func (d *DB) purgeTombstones(find, remove string) func(context.Context, time.Duration) (int, error) {
 	return func(ctx context.Context, keep time.Duration) (int, error) {
-		deleted, err := d.exec(ctx, d.write, query, keep, purgeAtOnce)
+		keys, err := list(ctx, d, d.read, scanKey, find, keep, purgeAtOnce)
+		if err != nil || len(keys) == 0 {
+			return 0, err
+		}
+		deleted := int64(0)
+		err = d.again(ctx, func(tx *sql.Tx) error {
+			deleted, err = d.execRows(ctx, tx, remove, keyColumns(keys), keep)
+			return err
+		})
 		return int(deleted), err
 	}
 }
 
+// purgeEvents: an event all of whose scopes are marked stays so.
 func (d *DB) purgeEvents(ctx context.Context, keep time.Duration) (int, error) {
-	type key struct{ tenant, uuid string }
 	const find = `
-		select i.tenant, i.uuid from inbox i
+		select i.tenant, i.uuid, '' from inbox i
 		where i.received < {now} - {micros $1} and (
 			select 1 from inbox_scopes s where s.tenant = i.tenant and s.uuid = i.uuid and s.done_at is null limit 1) is null
 		order by i.received limit $2`
-	scan := func(s scanner) (k key, err error) { return k, s.Scan(&k.tenant, &k.uuid) }
-	deleted := 0
-	err := d.again(ctx, func(tx *sql.Tx) error {
-		keys, err := list(ctx, d, tx, scan, find, keep, purgeAtOnce)
-		if err != nil || len(keys) == 0 {
-			deleted = 0
-			return err
-		}
-		batch := []Column{
-			texts("tenant", keys, func(k *key) string { return k.tenant }),
-			texts("uuid", keys, func(k *key) string { return k.uuid }),
-		}
+	keys, err := list(ctx, d, d.read, scanKey, find, keep, purgeAtOnce)
+	if err != nil || len(keys) == 0 {
+		return 0, err
+	}
+	err = d.again(ctx, func(tx *sql.Tx) error {
 		for _, table := range []string{"inbox_scopes", "inbox"} {
-			query := `delete from ` + table + ` where (tenant, uuid) in (select v.tenant, v.uuid from {rows})`
-			if _, err := d.execRows(ctx, tx, query, batch); err != nil {
+			query := `delete from ` + table + ` where (tenant, uuid) in (select v.a, v.b from {rows})`
+			if _, err := d.execRows(ctx, tx, query, keyColumns(keys)); err != nil {
 				return err
 			}
 		}
-		deleted = len(keys)
 		return nil
 	})
-	return deleted, err
+	return len(keys), err
 }
 
 func (d *DB) purgeRuns(ctx context.Context, keep time.Duration) (int, error) {

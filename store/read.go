@@ -12,11 +12,15 @@ import (
 // regard to case. Present people go before those who left. Nobody is
 // directory.ErrNotFound, several directory.ErrAmbiguous.
 func (d *DB) FindPerson(ctx context.Context, tenant, who string) (directory.Person, error) {
+	const person = `
+		select ` + personColumns + ` from wanted cross join people where tenant = of_tenant and `
 	const query = `
-		select ` + personColumns + ` from people where tenant = $1 and id in (
-			select id from people where tenant = $1 and id = $2
-			union select id from people where tenant = $1 and login_key <> '' and login_key = $3
-			union select id from people where tenant = $1 and email_key <> '' and email_key <> login_key and email_key = $3)
+		with wanted as materialized (
+			select cast($1 as text) as of_tenant, cast($2 as text) as key, false as folded
+			union all select cast($1 as text), cast($3 as text), true)` +
+		person + `id = key and not folded
+		union` + person + `login_key = key and folded and login_key <> ''
+		union` + person + `email_key = key and folded and email_key <> '' and email_key <> login_key
 		order by id`
 	key := directory.Fold(who)
 	people, err := list(ctx, d, d.read, scanPerson, query, tenant, who, key)
@@ -82,7 +86,7 @@ func (d *DB) TeamsByID(ctx context.Context, tenant string, ids []string) ([]dire
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	const query = `select id, source, name, created_at from teams where tenant = $1 and id {in $2} order by id`
+	const query = keyed + `select id, source, name, created_at from wanted cross join teams where tenant = of_tenant and id = key order by id`
 	teams, err := list(ctx, d, d.read, scanTeam, query, tenant, ids)
 	if err != nil {
 		return nil, fmt.Errorf("read %d teams of tenant %s: %w", len(ids), tenant, err)

@@ -99,6 +99,14 @@ func collect[T any](ctx context.Context, q querier, scan func(scanner) (T, error
 	return all, rows.Err()
 }
 
+// keyed begins a query that looks rows up by the keys in parameter 2, in the
+// tenant of parameter 1: wanted has one row for each key. The tenant comes along
+// as a column, because "tenant = $1 and id in (…)" tempts both databases to read
+// the whole tenant and throw away what is not wanted. SQLite joins in the order
+// written where it says cross join.
+const keyed = `
+	with wanted as materialized (select distinct cast($1 as text) as of_tenant, key from {list $2}) `
+
 func scanText(s scanner) (string, error) {
 	var text string
 	err := s.Scan(&text)

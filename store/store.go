@@ -17,9 +17,12 @@ type Options struct {
 	// Write is the pool that transactions and statements that write use, Read
 	// the one for everything else. They may be the same.
 	Write, Read *sql.DB
-	Dialect     Dialect
-	Migrations  fs.FS
-	Goose       goose.Dialect
+	// Intake is the pool that events come in through, so that they never wait for
+	// a connection behind other work; nil means Write.
+	Intake     *sql.DB
+	Dialect    Dialect
+	Migrations fs.FS
+	Goose      goose.Dialect
 	// Locker keeps two processes from migrating at once; nil where the
 	// database's own lock does.
 	Locker lock.SessionLocker
@@ -28,11 +31,11 @@ type Options struct {
 // DB keeps the directories of all tenants, with inbox, runs and plans. Its
 // methods may be called at the same time.
 type DB struct {
-	write, read *sql.DB
-	dialect     Dialect
-	migrations  fs.FS
-	goose       goose.Dialect
-	locker      lock.SessionLocker
+	write, read, intake *sql.DB
+	dialect             Dialect
+	migrations          fs.FS
+	goose               goose.Dialect
+	locker              lock.SessionLocker
 }
 
 // New returns a store. It does not talk to the database.
@@ -40,18 +43,19 @@ func New(o Options) (*DB, error) {
 	if o.Write == nil || o.Read == nil || o.Dialect == nil || o.Migrations == nil {
 		return nil, errors.New("a store needs pools, a dialect and migrations")
 	}
+	if o.Intake == nil {
+		o.Intake = o.Write
+	}
 	return &DB{
-		write: o.Write, read: o.Read, dialect: o.Dialect,
+		write: o.Write, read: o.Read, intake: o.Intake, dialect: o.Dialect,
 		migrations: o.Migrations, goose: o.Goose, locker: o.Locker,
 	}, nil
 }
 
 // Close ends all connections.
 func (d *DB) Close() error {
-	if d.read == d.write {
-		return d.write.Close()
-	}
-	return errors.Join(d.read.Close(), d.write.Close())
+	// A pool that serves twice is closed twice, which does no harm.
+	return errors.Join(d.intake.Close(), d.read.Close(), d.write.Close())
 }
 
 // Ping says whether the database answers. The error names it, without password.

@@ -93,6 +93,7 @@ func (d *DB) inTx(ctx context.Context, fn func(*sql.Tx) error) error {
 	release := context.AfterFunc(ctx, cancel)
 	tx, err := conn.BeginTx(txCtx, nil)
 	if !release() && err == nil {
+		_ = tx.Rollback() // its context is over as well, so the connection is lost
 		err = ctx.Err()
 	}
 	if err != nil {

@@ -29,6 +29,8 @@ func (dialect) Micros(parameter string) string {
 
 func (dialect) In(parameter string) string { return "= any(" + parameter + "::text[])" }
 
+func (dialect) AsRows(parameter string) string { return "unnest(" + parameter + "::text[]) as k(key)" }
+
 func (dialect) Lock() string { return "for update" }
 
 // Lazily sets the setting for this transaction only, without a round trip of its own.

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net"
@@ -56,36 +57,57 @@ func Open(ctx context.Context, o Options) (*store.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the migration lock: %w", err)
 	}
-	pool := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(prepare))
 	size := o.MaxConns
 	if size <= 0 {
 		size = 20
 	}
+	forEvents := max(2, size/intakeShare)
+	pool := openPool(*config, max(2, size-forEvents), prepare)
+	intake := openPool(*config, forEvents, prepareIntake)
+	db, err := store.New(store.Options{
+		Write: pool, Read: pool, Intake: intake, Dialect: dialect{name: name(config)},
+		Migrations: steps, Goose: goose.DialectPostgres, Locker: locker,
+	})
+	if err != nil {
+		return nil, errors.Join(err, pool.Close(), intake.Close())
+	}
+	if err := db.Ping(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// intakeShare is the part of the connections, one in so many, that is for events alone.
+const intakeShare = 4
+
+func openPool(config pgx.ConnConfig, size int, prepare func(context.Context, *pgx.Conn) error) *sql.DB {
+	pool := stdlib.OpenDB(config, stdlib.OptionAfterConnect(prepare))
 	pool.SetMaxOpenConns(size)
 	pool.SetMaxIdleConns(size)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
 	pool.SetConnMaxLifetime(time.Hour)
-	db, err := store.New(store.Options{
-		Write: pool, Read: pool, Dialect: dialect{name: name(config)},
-		Migrations: steps, Goose: goose.DialectPostgres, Locker: locker,
-	})
-	if err != nil {
-		return nil, errors.Join(err, pool.Close())
+	return pool
+}
+
+// prepareIntake sets up a connection for events. Its one statement inserts by key, so
+// that statistics do not matter: planned once, it costs the server half.
+func prepareIntake(ctx context.Context, conn *pgx.Conn) error {
+	if _, err := conn.Exec(ctx, `select set_config('plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false)`); err != nil {
+		return fmt.Errorf("set up a connection for events: %w", err)
 	}
-	if err := db.Ping(ctx); err != nil {
-		return nil, errors.Join(err, pool.Close())
-	}
-	return db, nil
+	return nil
 }
 
 // prepare sets up one connection. The tables grow from nothing to a million
 // rows within one run, faster than statistics follow: a plan that was made for an empty
 // table and kept would then read the whole table for each page. For the same reason
-// look-ups by key are made cheap in the planner's eyes; nearly all of ours are.
+// look-ups by key, which nearly all of ours are, are made cheap in the planner's
+// eyes, and bitmaps are off: to take the first few rows of an order they read all.
 func prepare(ctx context.Context, conn *pgx.Conn) error {
 	_, err := conn.Exec(ctx, `select set_config('plan_cache_mode', 'force_custom_plan', false),
 		set_config('idle_in_transaction_session_timeout', $1, false),
-		set_config('random_page_cost', '1.1', false),
+		set_config('random_page_cost', '0.1', false),
+		set_config('enable_bitmapscan', 'off', false),
 		set_config('jit', 'off', false)`, strconv.FormatInt(idleInTransaction.Milliseconds(), 10))
 	if err != nil {
 		return fmt.Errorf("set up a connection: %w", err)

@@ -35,6 +35,10 @@ func (dialect) In(parameter string) string {
 	return "in (select value from json_each(" + parameter + "))"
 }
 
+func (dialect) AsRows(parameter string) string {
+	return "(select value as key from json_each(" + parameter + ")) as k"
+}
+
 func (dialect) Lock() string { return "" } // the transaction holds the file's write lock
 
 func (dialect) Lazily() string { return "true" } // it never waits: synchronous=NORMAL

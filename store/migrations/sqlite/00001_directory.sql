@@ -53,8 +53,7 @@ create index people_team on people (tenant, team_id, id) where team_id <> '';
 create index people_login on people (tenant, login_key) where login_key <> '';
 -- Most people sign in with their e-mail: those are found by login.
 create index people_email on people (tenant, email_key) where email_key <> '' and email_key <> login_key;
-create index people_employee_number on people (tenant, employee_number_key)
-    where employee_number_key <> '' and status in ('active', 'suspended');
+create index people_employee_number on people (tenant, employee_number_key) where employee_number_key <> '';
 create index people_manager_id on people (tenant, manager_id_key) where manager_id_key <> '';
 create index people_manager_text on people (tenant, manager_text_key) where manager_text_key <> '';
 
