@@ -48,6 +48,14 @@ func (s Scope) String() string {
 	return string(s.Kind) + ":" + s.ID
 }
 
+// Public is String without a login, for errors, logs and whatever else is not the table.
+func (s Scope) Public() string {
+	if s.ByLogin() {
+		return "person by login"
+	}
+	return s.String()
+}
+
 // ParseScope reads what String wrote.
 func ParseScope(text string) (Scope, error) {
 	if text == string(ScopeFull) {

@@ -148,7 +148,7 @@ func (d *DB) Ticket(ctx context.Context, tenant string, scope directory.Scope) (
 	}
 	events, err := list(ctx, d, d.read, scan, query, tenant, string(scope.Kind), scope.ID)
 	if err != nil {
-		return directory.Ticket{}, fmt.Errorf("read the waiting events of %s of tenant %s: %w", scope, tenant, err)
+		return directory.Ticket{}, fmt.Errorf("read the waiting events of %s of tenant %s: %w", scope.Public(), tenant, err)
 	}
 	return directory.Ticket{Tenant: tenant, Scope: scope, Events: events}, nil
 }
@@ -170,7 +170,7 @@ func (t *Tx) Mark(ctx context.Context, ticket directory.Ticket) error {
 		where tenant = $1 and scope_kind = $2 and scope_id = $3 and done_at is null and uuid {in $5}`
 	_, err := t.db.exec(ctx, t.tx, query, t.tenant, string(ticket.Scope.Kind), ticket.Scope.ID, t.now, uuids)
 	if err != nil {
-		return fmt.Errorf("mark %d events of %s as done: %w", len(uuids), ticket.Scope, err)
+		return fmt.Errorf("mark %d events of %s as done: %w", len(uuids), ticket.Scope.Public(), err)
 	}
 	return nil
 }

@@ -37,16 +37,14 @@ func (d *DB) ClaimRun(ctx context.Context, tenant, id, owner string, lease time.
 			return unknownRun(tenant, id)
 		}
 		run = claimed[0]
-		if run.Scope.Kind != directory.ScopeFull {
-			return nil
-		}
 		// The owner's name is not emptied but replaced, so that its SaveRun fails
-		// and no unique index takes the run for one that nobody has claimed.
+		// and no unique index takes the run for one that nobody has claimed. Its
+		// plan is older than what this run will see, so it has to read anew.
 		const oust = `
-			update runs set lease_owner = '-', lease_until = null
-			where tenant = $1 and id <> $2 and scope_kind = 'full' and lease_owner not in ('', '-')
+			update runs set lease_owner = '-', lease_until = null, state = 'queued'
+			where tenant = $1 and id <> $2 and scope_kind = $3 and scope_id = $4 and lease_owner not in ('', '-')
 				and state in ('queued', 'reading', 'applying')`
-		_, err = d.exec(ctx, tx, oust, tenant, id)
+		_, err = d.exec(ctx, tx, oust, tenant, id, string(run.Scope.Kind), run.Scope.ID)
 		return err
 	})
 	if err != nil {
@@ -70,7 +68,8 @@ func (d *DB) mayClaim(ctx context.Context, tx *sql.Tx, tenant, id, owner string)
 	const query = `
 		select id, scope_kind, state, lease_owner, coalesce(lease_until > {now}, false)
 		from runs
-		where tenant = $1 and (id = $2 or (scope_kind = 'full' and state in ('queued', 'reading', 'applying')))
+		where tenant = $1 and (id = $2 or (state in ('queued', 'reading', 'applying') and (scope_kind, scope_id) = (
+			select m.scope_kind, m.scope_id from runs m where m.tenant = $1 and m.id = $2)))
 		order by id {lock}`
 	scan := func(s scanner) (c candidate, err error) {
 		return c, s.Scan(&c.id, &c.scope, &c.state, &c.owner, &c.held)
@@ -94,12 +93,9 @@ func (d *DB) mayClaim(ctx context.Context, tx *sql.Tx, tenant, id, owner string)
 	if mine.held && mine.owner != owner {
 		return fmt.Errorf("its lease is held by %s: %w", mine.owner, directory.ErrBusy)
 	}
-	if mine.scope != directory.ScopeFull {
-		return nil
-	}
 	for _, c := range candidates {
 		if c.id != id && c.held {
-			return fmt.Errorf("full run %s of the tenant is under way: %w", c.id, directory.ErrBusy)
+			return fmt.Errorf("run %s of the same scope is under way: %w", c.id, directory.ErrBusy)
 		}
 	}
 	return nil

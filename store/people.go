@@ -185,7 +185,9 @@ func (t *Tx) PutPeople(ctx context.Context, people []directory.Person) error {
 			login_key = excluded.login_key, email_key = excluded.email_key,
 			employee_number_key = excluded.employee_number_key, manager_id_key = excluded.manager_id_key,
 			manager_text_key = excluded.manager_text_key, hash = excluded.hash,
-			observed_at = excluded.observed_at, groups_observed_at = excluded.groups_observed_at,
+			observed_at = excluded.observed_at,
+			groups_observed_at = case when excluded.groups_observed_at > people.groups_observed_at
+				then excluded.groups_observed_at else people.groups_observed_at end,
 			updated_at = excluded.updated_at`
 	if _, err := t.db.execRows(ctx, t.tx, query, batch, t.tenant, t.now); err != nil {
 		return fmt.Errorf("write %d people: %w", len(people), err)

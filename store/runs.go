@@ -63,7 +63,7 @@ func (d *DB) CreateRun(ctx context.Context, run directory.Run) (directory.Run, b
 		return err
 	})
 	if err != nil {
-		return directory.Run{}, false, fmt.Errorf("make a run of %s for tenant %s: %w", run.Scope, run.Tenant, err)
+		return directory.Run{}, false, fmt.Errorf("make a run of %s for tenant %s: %w", run.Scope.Public(), run.Tenant, err)
 	}
 	return made, isNew, nil
 }

@@ -93,7 +93,7 @@ func (d *DB) Park(ctx context.Context, tenant string, scope directory.Scope, rea
 		where tenant = $1 and scope_kind = $2 and scope_id = $3 and done_at is null`
 	return d.again(ctx, func(tx *sql.Tx) error {
 		if _, err := d.exec(ctx, tx, query, tenant, string(scope.Kind), scope.ID, reason); err != nil {
-			return fmt.Errorf("park %s of tenant %s: %w", scope, tenant, err)
+			return fmt.Errorf("park %s of tenant %s: %w", scope.Public(), tenant, err)
 		}
 		return nil
 	})
@@ -130,7 +130,7 @@ func (d *DB) Unpark(ctx context.Context, tenant string, scope directory.Scope) (
 		scan := func(s scanner) (u bool, err error) { return u, s.Scan(&u) }
 		rows, err := list(ctx, d, tx, scan, query, tenant, string(scope.Kind), scope.ID)
 		if err != nil {
-			return fmt.Errorf("take up %s of tenant %s again: %w", scope, tenant, err)
+			return fmt.Errorf("take up %s of tenant %s again: %w", scope.Public(), tenant, err)
 		}
 		if len(rows) == 0 {
 			return notParked(tenant, scope)
@@ -152,7 +152,7 @@ func (d *DB) Discard(ctx context.Context, tenant string, scope directory.Scope) 
 	return d.again(ctx, func(tx *sql.Tx) error {
 		touched, err := d.exec(ctx, tx, query, tenant, string(scope.Kind), scope.ID)
 		if err != nil {
-			return fmt.Errorf("discard %s of tenant %s: %w", scope, tenant, err)
+			return fmt.Errorf("discard %s of tenant %s: %w", scope.Public(), tenant, err)
 		}
 		if touched == 0 {
 			return notParked(tenant, scope)
@@ -162,5 +162,5 @@ func (d *DB) Discard(ctx context.Context, tenant string, scope directory.Scope) 
 }
 
 func notParked(tenant string, scope directory.Scope) error {
-	return fmt.Errorf("%s of tenant %s is not parked: %w", scope, tenant, directory.ErrNotFound)
+	return fmt.Errorf("%s of tenant %s is not parked: %w", scope.Public(), tenant, directory.ErrNotFound)
 }

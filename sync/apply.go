@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/oktasync/oktasync/directory"
@@ -138,7 +139,20 @@ type personWrite struct {
 func (b *batch) applyPeople(ctx context.Context) error {
 	var quarantined []directory.Quarantined
 	var writes []personWrite
-	for _, c := range b.of(directory.SubjectPerson) {
+	// Okta's list may show somebody twice: the newest sight counts.
+	newest := map[string]int{}
+	planned := b.of(directory.SubjectPerson)
+	key := func(c directory.PlannedChange) string { return fmt.Sprint(c.Type == personQuarantined, c.PersonID) }
+	for i, c := range planned {
+		if at, twice := newest[key(c)]; !twice || !c.ObservedAt.Before(planned[at].ObservedAt) {
+			newest[key(c)] = i
+		}
+	}
+	for i, c := range planned {
+		if newest[key(c)] != i {
+			b.out.superseded++
+			continue
+		}
 		if c.Type == personQuarantined {
 			var q directory.Quarantined
 			if err := json.Unmarshal(c.After, &q); err != nil {
@@ -205,44 +219,60 @@ func (b *batch) unique(ctx context.Context, writes []personWrite) ([]personWrite
 		claim(directory.FieldEmployeeNumber, h.EmployeeNumber, h.PersonID)
 	}
 	// What this batch frees may be taken in the same batch: a login that moves
-	// from one id to another does so in one commit.
-	for _, w := range writes {
-		for _, f := range unique {
-			old := *w.before.Profile.Field(f)
-			frees := !w.after.Status.Present() || directory.Fold(old) != directory.Fold(*w.after.Profile.Field(f))
-			if key := string(f) + ":" + directory.Fold(old); frees && taken[key] == w.after.ID {
-				delete(taken, key)
+	// from one id to another does so in one commit. Whoever cannot have the new value
+	// frees nothing, which may stand in the way of the next: so again until nobody is added.
+	blocked := map[string]directory.Quarantined{}
+	for {
+		held, before := maps.Clone(taken), len(blocked)
+		for _, w := range writes {
+			for _, f := range unique {
+				old := *w.before.Profile.Field(f)
+				frees := !w.after.Status.Present() || directory.Fold(old) != directory.Fold(*w.after.Profile.Field(f))
+				key := string(f) + ":" + directory.Fold(old)
+				if _, stays := blocked[w.after.ID]; frees && !stays && held[key] == w.after.ID {
+					delete(held, key)
+				}
 			}
+		}
+		var free []personWrite
+		for _, w := range writes {
+			if _, stays := blocked[w.after.ID]; stays {
+				continue
+			}
+			if q, clash := w.clash(unique, held); clash {
+				blocked[w.after.ID] = q
+				continue
+			}
+			for _, f := range unique {
+				if w.claims(f) {
+					held[string(f)+":"+directory.Fold(*w.after.Profile.Field(f))] = w.after.ID
+				}
+			}
+			free = append(free, w)
+		}
+		if len(blocked) == before {
+			var duplicates []directory.Quarantined
+			for _, id := range sortedKeys(blocked) {
+				duplicates = append(duplicates, blocked[id])
+			}
+			return free, duplicates, nil
 		}
 	}
-	var free []personWrite
-	var duplicates []directory.Quarantined
-	for _, w := range writes {
-		clash := directory.Field("")
-		var holder string
-		for _, f := range unique {
-			by := taken[string(f)+":"+directory.Fold(*w.after.Profile.Field(f))]
-			if w.claims(f) && by != "" && by != w.after.ID {
-				clash, holder = f, by
-				break
-			}
-		}
-		if clash != "" {
-			duplicates = append(duplicates, directory.Quarantined{
-				PersonID: w.after.ID, Fields: []directory.Field{clash},
+}
+
+// clash returns the quarantine entry for a write that claims what another holds.
+func (w personWrite) clash(unique []directory.Field, held map[string]string) (directory.Quarantined, bool) {
+	for _, f := range unique {
+		holder := held[string(f)+":"+directory.Fold(*w.after.Profile.Field(f))]
+		if w.claims(f) && holder != "" && holder != w.after.ID {
+			return directory.Quarantined{
+				PersonID: w.after.ID, Fields: []directory.Field{f},
 				Reason: fmt.Sprintf("person %s already has the same %s, and the rules allow it only once; "+
-					"correct one of the two in Okta, or take %s off the list of unique fields", holder, clash, clash),
-			})
-			continue
+					"correct one of the two in Okta, or take %s off the list of unique fields", holder, f, f),
+			}, true
 		}
-		for _, f := range unique {
-			if w.claims(f) {
-				claim(f, *w.after.Profile.Field(f), w.after.ID)
-			}
-		}
-		free = append(free, w)
 	}
-	return free, duplicates, nil
+	return directory.Quarantined{}, false
 }
 
 // claims says whether the write makes the person hold the field's value anew.

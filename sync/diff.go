@@ -114,7 +114,7 @@ func statusOf(seen directory.PersonSeen) (directory.Status, string) {
 
 func personChangeType(have *directory.Person, next directory.Status) directory.ChangeType {
 	switch {
-	case have == nil:
+	case have == nil, have.Status == directory.StatusRemoved && have.OktaStatus == "": // never was in it
 		return directory.PersonCreated
 	case have.Status == next:
 		return directory.PersonUpdated

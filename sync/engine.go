@@ -17,7 +17,9 @@ type Options struct {
 	Store  Store
 	Owner  string           // names this process in leases
 	Now    func() time.Time // for the times and estimates of runs only
-	NewID  func() string    // ids of the runs that group events start
+	NewID  func() string    // ids of the runs that group events start, and of executions
+	// Hold keeps the lease of a run with owner until stop is called; nil: nothing does.
+	Hold func(ctx context.Context, run, owner string) (stop func())
 }
 
 // Engine brings one tenant's directory into line. It keeps no state between calls and is safe for
@@ -31,13 +33,14 @@ type Engine struct {
 	owner  string
 	now    func() time.Time
 	newID  func() string
+	hold   func(ctx context.Context, run, owner string) (stop func())
 }
 
 // New returns an engine.
 func New(o Options) *Engine {
 	return &Engine{
 		tenant: o.Tenant, rules: o.Rules, mapper: newMapper(o.Rules), source: o.Source,
-		store: o.Store, owner: o.Owner, now: o.Now, newID: o.NewID,
+		store: o.Store, owner: o.Owner, now: o.Now, newID: o.NewID, hold: o.Hold,
 	}
 }
 
@@ -51,6 +54,8 @@ type Result struct {
 	Events      int       // inbox events that are done now
 	Oldest      time.Time // when the oldest of them was published; zero without events
 	Ignored     []string  // attributes that no rule reads, first met now
+
+	more bool // managers are left to settle
 }
 
 func (r *Result) count(a applied) {
@@ -75,21 +80,21 @@ func (e *Engine) Scope(ctx context.Context, scope directory.Scope) (Result, erro
 	// not marked by this commit and has a task of its own.
 	ticket, err := e.store.Ticket(ctx, e.tenant, scope)
 	if err != nil {
-		return Result{}, fmt.Errorf("read waiting events of %s: %w", scope, err)
+		return Result{}, fmt.Errorf("read waiting events of %s: %w", scope.Public(), err)
 	}
 	if len(ticket.Events) == 0 {
 		return Result{Scope: scope}, nil
 	}
 	if scope.Kind == directory.ScopePerson {
-		return e.person(ctx, ticket, causeOf(ticket), nil)
+		return e.person(ctx, ticket, causeOf(ticket), nil, "")
 	}
 	run, _, err := e.store.CreateRun(ctx, directory.Run{
 		ID: e.newID(), Tenant: e.tenant, Scope: scope, Cause: causeOf(ticket).Kind, State: directory.RunQueued,
 	})
 	if err != nil {
-		return Result{}, fmt.Errorf("start a run for %s: %w", scope, err)
+		return Result{}, fmt.Errorf("start a run for %s: %w", scope.Public(), err)
 	}
-	return e.Run(ctx, run.ID)
+	return e.carryOut(ctx, run.ID, false)
 }
 
 // maxCauseEvents bounds the event ids kept with a change.
@@ -118,12 +123,12 @@ func causeOf(ticket directory.Ticket) directory.Cause {
 }
 
 // person reads one person back and commits what follows. finish, where given,
-// is the run to complete in the same commit.
-func (e *Engine) person(ctx context.Context, ticket directory.Ticket, cause directory.Cause, finish *directory.Run) (Result, error) {
+// is the run, held by owner, to complete in the same commit.
+func (e *Engine) person(ctx context.Context, ticket directory.Ticket, cause directory.Cause, finish *directory.Run, owner string) (Result, error) {
 	scope := ticket.Scope
 	seen, err := e.source.Person(ctx, scope.ID)
 	if err != nil {
-		return Result{}, fmt.Errorf("read %s from Okta: %w", scope, err)
+		return Result{}, fmt.Errorf("read %s from Okta: %w", scope.Public(), err)
 	}
 	result := Result{Scope: scope, RunID: cause.RunID, Events: len(ticket.Events)}
 	if cause.Published != nil {
@@ -138,16 +143,40 @@ func (e *Engine) person(ctx context.Context, ticket directory.Ticket, cause dire
 		if finish != nil {
 			done := e.finished(*finish, directory.RunSucceeded)
 			done.Counts = directory.RunCounts{Changes: result.Changes, Superseded: result.Superseded, Quarantined: result.Quarantined}
-			if err := tx.SaveRun(ctx, done, e.owner, runLease); err != nil {
+			if err := tx.SaveRun(ctx, done, owner, runLease); err != nil {
 				return fmt.Errorf("finish run %s: %w", finish.ID, err)
 			}
 		}
 		return tx.Mark(ctx, ticket)
 	})
 	if err != nil {
-		return Result{}, fmt.Errorf("commit %s: %w", scope, err)
+		return Result{}, fmt.Errorf("commit %s: %w", scope.Public(), err)
 	}
-	return result, nil
+	return result, e.settleRest(ctx, cause, &result)
+}
+
+// settleAtMost is how many batches of managers one event settles beside its own: a first
+// sync that is under way, or was cut short, leaves everybody's, and settles them itself.
+const settleAtMost = 10
+
+// settleRest goes on with the managers, each batch in a transaction of its own so
+// that nobody waits long for the lock. What is left is settled with the next event or run.
+func (e *Engine) settleRest(ctx context.Context, cause directory.Cause, result *Result) error {
+	for n := 0; result.more && n < settleAtMost; n++ {
+		err := e.store.Update(ctx, e.tenant, func(ctx context.Context, tx Tx) error {
+			managers, more, err := resolveManagers(ctx, tx, cause)
+			if err != nil {
+				return err
+			}
+			result.more = more
+			result.countChanges(managers)
+			return appendChanges(ctx, tx, managers)
+		})
+		if err != nil {
+			return fmt.Errorf("settle managers after %s: %w", result.Scope.Public(), err)
+		}
+	}
+	return nil
 }
 
 // decidePerson compares, applies and records one sighting inside a transaction.
@@ -161,8 +190,13 @@ func (e *Engine) decidePerson(ctx context.Context, tx Tx, seen directory.PersonS
 		have = &rows[0]
 	}
 	decided, err := e.mapper.diffPerson(have, seen)
-	if err != nil || decided.stale {
+	if err != nil {
 		return err
+	}
+	// A run that saw the person later has read no list of this person's groups: that
+	// part of an older sight may still be news.
+	if decided.stale && (!seen.GroupsRead || have.GroupsObservedAt.After(seen.At)) {
+		return nil
 	}
 	planned, err := e.planPerson(ctx, tx, have, decided, seen)
 	if err != nil {
@@ -172,13 +206,22 @@ func (e *Engine) decidePerson(ctx context.Context, tx Tx, seen directory.PersonS
 	if err != nil {
 		return err
 	}
+	if status, _ := statusOf(seen); have == nil && !status.Present() {
+		// A tombstone, without a word in the history: a pull that began earlier may have
+		// listed this person, and must not bring them in. It has no Okta status.
+		none := directory.Person{ID: seen.ID, Status: directory.StatusRemoved, ObservedAt: seen.At, GroupsObservedAt: seen.At}
+		none.Hash = personHash(none)
+		if err := tx.PutPeople(ctx, []directory.Person{none}); err != nil {
+			return fmt.Errorf("note the absence of person %s: %w", seen.ID, err)
+		}
+	}
 	result.count(done)
 	// The row is right now, and known to be right as of seen.At: a reading that
 	// began earlier may not undo it, nor the memberships.
 	if err := tx.Touch(ctx, seen.ID, seen.At); err != nil {
 		return fmt.Errorf("touch person %s: %w", seen.ID, err)
 	}
-	if decided.change == nil && decided.quarantined == nil {
+	if decided.change == nil && decided.quarantined == nil && !decided.stale {
 		if err := tx.ReleaseQuarantined(ctx, []string{seen.ID}); err != nil {
 			return fmt.Errorf("release person %s from quarantine: %w", seen.ID, err)
 		}
@@ -188,16 +231,13 @@ func (e *Engine) decidePerson(ctx context.Context, tx Tx, seen directory.PersonS
 	if result.Ignored, err = noteIgnored(ctx, tx, ignored); err != nil {
 		return err
 	}
-	changes := done.changes
-	for more := true; more; {
-		var managers []directory.Change
-		if managers, more, err = resolveManagers(ctx, tx, cause); err != nil {
-			return err
-		}
-		result.countChanges(managers)
-		changes = append(changes, managers...)
+	managers, more, err := resolveManagers(ctx, tx, cause)
+	if err != nil {
+		return err
 	}
-	return appendChanges(ctx, tx, changes)
+	result.more = more
+	result.countChanges(managers)
+	return appendChanges(ctx, tx, append(done.changes, managers...))
 }
 
 // planPerson turns a decision about one person into planned changes, groups and memberships included.

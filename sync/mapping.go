@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -131,7 +132,7 @@ func custom(seen directory.PersonSeen, c directory.CustomField) (any, bool) {
 			return text, true
 		case directory.CustomNumber:
 			n, err := strconv.ParseFloat(text, 64)
-			return n, err == nil
+			return n, err == nil && !math.IsNaN(n) && !math.IsInf(n, 0) // JSON has neither
 		case directory.CustomBoolean:
 			b, err := strconv.ParseBool(text)
 			return b, err == nil

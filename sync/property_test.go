@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/oktasync/oktasync/directory"
+	"github.com/oktasync/oktasync/store"
 )
 
 // quiet lets a fixture fail a property instead of the test around it.
@@ -20,6 +21,12 @@ func (q quiet) Error(args ...any)            { q.rt.Error(args...) }
 func (q quiet) Errorf(f string, args ...any) { q.rt.Errorf(f, args...) }
 func (q quiet) Fatal(args ...any)            { q.rt.Fatal(args...) }
 func (q quiet) Fatalf(f string, args ...any) { q.rt.Fatalf(f, args...) }
+
+// onBoth runs a property on both databases.
+func onBoth(t *testing.T, property func(*testing.T, *store.DB)) {
+	t.Run("SQLite", func(t *testing.T) { t.Parallel(); property(t, openDatabase(t)) })
+	t.Run("Postgres", func(t *testing.T) { t.Parallel(); property(t, openPostgres(t)) })
+}
 
 // mutate changes something about one person or group and says which scope an event would name.
 func (f *fixture) mutate(rt *rapid.T) directory.Scope {
@@ -77,56 +84,60 @@ func (f *fixture) mutate(rt *rapid.T) directory.Scope {
 // directory equals Okta, and another one changes nothing.
 func TestRandomHistories(t *testing.T) {
 	t.Parallel()
-	db, tenants := openDatabase(t), 0
-	rapid.Check(t, func(rt *rapid.T) {
-		tenants++
-		f := newTenant(quiet{t, rt}, db, fmt.Sprintf("t%d", tenants), nil)
-		f.join("anchor", nil) // a list of nobody would be refused
-		f.groups = map[string]string{"g0": "Group g0", "g1": "Group g1"}
-		// known holds who is in the directory: of people who are deactivated in
-		// Okta only those stay who were in it before.
-		known := map[string]bool{}
-		for range rapid.IntRange(1, 40).Draw(rt, "steps") {
-			scope := f.mutate(rt)
-			switch rapid.SampledFrom([]string{"event", "event", "event", "twice", "lost", "lost", "full"}).Draw(rt, "then") {
-			case "event":
-				f.event(scope)
-			case "twice":
-				f.event(scope)
-				f.event(scope)
-			case "full":
-				f.mustFull()
-			case "lost":
+	onBoth(t, func(t *testing.T, db *store.DB) {
+		tenants := 0
+		rapid.Check(t, func(rt *rapid.T) {
+			tenants++
+			f := newTenant(quiet{t, rt}, db, fmt.Sprintf("t%d", tenants), nil)
+			f.join("anchor", nil) // a list of nobody would be refused
+			f.groups = map[string]string{"g0": "Group g0", "g1": "Group g1"}
+			// known holds who is in the directory: of people who are deactivated in
+			// Okta only those stay who were in it before.
+			known := map[string]bool{}
+			for range rapid.IntRange(1, 40).Draw(rt, "steps") {
+				scope := f.mutate(rt)
+				switch rapid.SampledFrom([]string{"event", "event", "event", "twice", "lost", "lost", "full"}).Draw(rt, "then") {
+				case "event":
+					f.event(scope)
+				case "twice":
+					f.event(scope)
+					f.event(scope)
+				case "full":
+					f.mustFull()
+				case "lost":
+				}
+				clear(known)
+				for id := range f.stored() {
+					known[id] = true
+				}
 			}
-			clear(known)
-			for id := range f.stored() {
-				known[id] = true
+			f.mustFull()
+			f.compare(known)
+			if again := f.mustFull(); len(again.Counts.Changes) != 0 {
+				rt.Errorf("a full sync right after a full sync changed %v", again.Counts.Changes)
 			}
-		}
-		f.mustFull()
-		f.compare(known)
-		if again := f.mustFull(); len(again.Counts.Changes) != 0 {
-			rt.Errorf("a full sync right after a full sync changed %v", again.Counts.Changes)
-		}
+		})
 	})
 }
 
 // TestAnyOrder: the same facts, met one person at a time in any order, end in the same directory.
 func TestAnyOrder(t *testing.T) {
 	t.Parallel()
-	db, tenants := openDatabase(t), 0
-	rapid.Check(t, func(rt *rapid.T) {
-		tenants++
-		f := newTenant(quiet{t, rt}, db, fmt.Sprintf("t%d", tenants), nil)
-		f.join("anchor", nil) // a list of nobody would be refused
-		f.groups = map[string]string{"g0": "Group g0", "g1": "Group g1"}
-		for range rapid.IntRange(5, 60).Draw(rt, "facts") {
-			f.mutate(rt)
-		}
-		order := rapid.Permutation(sorted(f.people)).Draw(rt, "order")
-		for _, id := range order {
-			f.event(directory.PersonScope(id))
-		}
-		f.compare(nil)
+	onBoth(t, func(t *testing.T, db *store.DB) {
+		tenants := 0
+		rapid.Check(t, func(rt *rapid.T) {
+			tenants++
+			f := newTenant(quiet{t, rt}, db, fmt.Sprintf("t%d", tenants), nil)
+			f.join("anchor", nil) // a list of nobody would be refused
+			f.groups = map[string]string{"g0": "Group g0", "g1": "Group g1"}
+			for range rapid.IntRange(5, 60).Draw(rt, "facts") {
+				f.mutate(rt)
+			}
+			order := rapid.Permutation(sorted(f.people)).Draw(rt, "order")
+			for _, id := range order {
+				f.event(directory.PersonScope(id))
+			}
+			f.compare(nil)
+		})
 	})
 }

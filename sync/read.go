@@ -26,7 +26,7 @@ func (x *execution) read(ctx context.Context) error {
 	request := directory.PullRequest{Scope: x.run.Scope, Deactivated: full && deactivated > 0}
 	for page, err := range e.source.Pull(ctx, request) {
 		if err != nil {
-			return fmt.Errorf("read %s from Okta: %w", x.run.Scope, err)
+			return fmt.Errorf("read %s from Okta: %w", x.run.Scope.Public(), err)
 		}
 		if err := x.take(ctx, page); err != nil {
 			return err
@@ -153,17 +153,21 @@ func (x *execution) diffPeople(ctx context.Context, page []directory.PersonSeen)
 	return planned, nil
 }
 
-// diffKnown compares those who have a row.
+// diffKnown compares those whom the directory has as deactivated too. Whoever it has as
+// present is not in the app's list: confirmAbsences reads them by id, once.
 func (x *execution) diffKnown(ctx context.Context, page []directory.PersonSeen) ([]directory.PlannedChange, error) {
 	ids := make([]string, len(page))
 	for i, seen := range page {
 		ids[i] = seen.ID
 	}
-	hashes, err := x.engine.store.Hashes(ctx, x.engine.tenant, ids)
+	rows, err := x.engine.store.People(ctx, x.engine.tenant, ids)
 	if err != nil {
-		return nil, fmt.Errorf("load hashes of %d people: %w", len(ids), err)
+		return nil, fmt.Errorf("load %d people: %w", len(ids), err)
 	}
-	known := slices.DeleteFunc(slices.Clone(page), func(seen directory.PersonSeen) bool { return hashes[seen.ID] == "" })
+	have := byID(rows, func(p directory.Person) string { return p.ID })
+	known := slices.DeleteFunc(slices.Clone(page), func(seen directory.PersonSeen) bool {
+		return have[seen.ID].Status != directory.StatusDeactivated
+	})
 	return x.diffPeople(ctx, known)
 }
 

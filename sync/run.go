@@ -27,14 +27,26 @@ const (
 // *directory.RetryAfterError and a cancelled context leave the run for later;
 // all others have failed the run, with a sentence in Run.Error.
 func (e *Engine) Run(ctx context.Context, id string) (Result, error) {
-	run, err := e.store.ClaimRun(ctx, e.tenant, id, e.owner, runLease)
+	return e.carryOut(ctx, id, true)
+}
+
+// carryOut is Run. retried says that the caller comes back with the same run after a passing
+// error; otherwise the run has failed and what asked for it makes a new one.
+func (e *Engine) carryOut(ctx context.Context, id string, retried bool) (Result, error) {
+	// A name for this execution: a second task of the run in the same process is
+	// somebody else, or it would empty what this one has staged.
+	owner := e.owner + "/" + e.newID()
+	run, err := e.store.ClaimRun(ctx, e.tenant, id, owner, runLease)
 	if errors.Is(err, directory.ErrConflict) {
 		return Result{RunID: id}, nil // over already: a repeated task
 	}
 	if err != nil {
 		return Result{}, fmt.Errorf("claim run %s: %w", id, err)
 	}
-	x := &execution{engine: e, run: run, cause: directory.Cause{Kind: run.Cause, RunID: run.ID, Actor: run.By}}
+	if e.hold != nil {
+		defer e.hold(ctx, id, owner)()
+	}
+	x := &execution{engine: e, retried: retried, owner: owner, run: run, cause: directory.Cause{Kind: run.Cause, RunID: run.ID, Actor: run.By}}
 	x.result = Result{Scope: run.Scope, RunID: run.ID}
 	if err := x.do(ctx); err != nil {
 		return Result{}, x.fail(ctx, err)
@@ -45,6 +57,8 @@ func (e *Engine) Run(ctx context.Context, id string) (Result, error) {
 // execution is one process's work on one run.
 type execution struct {
 	engine  *Engine
+	owner   string
+	retried bool
 	run     directory.Run
 	cause   directory.Cause
 	ticket  directory.Ticket
@@ -65,7 +79,7 @@ func (x *execution) do(ctx context.Context) error {
 		// Before Okta is asked: see Engine.Scope.
 		ticket, err := e.store.Ticket(ctx, e.tenant, x.run.Scope)
 		if err != nil {
-			return fmt.Errorf("read waiting events of %s: %w", x.run.Scope, err)
+			return fmt.Errorf("read waiting events of %s: %w", x.run.Scope.Public(), err)
 		}
 		x.ticket = ticket
 		if len(ticket.Events) > 0 {
@@ -75,7 +89,7 @@ func (x *execution) do(ctx context.Context) error {
 		}
 		if x.run.Scope.Kind == directory.ScopePerson {
 			x.ticket.Tenant, x.ticket.Scope = e.tenant, x.run.Scope
-			x.result, err = e.person(ctx, x.ticket, x.cause, &x.run)
+			x.result, err = e.person(ctx, x.ticket, x.cause, &x.run, x.owner)
 			return err
 		}
 		if err := x.read(ctx); err != nil {
@@ -126,7 +140,7 @@ func (x *execution) applyPlanned(ctx context.Context, planned []directory.Planne
 		}
 		run = x.counted(done)
 		run.Progress.Applied = planned[len(planned)-1].Seq
-		return tx.SaveRun(ctx, run, e.owner, runLease)
+		return tx.SaveRun(ctx, run, x.owner, runLease)
 	})
 	if err != nil {
 		return fmt.Errorf("apply %d changes of run %s: %w", len(planned), run.ID, err)
@@ -150,7 +164,7 @@ func (x *execution) settleManagers(ctx context.Context) (bool, error) {
 			return err
 		}
 		run = x.counted(applied{changes: changes})
-		return tx.SaveRun(ctx, run, e.owner, runLease)
+		return tx.SaveRun(ctx, run, x.owner, runLease)
 	})
 	if err != nil {
 		return false, fmt.Errorf("settle managers in run %s: %w", run.ID, err)
@@ -198,7 +212,7 @@ func (x *execution) finish(ctx context.Context) error {
 				return fmt.Errorf("mark events: %w", err)
 			}
 		}
-		return tx.SaveRun(ctx, run, e.owner, runLease)
+		return tx.SaveRun(ctx, run, x.owner, runLease)
 	})
 	if err != nil {
 		return fmt.Errorf("finish run %s: %w", run.ID, err)
@@ -224,7 +238,7 @@ func (x *execution) progress(ctx context.Context) error {
 
 func (x *execution) save(ctx context.Context) error {
 	x.saved = x.engine.now()
-	if err := x.engine.store.SaveRun(ctx, x.run, x.engine.owner, runLease); err != nil {
+	if err := x.engine.store.SaveRun(ctx, x.run, x.owner, runLease); err != nil {
 		return fmt.Errorf("save progress of run %s: %w", x.run.ID, err)
 	}
 	return nil
@@ -233,11 +247,13 @@ func (x *execution) save(ctx context.Context) error {
 // fail records why the run ended, or leaves it for later where that is due to
 // the moment and not to the run.
 func (x *execution) fail(ctx context.Context, cause error) error {
+	// Okta's errors carry the cause of a cancellation, which need not be context.Canceled.
+	stopped := errors.Is(ctx.Err(), context.Canceled)
 	// The lease is given up even when the caller's context is the reason.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	var later *directory.RetryAfterError
-	interrupted := errors.Is(cause, context.Canceled) || errors.As(cause, &later)
+	interrupted := stopped || errors.Is(cause, context.Canceled) || errors.As(cause, &later)
 	var held *directory.HeldError
 	run := x.run
 	switch {
@@ -248,14 +264,24 @@ func (x *execution) fail(ctx context.Context, cause error) error {
 	case errors.As(cause, &held):
 		run = x.engine.finished(run, directory.RunHeld)
 		run.Error = held.Error()
+	case x.retried && !lasting(cause):
+		// As it is; after the last attempt the worker ends it (store.FailRun).
+		run.Error = failure(run, cause)
 	default:
 		run = x.engine.finished(run, directory.RunFailed)
 		run.Error = failure(run, cause)
 	}
-	if err := x.engine.store.SaveRun(ctx, run, x.engine.owner, 0); err != nil {
+	if err := x.engine.store.SaveRun(ctx, run, x.owner, 0); err != nil {
 		return errors.Join(cause, fmt.Errorf("save the end of run %s: %w", run.ID, err))
 	}
 	return cause
+}
+
+// lasting says that the same run will not fare better in a minute.
+func lasting(err error) bool {
+	var terminal *directory.TerminalError
+	var credentials *directory.CredentialsError
+	return errors.As(err, &terminal) || errors.As(err, &credentials)
 }
 
 // failure is the sentence that an admin reads.

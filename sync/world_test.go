@@ -15,7 +15,9 @@ import (
 
 	"github.com/oktasync/oktasync/directory"
 	"github.com/oktasync/oktasync/store"
+	"github.com/oktasync/oktasync/store/postgres"
 	"github.com/oktasync/oktasync/store/sqlite"
+	"github.com/oktasync/oktasync/store/storetest"
 	dirsync "github.com/oktasync/oktasync/sync"
 )
 
@@ -41,11 +43,15 @@ type world struct {
 	groups map[string]string // id to name
 
 	// Faults.
-	listOmits  map[string]bool // left out of the list, though assigned
-	failAfter  int             // pages until the pull breaks; 0: never
-	between    func()          // called between the reading of the pages and their arrival
-	confirmErr error           // what a read by id answers
-	reads      int             // by id
+	listOmits  map[string]bool               // left out of the list, though assigned
+	failAfter  int                           // pages until the pull breaks; 0: never
+	failWith   func() error                  // what breaks the pull then
+	onPage     func(i int, p directory.Page) // called after each page was taken
+	after      func(id string)               // called when a read by id is done, before its commit
+	edit       func([]directory.Page) []directory.Page
+	between    func() // called between the reading of the pages and their arrival
+	confirmErr error  // what a read by id answers
+	reads      int    // by id
 }
 
 func (w *world) clock(ctx context.Context) time.Time {
@@ -82,6 +88,9 @@ func (w *world) Person(ctx context.Context, id string) (directory.PersonSeen, er
 			}
 		}
 	}
+	if w.after != nil {
+		w.after(id)
+	}
 	return seen, nil
 }
 
@@ -92,14 +101,24 @@ func (w *world) Group(ctx context.Context, id string) (directory.GroupSeen, erro
 
 func (w *world) Pull(ctx context.Context, request directory.PullRequest) iter.Seq2[directory.Page, error] {
 	pages := w.pages(ctx, request)
+	if w.edit != nil {
+		pages = w.edit(pages)
+	}
 	return func(yield func(directory.Page, error) bool) {
 		if w.between != nil {
 			w.between()
 		}
 		for i, page := range pages {
 			if w.failAfter > 0 && i >= w.failAfter {
+				if w.failWith != nil {
+					yield(directory.Page{}, w.failWith())
+					return
+				}
 				yield(directory.Page{}, errors.New("the connection was cut"))
 				return
+			}
+			if w.onPage != nil {
+				w.onPage(i, page)
 			}
 			if !yield(page, nil) {
 				return
@@ -180,6 +199,19 @@ func newFixture(t testing.TB, edit func(*directory.Rules)) *fixture {
 func openDatabase(t testing.TB) *store.DB {
 	t.Helper()
 	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "directory.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	if err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+func openPostgres(t testing.TB) *store.DB {
+	t.Helper()
+	db, err := postgres.Open(t.Context(), postgres.Options{URL: storetest.PostgresDatabase(t, "")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,6 @@ const leaseBeat = 15 * time.Second
 type reconciler struct {
 	tenants map[string]*tenantParts
 	db      *store.DB
-	owner   string
 	metrics *metrics
 	log     *slog.Logger
 }
@@ -40,32 +39,38 @@ func (r *reconciler) ReconcileScope(ctx context.Context, tenant string, scope di
 
 // ReconcileRun carries out a run.
 func (r *reconciler) ReconcileRun(ctx context.Context, tenant, runID string) error {
-	ctx, stop := context.WithCancel(okta.WithPriority(ctx, okta.Bulk))
-	defer stop()
-	go r.keepLease(ctx, tenant, runID)
+	ctx = okta.WithPriority(ctx, okta.Bulk)
 	return r.measured(tenant, "run", func(e *dirsync.Engine) (dirsync.Result, error) { return e.Run(ctx, runID) })
 }
 
-// keepLease renews the lease until ctx ends.
-func (r *reconciler) keepLease(ctx context.Context, tenant, runID string) {
-	beat := time.NewTicker(leaseBeat)
-	defer beat.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-beat.C:
-			if err := r.db.RenewLease(ctx, tenant, runID, r.owner, 4*leaseBeat); err != nil && ctx.Err() == nil {
-				r.log.Warn("the lease of a run could not be renewed", "tenant", tenant, "run", runID, "error", err)
+// holdLeases renews the lease of a run from its claim to its end, whether a task
+// or an event's work carries it out.
+func holdLeases(db *store.DB, tenant string, log *slog.Logger) func(context.Context, string, string) func() {
+	return func(ctx context.Context, run, owner string) func() {
+		ctx, stop := context.WithCancel(ctx)
+		go func() {
+			beat := time.NewTicker(leaseBeat)
+			defer beat.Stop()
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-beat.C:
+					if err := db.RenewLease(ctx, tenant, run, owner, 4*leaseBeat); err != nil && ctx.Err() == nil {
+						log.Warn("the lease of a run could not be renewed", "tenant", tenant, "run", run, "error", err)
+					}
+				}
 			}
-		}
+		}()
+		return stop
 	}
 }
 
 func (r *reconciler) measured(tenant, kind string, work func(*dirsync.Engine) (dirsync.Result, error)) error {
 	parts, known := r.tenants[tenant]
 	if !known {
-		return &directory.TerminalError{Err: fmt.Errorf(
+		// While versions change, another process may know it. After a day it is parked.
+		return &directory.RetryAfterError{Wait: time.Minute, Err: fmt.Errorf(
 			"tenant %s is not in this process's configuration; its events are kept; configure the tenant and retry, or discard", tenant)}
 	}
 	started := time.Now()

@@ -86,7 +86,7 @@ func (s *service) construct() error {
 	s.queue = jobs.NewClient(jobs.ClientOptions{Redis: s.redis.UniversalClient, Log: log})
 	s.workers = jobs.NewServer(jobs.ServerOptions{
 		Redis:      s.redis.UniversalClient,
-		Reconciler: &reconciler{tenants: s.tenants, db: s.db, owner: owner, metrics: m, log: log},
+		Reconciler: &reconciler{tenants: s.tenants, db: s.db, metrics: m, log: log},
 		Ledger:     s.db,
 		Leavers:    cfg.Workers.Leavers, People: cfg.Workers.People, Groups: cfg.Workers.Groups, Bulk: cfg.Workers.Bulk,
 		Grace: cfg.Server.ShutdownGrace, Poll: cfg.Queue.CheckInterval, Log: log,

@@ -42,7 +42,7 @@ func newTenants(cfg config.Config, db *store.DB, shared redis.UniversalClient, m
 			cfg: t, rules: rules, reader: reader,
 			engine: dirsync.New(dirsync.Options{
 				Tenant: t.Slug, Rules: rules, Source: reader, Store: engineStore{db}, Owner: owner,
-				Now: utcNow, NewID: newRunID,
+				Now: utcNow, NewID: newRunID, Hold: holdLeases(db, t.Slug, log),
 			}),
 		}
 	}
