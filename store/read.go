@@ -8,12 +8,16 @@ import (
 	"github.com/oktasync/oktasync/directory"
 )
 
+// everHere leaves out the tombstones of people who were never in the directory:
+// they only keep an older reading from bringing those people in.
+const everHere = `not (status = 'removed' and okta_status = '')`
+
 // FindPerson finds a person by Okta id, else by login, else by e-mail, both without
 // regard to case. Present people go before those who left. Nobody is
 // directory.ErrNotFound, several directory.ErrAmbiguous.
 func (d *DB) FindPerson(ctx context.Context, tenant, who string) (directory.Person, error) {
 	const person = `
-		select ` + personColumns + ` from wanted cross join people where tenant = of_tenant and `
+		select ` + personColumns + ` from wanted cross join people where ` + everHere + ` and tenant = of_tenant and `
 	const query = `
 		with wanted as materialized (
 			select cast($1 as text) as of_tenant, cast($2 as text) as key, false as folded
@@ -68,7 +72,7 @@ func (d *DB) FindPerson(ctx context.Context, tenant, who string) (directory.Pers
 
 // ListPeople returns people in order of id.
 func (d *DB) ListPeople(ctx context.Context, tenant string, q directory.PeopleQuery) ([]directory.Person, error) {
-	query := `select ` + personColumns + ` from people where tenant = $1 and id > $2 and ($3 = '' or status = $3) `
+	query := `select ` + personColumns + ` from people where ` + everHere + ` and tenant = $1 and id > $2 and ($3 = '' or status = $3) `
 	values := []any{tenant, q.After, string(q.Status), q.Limit}
 	if q.TeamID != "" {
 		query += `and team_id <> '' and team_id = $5 `

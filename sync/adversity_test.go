@@ -157,6 +157,9 @@ func TestListedThenGoneBeforeEverKnown(t *testing.T) {
 	}
 	f.mustFull()
 	f.compare(everyone(f))
+	if _, err := f.db.FindPerson(t.Context(), f.tenant, "eve"); !errors.Is(err, directory.ErrNotFound) {
+		t.Errorf("somebody who was never here is found: %v", err)
+	}
 }
 
 // TestOlderPersonWithNewerGroups: a run saw the profile later, but not the groups.
