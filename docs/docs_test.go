@@ -1,0 +1,496 @@
+// Package docs_test keeps the pages of this folder true: what they list is compared with
+// the code, and what they print is run.
+package docs_test
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	_ "github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/oktasync/oktasync/config"
+	"github.com/oktasync/oktasync/emulator"
+	"github.com/oktasync/oktasync/store/postgres"
+	"github.com/oktasync/oktasync/store/sqlite"
+	"github.com/oktasync/oktasync/store/storetest"
+)
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+// found returns the first group of each match, sorted, without repeats. None is a
+// failure: then the expression no longer fits.
+func found(t *testing.T, text, expression string) []string {
+	t.Helper()
+	var all []string
+	for _, match := range regexp.MustCompile(expression).FindAllStringSubmatch(text, -1) {
+		all = append(all, match[1])
+	}
+	if all == nil {
+		t.Fatalf("nothing fits %s", expression)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// sameNames compares what a page lists with what there is.
+func sameNames(t *testing.T, what string, listed, there []string) {
+	t.Helper()
+	for _, name := range there {
+		if !slices.Contains(listed, name) {
+			t.Errorf("%s: %s is not listed", what, name)
+		}
+	}
+	for _, name := range listed {
+		if !slices.Contains(there, name) {
+			t.Errorf("%s: %s is listed and does not exist", what, name)
+		}
+	}
+}
+
+// section is the text from a heading to the next of its level.
+func section(t *testing.T, text, heading string) string {
+	t.Helper()
+	_, after, ok := strings.Cut(text, heading+"\n")
+	if !ok {
+		t.Fatalf("there is no heading %q", heading)
+	}
+	level, _, _ := strings.Cut(heading, " ")
+	body, _, _ := strings.Cut(after, "\n"+level+" ")
+	return body
+}
+
+func blocks(text, language string) []string {
+	var all []string
+	for _, match := range regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllStringSubmatch(text, -1) {
+		all = append(all, match[1])
+	}
+	return all
+}
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	code := read(t, "../cmd/oktasync/metrics.go") + read(t, "../cmd/oktasync/health.go")
+	there := found(t, code, `(?:counter|histogram|gauge)\("([a-z_]+)"`)
+	for _, name := range found(t, code, `"oktasync_([a-z_]+)"`) {
+		there = append(there, name)
+	}
+	listed := found(t, section(t, read(t, "operations.md"), "## Metrics"), "(?m)^\\| `oktasync_([a-z_]+)` \\|")
+	sameNames(t, "metrics", listed, there)
+}
+
+// Sentences that the page quotes must be those that the program says.
+func TestQuotedSentences(t *testing.T) {
+	t.Parallel()
+	page := read(t, "operations.md")
+	for _, quote := range []struct{ file, sentence string }{
+		{"store/migrate.go", "and this binary needs"},
+		{"store/migrate.go", "; run oktasync migrate"},
+		{"store/migrate.go", "this binary is older than the database: the schema of"},
+		{"store/migrate.go", "use the newer binary, nothing was changed"},
+		{"cmd/oktasync/health.go", "has not had a full sync yet"},
+		{"cmd/oktasync/health.go", "the database does not answer"},
+		{"cmd/oktasync/health.go", "Redis does not answer"},
+		{"cmd/oktasync/reconcile.go", "Okta sends attributes that no rule reads"},
+		{"cmd/oktasync/reconcile.go", "since_event"},
+		{"cmd/oktasync/reconcile.go", "superseded"},
+		{"cmd/oktasync/client.go", "Nothing differed"},
+		{"cmd/oktasync/client.go", "is queued."},
+		{"cmd/oktasync/lookups.go", "Last changes:"},
+		{"sync/guard.go", "people would lose access, over the limit of"},
+		{"sync/read.go", "Okta listed nobody as assigned to the app, while the"},
+		{"sync/read.go", "Okta's list lacks"},
+		{"sync/mapping.go", "for this person, and the rules require it;"},
+		{"directory/errors.go", "the plan was held back and nothing was applied"},
+		{"jobs/worker.go", "Okta accepts the credentials again"},
+		{"jobs/client.go", "Redis takes tasks again"},
+		{"jobs/sweep.go", "enqueued scopes whose events had waited"},
+		{"webhook/deliver.go", "hook taken in"},
+		{"webhook/authenticate.go", "hook refused"},
+		{"api/token.go", "admin API refused"},
+	} {
+		if !strings.Contains(page, quote.sentence) {
+			t.Errorf("operations.md does not quote %q", quote.sentence)
+		}
+		if !strings.Contains(read(t, "../"+quote.file), quote.sentence) {
+			t.Errorf("%s does not say %q any more", quote.file, quote.sentence)
+		}
+	}
+}
+
+// Figures that the page gives are the defaults.
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	c, err := config.Load(config.Options{NoTenants: true, ReadFile: func(string) ([]byte, error) { return nil, fs.ErrNotExist }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := read(t, "operations.md")
+	for _, figure := range []struct {
+		says string
+		true bool
+	}{
+		{"`server.shutdown_grace` (20 s)", c.Server.ShutdownGrace.Seconds() == 20},
+		{"(17 by default)", c.Workers.Leavers+c.Workers.People+c.Workers.Groups+c.Workers.Bulk == 17},
+		{"`database.max_conns`, 25 by default", c.Database.MaxConns == 25},
+		{"`retention.runs`, 90 days", c.Retention.Runs.Hours() == 90*24},
+		{"`retention.inbox`, 30 days", c.Retention.Inbox.Hours() == 30*24},
+	} {
+		if !strings.Contains(page, figure.says) || !figure.true {
+			t.Errorf("operations.md says (or should say) %q; is it the default? %t", figure.says, figure.true)
+		}
+	}
+}
+
+// Settings and variables that a page names are ones that there are.
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	list := read(t, "configuration.md")
+	known := append(found(t, list, "(?m)^\\| `([a-z_.]+)` \\|"), found(t, list, "(?m)^\\| `[a-z_.]+` \\| `(OKTASYNC_[A-Z_]+)`")...)
+	known = append(known, "OKTASYNC_CONFIG", "OKTASYNC_API_URL", "OKTASYNC_API_TOKEN")
+	expression := regexp.MustCompile("`((?:database|redis|server|log|api|workers|queue|retention|okta|hook|nightly|limits|groups)\\.[a-z_.]+|OKTASYNC_[A-Z_]+)")
+	for _, page := range []string{"operations.md", "api.md", "emulator.md", "dependencies.md"} {
+		for _, match := range expression.FindAllStringSubmatch(read(t, page), -1) {
+			if name := strings.TrimRight(match[1], "."); !slices.ContainsFunc(known, func(k string) bool { return k == name || strings.HasPrefix(k, name+".") }) {
+				t.Errorf("%s names %s, which is no setting", page, name)
+			}
+		}
+	}
+}
+
+// Each command line that a page prints begins with a command that there is.
+func TestCommands(t *testing.T) {
+	t.Parallel()
+	code := section(t, read(t, "../cmd/oktasync/main.go"), "type commands struct {")
+	fields, _, _ := strings.Cut(code, "\n}")
+	known := found(t, fields, `name:"([a-z]+)"`)
+	for _, name := range found(t, fields, `(?m)^\t([A-Z][A-Za-z]+) `) {
+		known = append(known, strings.ToLower(name))
+	}
+	for _, page := range []string{"operations.md", "api.md", "emulator.md"} {
+		for _, block := range append(blocks(read(t, page), "console"), blocks(read(t, page), "sh")...) {
+			for _, match := range regexp.MustCompile(`(?m)(?:^|\$ |&& )oktasync ([a-z]+)`).FindAllStringSubmatch(block, -1) {
+				if !slices.Contains(known, match[1]) {
+					t.Errorf("%s prints oktasync %s, which does not exist", page, match[1])
+				}
+			}
+		}
+	}
+}
+
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	anchor := func(heading string) string {
+		return strings.ReplaceAll(regexp.MustCompile(`[^a-z0-9 -]`).ReplaceAllString(strings.ToLower(heading), ""), " ", "-")
+	}
+	for _, page := range []string{"operations.md", "api.md", "emulator.md", "dependencies.md"} {
+		for _, match := range regexp.MustCompile(`\]\(([^):]+)\)`).FindAllStringSubmatch(read(t, page), -1) {
+			file, fragment, _ := strings.Cut(match[1], "#")
+			if file == "" {
+				file = page
+			}
+			if _, err := os.Stat(file); err != nil {
+				t.Errorf("%s links to %s, which is not there", page, file)
+				continue
+			}
+			if fragment == "" {
+				continue
+			}
+			if !slices.ContainsFunc(found(t, read(t, file), `(?m)^#+ (.+)$`), func(h string) bool { return anchor(h) == fragment }) {
+				t.Errorf("%s links to %s, which has no such heading", page, match[1])
+			}
+		}
+	}
+}
+
+func TestDependencies(t *testing.T) {
+	t.Parallel()
+	page, module := read(t, "dependencies.md"), read(t, "../go.mod")
+	there := found(t, module, `(?m)^\t(\S+) v\S+$`)
+	row := "(?m)^\\| ([a-z.]+/[^ ]+) \\| .* \\| [A-Za-z0-9.-]+ \\| [0-9-]{10} \\|$"
+	inBinary := found(t, section(t, page, "## In the binary"), row)
+	inTests := found(t, section(t, page, "## In tests alone"), row)
+	sameNames(t, "dependencies.md", append(slices.Clone(inBinary), inTests...), there)
+	if !regexp.MustCompile(`(?m)^\tgithub.com/go-jose/go-jose/v3 v3\.0\.([5-9]|\d\d+)`).MatchString(module) {
+		t.Error("go.mod no longer forces go-jose v3 to 3.0.5 or later; the Okta SDK would bring 3.0.0")
+	}
+	tool := "honnef.co/go/tools/cmd/staticcheck@"
+	version := found(t, read(t, "../Makefile"), regexp.QuoteMeta(tool)+`(v[0-9.]+)`)
+	if !strings.Contains(page, "honnef.co/go/tools "+version[0]+" (staticcheck)") {
+		t.Errorf("dependencies.md names another staticcheck than the Makefile's %s", version[0])
+	}
+
+	output := func(args ...string) string {
+		out, err := exec.Command("go", args...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+		return string(out)
+	}
+	linked := strings.Fields(output("list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", "../cmd/oktasync"))
+	for _, name := range inBinary {
+		if !slices.Contains(linked, name) {
+			t.Errorf("%s is listed as part of the binary and is not", name)
+		}
+	}
+	for _, name := range inTests {
+		if slices.Contains(linked, name) {
+			t.Errorf("%s is listed as for tests alone and is in the binary", name)
+		}
+	}
+	decoder := json.NewDecoder(strings.NewReader(output(append([]string{"list", "-m", "-json"}, there...)...)))
+	for decoder.More() {
+		var m struct{ Path, Time string }
+		if err := decoder.Decode(&m); err != nil {
+			t.Fatal(err)
+		}
+		if m.Time == "" {
+			continue // a module cache that came without dates
+		}
+		if !regexp.MustCompile(`(?m)^\| ` + regexp.QuoteMeta(m.Path) + ` \|.*\| ` + m.Time[:10] + ` \|$`).MatchString(page) {
+			t.Errorf("dependencies.md: the version of %s in use is of %s", m.Path, m.Time[:10])
+		}
+	}
+}
+
+func TestAPICalls(t *testing.T) {
+	t.Parallel()
+	sources, err := filepath.Glob("../api/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var there []string
+	for _, source := range sources {
+		for _, match := range regexp.MustCompile(`Method: http\.Method(\w+), Path: "([^"]+)"`).FindAllStringSubmatch(read(t, source), -1) {
+			there = append(there, strings.ToUpper(match[1])+" "+match[2])
+		}
+	}
+	page := read(t, "api.md")
+	sameNames(t, "calls of the API", found(t, page, "(?m)^\\| `([A-Z]+ [^`]+)` \\|"), there)
+	_, after, _ := strings.Cut(page, "\nTypes: ")
+	types, _, _ := strings.Cut(after, "\n")
+	sameNames(t, "types of changes", found(t, types, "`([a-z_]+\\.[a-z_]+)`"), found(t, read(t, "../directory/change.go"), `ChangeType = "([a-z_.]+)"`))
+}
+
+// Every query of the page runs on Postgres; those that are not marked as Postgres' own run on
+// SQLite too. Every column that it names is there.
+func TestSQL(t *testing.T) {
+	t.Parallel()
+	page := section(t, read(t, "api.md"), "## SQL")
+	queries := regexp.MustCompile("(?s)([^\n]*)\n\n```sql\n(.*?)```").FindAllStringSubmatch(page, -1)
+	if len(queries) < 5 {
+		t.Fatalf("only %d queries were found", len(queries))
+	}
+	var selects [][2]string
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z]+)` \\| (`tenant`.*) \\| (`.*) \\|$").FindAllStringSubmatch(page, -1) {
+		columns := strings.ReplaceAll(row[2]+", "+row[3], "`", "")
+		selects = append(selects, [2]string{"", "select " + columns + " from " + row[1]})
+	}
+	if len(selects) != 5 {
+		t.Fatalf("%d tables are described, want 5", len(selects))
+	}
+	for _, q := range queries {
+		selects = append(selects, [2]string{q[1], q[2]})
+	}
+	try := func(t *testing.T, db *sql.DB, own bool) {
+		for _, q := range selects {
+			if strings.Contains(q[0], "Postgres") && !own {
+				continue
+			}
+			tx, err := db.BeginTx(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tx.ExecContext(t.Context(), q[1]); err != nil {
+				t.Errorf("%v\n%s", err, q[1])
+			}
+			if err := tx.Rollback(); err != nil { // a role belongs to the whole server
+				t.Fatal(err)
+			}
+		}
+	}
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		address := storetest.PostgresDatabase(t, "")
+		store, err := postgres.Open(t.Context(), postgres.Options{URL: address})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+		if err := store.Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		db, err := sql.Open("pgx", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		try(t, db, true)
+	})
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		path := filepath.Join(t.TempDir(), "oktasync.db")
+		store, err := sqlite.Open(t.Context(), sqlite.Options{Path: path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+		if err := store.Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		db, err := sql.Open("sqlite", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		try(t, db, false)
+	})
+}
+
+func TestEmulatorControl(t *testing.T) {
+	t.Parallel()
+	page, code := read(t, "emulator.md"), read(t, "../emulator/control_http.go")
+	table, _, _ := strings.Cut(page, "\n## Faults")
+	var listed []string
+	for _, row := range regexp.MustCompile("(?m)^\\| (`.*`) \\| (.*) \\|$").FindAllStringSubmatch(table, -1) {
+		var bare, methods []string // "`GET`, `PUT /a`, `/b`": GET and PUT of both
+		for _, quoted := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[1], -1) {
+			method, path, whole := strings.Cut(quoted[1], " ")
+			switch {
+			case whole:
+				methods, bare = append(bare, method), nil
+			case strings.HasPrefix(method, "/"):
+				path = method
+			default:
+				bare = append(bare, method)
+				continue
+			}
+			path = strings.TrimPrefix(path, "/emulator/v1")
+			for _, m := range methods {
+				if !strings.HasSuffix(path, "{act}") {
+					listed = append(listed, m+" "+path)
+					continue
+				}
+				for _, act := range found(t, row[2], "`([a-z_]+)`") {
+					if act != "department" && act != "manager" { // what move takes
+						listed = append(listed, m+" "+strings.TrimSuffix(path, "{act}")+act)
+					}
+				}
+			}
+		}
+	}
+	var there []string
+	for _, match := range regexp.MustCompile(`add\("([A-Z]+)", "([^"]*)"(\+name)?`).FindAllStringSubmatch(code, -1) {
+		if match[3] == "" {
+			there = append(there, match[1]+" "+match[2])
+		}
+	}
+	acts, _, _ := strings.Cut(section(t, code, "\tfor name, do := range map[string]func(string) (Act, error){"), "} {")
+	for _, act := range found(t, acts, `"([a-z_]+)": o\.`) {
+		there = append(there, "POST /people/{who}/"+act)
+	}
+	sameNames(t, "control calls", listed, there)
+	kinds := section(t, page, "## Faults")
+	_, kinds, _ = strings.Cut(kinds, "| Kind |")
+	var firstCells string
+	for _, row := range regexp.MustCompile("(?m)^\\| (`[^|]*) \\|").FindAllStringSubmatch(kinds, -1) {
+		firstCells += row[1]
+	}
+	sameNames(t, "faults", found(t, firstCells, "`([a-z_]+)`"), found(t, read(t, "../emulator/faults.go"), `FaultKind = "([a-z_]+)"`))
+}
+
+// yourHandler is an event hook endpoint at its simplest.
+func yourHandler(received chan<- string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if challenge := r.Header.Get("X-Okta-Verification-Challenge"); challenge != "" {
+			_ = json.NewEncoder(w).Encode(map[string]string{"verification": challenge})
+			return
+		}
+		var body struct {
+			Data struct {
+				Events []struct {
+					EventType string `json:"eventType"`
+				} `json:"events"`
+			} `json:"data"`
+		}
+		text, err := io.ReadAll(r.Body)
+		if err != nil || json.Unmarshal(text, &body) != nil || r.Header.Get("Authorization") != "a-secret" {
+			http.Error(w, "no", http.StatusUnauthorized)
+			return
+		}
+		for _, e := range body.Data.Events {
+			received <- e.EventType
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+}
+
+// The body of this test is the example of emulator.md.
+func TestEmulatorExample(t *testing.T) {
+	ctx := t.Context()
+	org, err := emulator.Start(ctx, "127.0.0.1:0", emulator.Options{
+		People: 50, Groups: 3, Limits: emulator.Unlimited(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = org.Close(context.Background()) })
+
+	// Your service, pointed at org.URL, emulator.DefaultToken and org.Org.AppID().
+	received := make(chan string, 10)
+	service := httptest.NewServer(yourHandler(received))
+	t.Cleanup(service.Close)
+	if _, err := org.Org.RegisterHook(emulator.NewHook{URL: service.URL, Secret: "a-secret"}); err != nil {
+		t.Fatal(err)
+	}
+
+	// Something happens in Okta, and the hook tells.
+	who := org.Org.PersonIDs()[7]
+	if _, err := org.Org.Suspend(who); err != nil {
+		t.Fatal(err)
+	}
+	if err := org.Org.WaitHooks(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-received; got != "user.lifecycle.suspend" {
+		t.Errorf("the hook told of %s", got)
+	}
+
+	// Okta fails twice: the truth stays the same.
+	if _, err := org.Org.AddFault(emulator.Fault{Kind: emulator.FaultServerError, Count: 2}); err != nil {
+		t.Fatal(err)
+	}
+	if person, _ := org.Org.Person(who); person.Status != emulator.Suspended {
+		t.Errorf("%s is %s", who, person.Status)
+	}
+}
+
+func TestEmulatorExampleIsTheOneThatRuns(t *testing.T) {
+	t.Parallel()
+	examples := blocks(read(t, "emulator.md"), "go")
+	if len(examples) == 0 {
+		t.Fatal("there is no example")
+	}
+	indented := regexp.MustCompile(`(?m)^(.)`).ReplaceAllString(examples[0], "\t$1")
+	if !strings.Contains(read(t, "docs_test.go"), indented) {
+		t.Error("the example of emulator.md is not the body of TestEmulatorExample")
+	}
+}
