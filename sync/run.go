@@ -223,7 +223,7 @@ func (x *execution) finish(ctx context.Context) error {
 
 func (e *Engine) finished(run directory.Run, state directory.RunState) directory.Run {
 	now := e.now()
-	run.State, run.FinishedAt = state, &now
+	run.State, run.FinishedAt, run.Error = state, &now, "" // of an attempt before
 	return run
 }
 

@@ -28,7 +28,11 @@ func (c runsCommand) Run(e *env) error {
 	}
 	var rows [][]string
 	for _, r := range page.Items {
-		rows = append(rows, []string{r.ID, stamp(&r.CreatedAt), r.Scope, r.Cause, r.State, countWords(r.Counts)})
+		result := "-"
+		if r.State == "succeeded" {
+			result = countWords(r.Counts)
+		}
+		rows = append(rows, []string{r.ID, stamp(&r.CreatedAt), r.Scope, r.Cause, r.State, result})
 	}
 	if err := table(e.out, "RUN\tASKED FOR (UTC)\tSCOPE\tCAUSE\tSTATE\tRESULT", rows); err != nil {
 		return err
@@ -154,11 +158,13 @@ func valueWords(value any) string {
 	if value == nil {
 		return "nothing"
 	}
-	text, err := json.Marshal(value)
-	if err != nil {
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
 		return fmt.Sprint(value)
 	}
-	return string(text)
+	return strings.TrimSpace(text.String())
 }
 
 type quarantineCommand struct{ remote }

@@ -102,7 +102,12 @@ func (e *env) load(needTenants bool) (config.Config, error) {
 
 // logger writes log lines in the configured form. Every line carries ids only.
 func (e *env) logger(cfg config.Log) *slog.Logger {
-	options := &slog.HandlerOptions{Level: cfg.Level}
+	options := &slog.HandlerOptions{Level: cfg.Level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Value.Kind() == slog.KindDuration { // JSON would show nanoseconds
+			a.Value = slog.StringValue(a.Value.Duration().String())
+		}
+		return a
+	}}
 	log := slog.New(slog.NewJSONHandler(e.err, options))
 	if cfg.Format == config.LogText {
 		log = slog.New(slog.NewTextHandler(e.err, options))

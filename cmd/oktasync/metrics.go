@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/oktasync/oktasync/directory"
 	dirsync "github.com/oktasync/oktasync/sync"
 )
 
@@ -72,6 +74,10 @@ func (m *metrics) oktaObserver(tenant string) func(bucket string, status int, wa
 func (m *metrics) reconciled(tenant string, kind string, result dirsync.Result, err error, took time.Duration, now time.Time) {
 	outcome := "done"
 	switch {
+	case errors.As(err, new(*directory.RetryAfterError)):
+		outcome = "waiting"
+	case errors.As(err, new(*directory.HeldError)):
+		outcome = "held"
 	case err != nil:
 		outcome = "failed"
 	case result.Events == 0 && len(result.Changes) == 0:
