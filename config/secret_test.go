@@ -241,15 +241,14 @@ func TestProblemsKeepSecrets(t *testing.T) {
 
 func TestPrintTellsOrigins(t *testing.T) {
 	t.Parallel()
-	c, err := Load(Options{
+	if _, err := Load(Options{
 		Path: "c.yml", Environ: []string{"OKTASYNC_LOG_LEVEL=debug", "OKTASYNC_OKTA_TOKEN_FILE=/run/secrets/t"},
 		ReadFile: files("okta: {url: https://acme.okta.com, app_id: 0oa1appAPPAPPAPPx5d7}\n"+hookBlock+"mapping: {title: {default: \"a\\u001b[2Jb\\\"\"}}\n",
 			map[string]string{"/run/secrets/t": "00abcdefghijklmnop"}),
-	})
-	if err == nil {
+	}); err == nil {
 		t.Fatal("a control character in a default was accepted")
 	}
-	c, err = Load(Options{
+	c, err := Load(Options{
 		Path: "c.yml", Environ: []string{"OKTASYNC_LOG_LEVEL=debug", "OKTASYNC_OKTA_TOKEN_FILE=/run/secrets/t"},
 		ReadFile: files("okta: {url: https://acme.okta.com, app_id: 0oa1appAPPAPPAPPx5d7}\n"+hookBlock+"mapping: {title: {default: \"a \\u202e b\"}}\n",
 			map[string]string{"/run/secrets/t": "00abcdefghijklmnop"}),

@@ -17,14 +17,6 @@ type setting struct {
 	field
 }
 
-// section is what comes before the last dot of the key.
-func (s setting) section() string {
-	if i := strings.LastIndex(s.key, "."); i >= 0 {
-		return s.key[:i]
-	}
-	return ""
-}
-
 // variable is the name of the environment variable, without the tenant's part.
 func (s setting) variable() string {
 	return strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(s.key))

@@ -90,9 +90,7 @@ func TestMetrics(t *testing.T) {
 	t.Parallel()
 	code := read(t, "../cmd/oktasync/metrics.go") + read(t, "../cmd/oktasync/health.go")
 	there := found(t, code, `(?:counter|histogram|gauge)\("([a-z_]+)"`)
-	for _, name := range found(t, code, `"oktasync_([a-z_]+)"`) {
-		there = append(there, name)
-	}
+	there = append(there, found(t, code, `"oktasync_([a-z_]+)"`)...)
 	listed := found(t, section(t, read(t, "operations.md"), "## Metrics"), "(?m)^\\| `oktasync_([a-z_]+)` \\|")
 	sameNames(t, "metrics", listed, there)
 }
