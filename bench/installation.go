@@ -167,27 +167,32 @@ func (i *installation) profileFrom() func() {
 	}
 }
 
-// postgresTime is how long the server's processes have run for this database;
-// nothing with SQLite, which lives in the service.
+// postgresTime is how long the database server's processes have run, those that have
+// ended included; nothing with SQLite, which lives in the service, and for a server
+// on another machine.
 func (i *installation) postgresTime(ctx context.Context) time.Duration {
 	if strings.HasPrefix(i.database, "sqlite:") {
 		return 0
 	}
-	rows, err := i.db.QueryContext(ctx, "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()")
+	rows, err := i.db.QueryContext(ctx, "select pid from pg_stat_activity")
 	if err != nil {
 		return 0
 	}
 	defer rows.Close()
 	var all time.Duration
+	parent := 0
 	for rows.Next() {
 		var pid int
 		if rows.Scan(&pid) != nil {
 			continue
 		}
-		// One that has gone since, or runs on another machine, is not counted.
-		if t, err := processorTime(pid); err == nil {
-			all += t
+		if s, err := readStat(pid); err == nil { // else it has just gone
+			all += s.own
+			parent = s.parent
 		}
+	}
+	if s, err := readStat(parent); err == nil {
+		all += s.children
 	}
 	return all
 }

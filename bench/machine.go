@@ -24,25 +24,38 @@ func machine() string {
 
 // processorTime is how long a process has run on processors, its kernel time included.
 func processorTime(pid int) (time.Duration, error) {
+	s, err := readStat(pid)
+	return s.own, err
+}
+
+// stat is what Linux tells about a process: proc(5), /proc/pid/stat.
+type stat struct {
+	parent   int
+	own      time.Duration // processor time
+	children time.Duration // that of its children that have ended
+}
+
+func readStat(pid int) (stat, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return 0, fmt.Errorf("read the processor time of process %d: %w", pid, err)
+		return stat{}, fmt.Errorf("read the processor time of process %d: %w", pid, err)
 	}
 	// The name, in brackets, may hold anything.
 	_, rest, _ := strings.Cut(string(text), ") ")
 	fields := strings.Fields(rest)
-	if len(fields) < 13 {
-		return 0, fmt.Errorf("read the processor time of process %d: %d fields", pid, len(fields))
+	if len(fields) < 15 {
+		return stat{}, fmt.Errorf("read the processor time of process %d: it has %d fields", pid, len(fields))
 	}
-	var ticks int64
-	for _, field := range fields[11:13] {
-		n, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("read the processor time of process %d: %w", pid, err)
+	var numbers [5]int64
+	for i, field := range []string{fields[1], fields[11], fields[12], fields[13], fields[14]} {
+		if numbers[i], err = strconv.ParseInt(field, 10, 64); err != nil {
+			return stat{}, fmt.Errorf("read the processor time of process %d: %w", pid, err)
 		}
-		ticks += n
 	}
-	return time.Duration(ticks) * clockTick, nil
+	return stat{
+		parent: int(numbers[0]), own: time.Duration(numbers[1]+numbers[2]) * clockTick,
+		children: time.Duration(numbers[3]+numbers[4]) * clockTick,
+	}, nil
 }
 
 // peakMemory is the most memory that a process has held so far, in bytes. Linux:

@@ -298,11 +298,37 @@ func (w *world) firstRun(limit time.Duration) v1.Run {
 // resync asks for a full sync and waits until it is over.
 func (w *world) resync(limit time.Duration) v1.Run {
 	w.t.Helper()
-	asked, err := w.api.Resync(w.t.Context(), tenant, "full", "")
+	return w.ended(w.asked().ID, limit)
+}
+
+// asked asks for a full sync.
+func (w *world) asked() v1.Run {
+	w.t.Helper()
+	run, err := w.api.Resync(w.t.Context(), tenant, "full", "")
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return w.ended(asked.ID, limit)
+	return run
+}
+
+// stuck waits until a run says what keeps it from its end, and is not over.
+func (w *world) stuck(id string, limit time.Duration) v1.Run {
+	w.t.Helper()
+	var run v1.Run
+	eventually(w.t, limit, "run "+id+" says what is wrong", func() string {
+		var err error
+		if run, err = w.api.Run(w.t.Context(), tenant, id); err != nil {
+			return err.Error()
+		}
+		if run.Final() {
+			w.t.Fatalf("run %s is over, it is %s: %s", id, run.State, run.Error)
+		}
+		if run.Error == "" {
+			return fmt.Sprintf("it is %s, %+v", run.State, run.Progress)
+		}
+		return ""
+	})
+	return run
 }
 
 func (w *world) ended(id string, limit time.Duration) v1.Run {
