@@ -55,7 +55,7 @@ func TestNothingPersonalLeaks(t *testing.T) {
 	w.act(w.org.Join(person(50, map[string]any{"email": nil})))
 	w.act(w.org.Join(person(51, map[string]any{"email": canary + ".1@example.org"}))) // somebody else's
 	w.start()
-	w.synced(time.Minute)
+	w.synced(2 * time.Minute)
 	w.hook()
 
 	must[string](t)(w.org.AddFault(emulator.Fault{Kind: emulator.FaultSlow, Delay: emulator.Duration(100 * time.Millisecond), Count: 60}))

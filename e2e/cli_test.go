@@ -15,7 +15,7 @@ func TestCommands(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, setup{org: emulator.Options{People: 1200}})
 	w.start()
-	w.synced(time.Minute)
+	w.synced(2 * time.Minute)
 	w.compare()
 	w.hook()
 	people := w.org.PersonIDs()

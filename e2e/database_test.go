@@ -17,7 +17,7 @@ func TestDatabaseDown(t *testing.T) {
 		Hooks: emulator.HookOptions{Timeout: time.Minute},
 	}})
 	w.start()
-	w.synced(time.Minute)
+	w.synced(2 * time.Minute)
 	w.compare()
 	w.hook()
 	tell := newStory(w, 71)

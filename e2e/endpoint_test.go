@@ -16,7 +16,7 @@ func TestHookEndpoint(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, setup{})
 	w.start()
-	w.synced(time.Minute)
+	w.synced(2 * time.Minute)
 	id := w.org.PersonIDs()[20]
 	body := event("user.lifecycle.suspend", "User", id, "somebody@acme.example")
 
@@ -106,7 +106,7 @@ func TestAdminAPI(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, setup{})
 	w.start()
-	w.synced(time.Minute)
+	w.synced(2 * time.Minute)
 	for _, header := range []http.Header{nil, {"Authorization": {"Bearer wrong"}}, {"Authorization": {adminToken}}} {
 		if status, answer := w.send(http.MethodGet, "/api/v1/tenants/default/people", "", nil, header); status != http.StatusUnauthorized {
 			t.Errorf("with %v: %d %s, want 401", header, status, answer)

@@ -16,7 +16,7 @@ func TestFlawedPeople(t *testing.T) {
 		NoEmail: 3, NoName: 2, SharedEmail: 2, UnknownManager: 2, ManagerLoop: 3, SuspendedPeople: 4, DeactivatedUsers: 5,
 	}}})
 	w.start()
-	w.synced(time.Minute)
+	w.synced(2 * time.Minute)
 	w.compare()
 	page, err := w.api.Quarantine(t.Context(), tenant, client.Paging{})
 	if err != nil {
@@ -86,7 +86,7 @@ func TestUniqueEmail(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, setup{org: emulator.Options{People: 30}, settings: map[string]any{"unique": []string{"email"}}})
 	w.start()
-	w.synced(time.Minute)
+	w.synced(2 * time.Minute)
 	w.compare()
 	w.hook()
 	holder, _ := w.org.Person(w.org.PersonIDs()[15])

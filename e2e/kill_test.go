@@ -102,7 +102,7 @@ func TestKilledInHooks(t *testing.T) {
 			w := newWorld(t, s)
 			w.relay.patient = true
 			p := w.start()
-			w.synced(time.Minute)
+			w.synced(2 * time.Minute)
 			w.compare()
 			w.hook()
 			must[string](t)(w.org.AddFault(emulator.Fault{Kind: emulator.FaultSlow, Delay: emulator.Duration(40 * time.Millisecond)}))

@@ -70,7 +70,7 @@ func TestBadLists(t *testing.T) {
 			}
 			w := newWorld(t, setup{org: emulator.Options{People: n, GroupSize: min(41, n)}})
 			w.start()
-			w.synced(time.Minute)
+			w.synced(2 * time.Minute)
 			w.compare()
 			fault := tt.fault
 			fault.Kind, fault.Endpoint = tt.kind, tt.at
@@ -126,7 +126,7 @@ func TestStorm(t *testing.T) {
 	server := startRedis(t)
 	w := newWorld(t, setup{postgres: true, redis: server, org: emulator.Options{People: 150}})
 	w.start()
-	w.synced(time.Minute)
+	w.synced(2 * time.Minute)
 	w.compare()
 	w.hook()
 	for i, f := range []emulator.Fault{

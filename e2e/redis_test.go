@@ -19,7 +19,7 @@ func TestRedisGone(t *testing.T) {
 		People: 100, Hooks: emulator.HookOptions{Window: -1, MaxBatch: 3},
 	}})
 	w.start()
-	w.synced(time.Minute)
+	w.synced(2 * time.Minute)
 	w.compare()
 	w.hook()
 
@@ -78,7 +78,7 @@ func TestRedisEmptied(t *testing.T) {
 	server := startRedis(t)
 	w := newWorld(t, setup{postgres: true, redis: server, org: emulator.Options{People: 150}})
 	w.start()
-	w.synced(time.Minute)
+	w.synced(2 * time.Minute)
 	w.compare()
 	w.hook()
 	must[string](t)(w.org.AddFault(emulator.Fault{Kind: emulator.FaultSlow, Delay: emulator.Duration(60 * time.Millisecond)}))

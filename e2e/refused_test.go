@@ -28,7 +28,7 @@ func TestRevokedToken(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, setup{})
 			w.start()
-			w.synced(time.Minute)
+			w.synced(2 * time.Minute)
 			w.compare()
 			w.hook()
 			if !w.org.RevokeToken(oktaToken) {
@@ -103,7 +103,7 @@ func TestNeverConnected(t *testing.T) {
 			right := w.settings[tt.key]
 			w.settings[tt.key] = tt.value
 			p := w.start()
-			run := w.firstRun(time.Minute)
+			run := w.firstRun(2 * time.Minute)
 			if run.State != "failed" || !contains(run.Error, tt.says) || !contains(run.Error, "nothing was changed") {
 				t.Errorf("the first full sync is %s, want failed with %q: %s", run.State, tt.says, run.Error)
 			}
@@ -133,7 +133,7 @@ func TestAppDeactivated(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, setup{})
 	w.start()
-	w.synced(time.Minute)
+	w.synced(2 * time.Minute)
 	w.compare()
 	w.hook()
 	w.act(w.org.SetAppActive("", false))
@@ -198,7 +198,7 @@ func TestForbidden(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, setup{})
 	w.start()
-	w.synced(time.Minute)
+	w.synced(2 * time.Minute)
 	w.compare()
 	w.hook()
 	people := w.org.PersonIDs()

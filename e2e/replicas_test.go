@@ -27,7 +27,7 @@ func TestTwoReplicas(t *testing.T) {
 	w.ready(one, w.listen)
 	w.ready(two, other)
 	w.relay.targets = append(w.relay.targets, "http://"+other)
-	w.synced(time.Minute)
+	w.synced(2 * time.Minute)
 	w.compare()
 	if runs := w.number("select count(*) from runs where cause = 'nightly'"); runs != 1 {
 		t.Fatalf("two replicas made %d nightly runs, want 1", runs)

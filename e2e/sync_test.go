@@ -32,7 +32,7 @@ func TestHooksAlone(t *testing.T) {
 			}
 			w := newWorld(t, s)
 			w.start()
-			w.synced(time.Minute)
+			w.synced(2 * time.Minute)
 			w.compare()
 			w.hook()
 			if strings.Contains(tt.name, "doubled") {
@@ -75,7 +75,7 @@ func TestDeletedGroup(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, setup{org: emulator.Options{People: 100, GroupSize: 40}})
 	w.start()
-	w.synced(time.Minute)
+	w.synced(2 * time.Minute)
 	w.compare()
 	w.hook()
 	for _, g := range w.org.Groups() {

@@ -61,8 +61,8 @@ func Open(ctx context.Context, o Options) (*store.DB, error) {
 	if size <= 0 {
 		size = 20
 	}
-	forEvents := max(2, size/intakeShare)
-	pool := openPool(*config, max(2, size-forEvents), prepare)
+	forEvents := max(1, size/intakeShare)
+	pool := openPool(*config, max(1, size-forEvents), prepare)
 	intake := openPool(*config, forEvents, prepareIntake)
 	db, err := store.New(store.Options{
 		Write: pool, Read: pool, Intake: intake, Dialect: dialect{name: name(config)},
