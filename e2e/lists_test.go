@@ -10,7 +10,6 @@ import (
 
 // The calls of a full reading.
 const (
-	listApp       = "GET /api/v1/apps/{appId}"
 	listAppUsers  = "GET /api/v1/apps/{appId}/users"
 	listGroups    = "GET /api/v1/groups"
 	listMembers   = "GET /api/v1/groups/{groupId}/users"
