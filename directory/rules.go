@@ -77,7 +77,7 @@ func (l Limit) Exceeded(leave, before int) bool {
 
 // Limits are the guard's limits.
 type Limits struct {
-	People  Limit // people deactivated or removed by one run
+	People  Limit // people deactivated, removed or suspended by one run
 	Members Limit // members removed from one group by one run, unless the group itself is gone
 	Groups  Limit // groups removed by one run
 }

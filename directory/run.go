@@ -70,7 +70,7 @@ type Run struct {
 type PlanCounts struct {
 	ByType       map[ChangeType]int
 	PeopleBefore int                 // active and suspended people before the plan
-	PeopleLeave  int                 // of these, who would be deactivated or removed
+	PeopleLeave  int                 // of these, who would be deactivated, removed or suspended
 	GroupsBefore int                 // groups before the plan
 	GroupsLeave  int                 // of these, which would be removed
 	Groups       []GroupRemovalCount // groups that stay and lose members, by id

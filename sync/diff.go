@@ -21,7 +21,8 @@ type outcome struct {
 //
 //	row                     seen                                 outcome
 //	any                     before the row's own observation     nothing (stale)
-//	none or removed         not assigned, deactivated or gone    nothing
+//	none or removed         not assigned, deactivated or gone    nothing (an event leaves a tombstone
+//	                                                             where there is no row)
 //	none                    assigned, required fields present    person.created
 //	none                    assigned, a required field missing   quarantined, no row
 //	removed, deactivated    assigned                             person.reactivated
