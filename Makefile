@@ -1,6 +1,6 @@
 # What people and CI call. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check lint fmt bench scale clean
+.PHONY: help build demo test check lint fmt fuzz vulncheck bench scale clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 PACKAGES = ./...
@@ -27,6 +27,12 @@ check: lint test ## What has to pass before a change lands
 
 fmt: ## Format the code
 	gofmt -w $$(git ls-files '*.go')
+
+fuzz: ## Feed random input to every fuzz target, FUZZTIME (1m) each
+	scripts/fuzz.sh
+
+vulncheck: ## Look for known vulnerabilities in what is called
+	go run golang.org/x/vuln/cmd/govulncheck@v1.1.4 ./...
 
 bench: ## Measure against the floors (see docs/performance.md)
 	scripts/with-services.sh go run ./bench $(BENCH)

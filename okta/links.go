@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -153,7 +154,7 @@ func follow(first, target string) (string, error) {
 	if err != nil {
 		return "", errors.New("the next link is not a url")
 	}
-	if !strings.HasPrefix(to.Path, "/api/v1/") || strings.Contains(to.Path, "/../") {
+	if !strings.HasPrefix(to.Path, "/api/v1/") || slices.Contains(strings.Split(to.Path, "/"), "..") {
 		return "", errors.New("the next link does not lead to Okta's API")
 	}
 	query, err := url.ParseQuery(to.RawQuery)

@@ -68,6 +68,7 @@ func TestFollow(t *testing.T) {
 		{"no cursor", first, "https://acme.okta.com/api/v1/apps/0oa1/users?limit=500", "", "no cursor"},
 		{"not the API", first, "https://acme.okta.com/login?after=x", "", "does not lead to"},
 		{"out of the API", first, "https://acme.okta.com/api/v1/../../x?after=x", "", "does not lead to"},
+		{"out of the API at the end", first, "https://acme.okta.com/api/v1/..?after=x", "", "does not lead to"},
 		{"not a url", first, "https://acme.okta.com/%zz?after=1", "", "not a url"},
 		{"a broken query", first, "https://acme.okta.com/api/v1/users?after=1;2", "", "cannot be read"},
 	}
