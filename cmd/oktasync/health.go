@@ -20,7 +20,7 @@ import (
 type health struct {
 	db       *store.DB
 	queue    *jobs.Client
-	tenants  []string
+	tenants  func() []string
 	metrics  *metrics
 	stopping atomic.Bool
 }
@@ -68,7 +68,7 @@ func (h *health) ready(c echo.Context) error {
 
 func (h *health) tenantWarnings(ctx context.Context) []string {
 	var warnings []string
-	for _, slug := range h.tenants {
+	for _, slug := range h.tenants() {
 		state, err := h.db.TenantState(ctx, slug)
 		switch {
 		case err != nil:
@@ -104,7 +104,7 @@ func (s *stateCollector) Collect(out chan<- prometheus.Metric) {
 	}
 	up := gauge("up", "Whether a part answers.", "part")
 	databaseUp, redisUp := 1.0, 1.0
-	for _, slug := range s.h.tenants {
+	for _, slug := range s.h.tenants() {
 		state, err := s.h.db.TenantState(ctx, slug)
 		if err != nil {
 			databaseUp = 0

@@ -21,7 +21,7 @@ const leaseBeat = 15 * time.Second
 // reconciler hands the tasks of the queue to the engine of their tenant, and
 // tells logs and metrics what came of them.
 type reconciler struct {
-	tenants map[string]*tenantParts
+	tenants *registry
 	db      *store.DB
 	metrics *metrics
 	log     *slog.Logger
@@ -67,12 +67,16 @@ func holdLeases(db *store.DB, tenant string, log *slog.Logger) func(context.Cont
 }
 
 func (r *reconciler) measured(tenant, kind string, work func(*dirsync.Engine) (dirsync.Result, error)) error {
-	parts, known := r.tenants[tenant]
-	if !known {
+	parts, done, err := r.tenants.use(tenant)
+	if err != nil {
+		return err
+	}
+	if parts == nil {
 		// While versions change, another process may know it. After a day it is parked.
 		return &directory.RetryAfterError{Wait: time.Minute, Err: fmt.Errorf(
 			"tenant %s is not in this process's configuration; its events are kept; configure the tenant and retry, or discard", tenant)}
 	}
+	defer done()
 	started := time.Now()
 	result, err := work(parts.engine)
 	took := time.Since(started)

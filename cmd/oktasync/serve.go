@@ -49,7 +49,7 @@ type service struct {
 	log      *slog.Logger
 	db       *store.DB
 	redis    *jobs.Redis
-	tenants  map[string]*tenantParts
+	tenants  *registry
 	queue    *jobs.Client
 	workers  *jobs.Server
 	sweeper  *jobs.Sweeper
@@ -80,7 +80,7 @@ func (s *service) construct() error {
 	if s.redis, err = jobs.Connect(redisOptions(cfg.Redis)); err != nil {
 		return err
 	}
-	if s.tenants, err = newTenants(cfg, s.db, s.redis.UniversalClient, m, owner, log); err != nil {
+	if s.tenants, err = newRegistry(cfg.Tenants, partsBuilder(s.db, s.redis.UniversalClient, m, owner, log)); err != nil {
 		return err
 	}
 	s.queue = jobs.NewClient(jobs.ClientOptions{Redis: s.redis.UniversalClient, Log: log})
@@ -95,21 +95,23 @@ func (s *service) construct() error {
 		Client: s.queue, Backlog: s.db, Every: cfg.Queue.SweepInterval, Log: log,
 		Purge: func(ctx context.Context) (int, error) { return s.db.Purge(ctx, store.Retention(cfg.Retention)) },
 	})
-	if s.schedule, err = jobs.NewSchedule(jobs.ScheduleOptions{Calendar: s.db, Client: s.queue, Tenants: nightlyTenants(cfg), Log: log}); err != nil {
+	if s.schedule, err = jobs.NewSchedule(jobs.ScheduleOptions{Calendar: s.db, Client: s.queue, Log: log}); err != nil {
 		return err
 	}
+	s.tenants.onChange(func(tenants []config.Tenant) {
+		if err := s.schedule.SetTenants(nightlyTenants(tenants)); err != nil {
+			log.Error("some nightly runs could not be scheduled", "error", err)
+		}
+	})
 	s.resyncs = &resyncer{db: s.db, queue: s.queue, log: log}
 	return s.constructWeb(m)
 }
 
 func (s *service) constructWeb(m *metrics) error {
-	hookList, err := hookTenants(s.cfg)
-	if err != nil {
-		return err
-	}
+	var err error
 	failures := webhook.NewFailureLimit(0, 0, 0) // of hook and API together: one source, one budget
 	if s.hooks, err = webhook.New(webhook.Options{
-		Tenants: hookList, Inbox: s.db, Enqueuer: s.queue, Logger: s.log, Failures: failures,
+		Tenants: s.tenants, Inbox: s.db, Enqueuer: s.queue, Logger: s.log, Failures: failures,
 		Metrics: webhook.Metrics{
 			Answered: func(_, method string, status int, took time.Duration) {
 				m.hookCalls.WithLabelValues(method, strconv.Itoa(status)).Inc()
@@ -128,11 +130,10 @@ func (s *service) constructWeb(m *metrics) error {
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = clientAddress(s.cfg.Server.TrustedProxies)
 	e.HTTPErrorHandler = api.ErrorHandler(s.log)
-	s.health = &health{db: s.db, queue: s.queue, tenants: slugs(s.cfg), metrics: m}
+	s.health = &health{db: s.db, queue: s.queue, tenants: s.tenants.slugs, metrics: m}
 	s.health.register(e)
-	all := slugs(s.cfg)
 	admin, err := api.New(api.Options{
-		Tokens: adminTokens(s.cfg), Tenants: func() []string { return all },
+		Tokens: adminTokens(s.cfg), Tenants: s.tenants.slugs,
 		Reader: s.db, Resyncer: s.resyncs, Archive: s.db, Enqueuer: s.queue,
 		Failures: failures, Version: version, Logger: s.log,
 		AuthFailed: func(string) { m.authFailed.WithLabelValues("api").Inc() },
@@ -179,7 +180,7 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 			failed <- fmt.Errorf("serve http: %w", err)
 		}
 	})
-	s.log.Info("oktasync runs", "version", version, "address", listener.Addr().String(), "roles", s.cfg.Roles, "tenants", slugs(s.cfg))
+	s.log.Info("oktasync runs", "version", version, "address", listener.Addr().String(), "roles", s.cfg.Roles, "tenants", len(s.tenants.slugs()))
 
 	var err error
 	select {
@@ -202,7 +203,9 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 
 // close closes the connections, last of all.
 func (s *service) close() {
-	closeTenants(s.tenants)
+	if s.tenants != nil {
+		s.tenants.close()
+	}
 	if s.redis != nil {
 		if err := s.redis.Close(); err != nil {
 			s.log.Warn("could not close the connection to Redis", "error", err)

@@ -11,47 +11,29 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/oktasync/oktasync/config"
-	"github.com/oktasync/oktasync/directory"
-	"github.com/oktasync/oktasync/jobs"
 	"github.com/oktasync/oktasync/okta"
 	"github.com/oktasync/oktasync/store"
 	dirsync "github.com/oktasync/oktasync/sync"
-	"github.com/oktasync/oktasync/webhook"
 )
 
-// tenantParts are what one tenant's configuration turns into.
+// tenantParts are what works on one tenant.
 type tenantParts struct {
-	cfg    config.Tenant
-	rules  directory.Rules
 	reader *okta.Reader
 	engine *dirsync.Engine
 }
 
-// newTenants makes the parts of every tenant. owner names this process in
-// leases. The readers are closed by closeTenants.
-func newTenants(cfg config.Config, db *store.DB, shared redis.UniversalClient, m *metrics, owner string, log *slog.Logger) (map[string]*tenantParts, error) {
-	tenants := map[string]*tenantParts{}
-	for _, t := range cfg.Tenants {
+// partsBuilder returns the function that makes one tenant's parts. owner names this
+// process in leases.
+func partsBuilder(db *store.DB, shared redis.UniversalClient, m *metrics, owner string, log *slog.Logger) func(config.Tenant) (*tenantParts, error) {
+	return func(t config.Tenant) (*tenantParts, error) {
 		reader, err := newReader(t, db.Now, shared, m.oktaObserver(t.Slug), log)
 		if err != nil {
-			closeTenants(tenants)
-			return nil, fmt.Errorf("tenant %s: %w", t.Slug, err)
+			return nil, err
 		}
-		rules := rulesOf(t)
-		tenants[t.Slug] = &tenantParts{
-			cfg: t, rules: rules, reader: reader,
-			engine: dirsync.New(dirsync.Options{
-				Tenant: t.Slug, Rules: rules, Source: reader, Store: engineStore{db}, Owner: owner,
-				Now: utcNow, NewID: newRunID, Hold: holdLeases(db, t.Slug, log),
-			}),
-		}
-	}
-	return tenants, nil
-}
-
-func closeTenants(tenants map[string]*tenantParts) {
-	for _, t := range tenants {
-		t.reader.Close()
+		return &tenantParts{reader: reader, engine: dirsync.New(dirsync.Options{
+			Tenant: t.Slug, Rules: rulesOf(t), Source: reader, Store: engineStore{db}, Owner: owner,
+			Now: utcNow, NewID: newRunID, Hold: holdLeases(db, t.Slug, log),
+		})}, nil
 	}
 }
 
@@ -75,28 +57,6 @@ func newReader(t config.Tenant, clock func(context.Context) (time.Time, error), 
 		Groups: rulesOf(t).Groups, Clock: clock, Governor: governor, AllowHTTP: t.Okta.AllowHTTP,
 		Concurrency: t.Okta.Concurrency, Logger: log, Observe: observe, Now: utcNow,
 	})
-}
-
-// hookTenants is the list that the hook endpoint knows.
-func hookTenants(cfg config.Config) (*webhook.TenantList, error) {
-	var list []webhook.Tenant
-	for _, t := range cfg.Tenants {
-		tenant := webhook.Tenant{Slug: t.Slug, AppID: t.Okta.AppID, Header: t.Hook.Header, Hosts: t.Hook.Hosts}
-		for _, secret := range t.Hook.Secrets {
-			tenant.Secrets = append(tenant.Secrets, secret.Reveal())
-		}
-		list = append(list, tenant)
-	}
-	return webhook.NewTenantList(list)
-}
-
-// nightlyTenants is the list that the schedule knows.
-func nightlyTenants(cfg config.Config) []jobs.NightlyTenant {
-	var list []jobs.NightlyTenant
-	for _, t := range cfg.Tenants {
-		list = append(list, jobs.NightlyTenant{Tenant: t.Slug, At: t.Nightly.At})
-	}
-	return list
 }
 
 // ownerName names this process in leases.

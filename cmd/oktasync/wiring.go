@@ -39,14 +39,6 @@ func clientAddress(trusted []netip.Prefix) echo.IPExtractor {
 	return echo.ExtractIPFromXFFHeader(options...)
 }
 
-func slugs(cfg config.Config) []string {
-	var all []string
-	for _, t := range cfg.Tenants {
-		all = append(all, t.Slug)
-	}
-	return all
-}
-
 func adminTokens(cfg config.Config) []api.Token {
 	var tokens []api.Token
 	for _, t := range cfg.API.Tokens {

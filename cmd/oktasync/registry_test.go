@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/oktasync/oktasync/config"
+	"github.com/oktasync/oktasync/okta"
+)
+
+// workshop makes parts and counts which of them are open, by org address.
+type workshop struct {
+	mu     sync.Mutex
+	made   []string
+	closed []string
+	fail   error
+}
+
+// door is a transport that tells when its reader is closed.
+type door struct {
+	http.RoundTripper
+	shop *workshop
+	url  string
+}
+
+func (d *door) CloseIdleConnections() {
+	d.shop.mu.Lock()
+	defer d.shop.mu.Unlock()
+	d.shop.closed = append(d.shop.closed, d.url)
+}
+
+func (w *workshop) build(t config.Tenant) (*tenantParts, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.fail != nil {
+		return nil, w.fail
+	}
+	w.made = append(w.made, t.Okta.URL)
+	reader, err := okta.New(okta.Options{
+		Tenant: t.Slug, OrgURL: t.Okta.URL, AppID: "0oa1gjh63g214q0Hq0g4", Credentials: okta.Credentials{Token: "00token"},
+		Clock:     func(context.Context) (time.Time, error) { return time.Time{}, nil },
+		Transport: &door{RoundTripper: http.DefaultTransport, shop: w, url: t.Okta.URL},
+	})
+	return &tenantParts{reader: reader}, err
+}
+
+func (w *workshop) seen() (made, closed []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.made), slices.Clone(w.closed)
+}
+
+func tenantAt(slug, url string) config.Tenant {
+	return config.Tenant{
+		Slug: slug, Okta: config.Okta{URL: url},
+		Hook: config.Hook{Secrets: []config.Secret{config.NewSecret("secret-of-" + slug)}, Hosts: []string{slug + ".example"}},
+	}
+}
+
+func mustUse(t *testing.T, r *registry, slug string) (*tenantParts, func()) {
+	t.Helper()
+	parts, done, err := r.use(slug)
+	if err != nil || parts == nil {
+		t.Fatalf("use %s: parts %v, error %v", slug, parts, err)
+	}
+	return parts, done
+}
+
+func TestRegistryMakesPartsWhenTheyAreNeeded(t *testing.T) {
+	t.Parallel()
+	shop := &workshop{}
+	r, err := newRegistry([]config.Tenant{tenantAt("acme", "https://acme.okta.com"), tenantAt("blue", "https://blue.okta.com")}, shop.build)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if made, _ := shop.seen(); made != nil {
+		t.Errorf("made before any task: %v", made)
+	}
+	first, done := mustUse(t, r, "acme")
+	again, doneAgain := mustUse(t, r, "acme")
+	if first != again {
+		t.Error("two tasks of a tenant have parts of their own")
+	}
+	done()
+	doneAgain()
+	if made, closed := shop.seen(); len(made) != 1 || closed != nil {
+		t.Errorf("made %v, closed %v", made, closed)
+	}
+	if parts, _, err := r.use("nobody"); parts != nil || err != nil {
+		t.Errorf("unknown tenant: parts %v, error %v", parts, err)
+	}
+	shop.fail = errors.New("no")
+	if _, _, err := r.use("blue"); !errors.Is(err, shop.fail) {
+		t.Errorf("error %v", err)
+	}
+	r.close()
+	if _, closed := shop.seen(); !slices.Equal(closed, []string{"https://acme.okta.com"}) {
+		t.Errorf("closed %v", closed)
+	}
+}
+
+func TestRegistryReplacesTenants(t *testing.T) {
+	t.Parallel()
+	shop := &workshop{}
+	acme, blue := tenantAt("acme", "https://acme.okta.com"), tenantAt("blue", "https://blue.okta.com")
+	r, err := newRegistry([]config.Tenant{acme, blue}, shop.build)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, doneOld := mustUse(t, r, "acme")
+	kept, doneKept := mustUse(t, r, "blue")
+	doneKept()
+	var told [][]config.Tenant
+	r.onChange(func(tenants []config.Tenant) { told = append(told, tenants) })
+
+	moved := tenantAt("acme", "https://acme-two.okta.com")
+	if err := r.set([]config.Tenant{moved, blue, tenantAt("coal", "https://coal.okta.com")}); err != nil {
+		t.Fatal(err)
+	}
+	if len(told) != 2 || len(told[0]) != 2 || len(told[1]) != 3 {
+		t.Errorf("told %v", told)
+	}
+	if got := r.slugs(); !slices.Equal(got, []string{"acme", "blue", "coal"}) {
+		t.Errorf("slugs %v", got)
+	}
+	fresh, doneFresh := mustUse(t, r, "acme")
+	if fresh == old {
+		t.Error("the next task has the old parts")
+	}
+	if _, closed := shop.seen(); closed != nil {
+		t.Errorf("closed under the hands of a task: %v", closed)
+	}
+	doneOld()
+	doneOld() // a second call changes nothing
+	if _, closed := shop.seen(); !slices.Equal(closed, []string{"https://acme.okta.com"}) {
+		t.Errorf("closed %v", closed)
+	}
+	if same, done := mustUse(t, r, "blue"); same != kept {
+		t.Error("a tenant that is as it was got new parts")
+	} else {
+		done()
+	}
+	if tenant, found := r.ByHost("coal.example"); !found || tenant.Slug != "coal" {
+		t.Errorf("hook list: %v %v", tenant.Slug, found)
+	}
+
+	// A list that the hook endpoint can't tell apart changes nothing.
+	twin := tenantAt("twin", "https://twin.okta.com")
+	twin.Hook.Hosts = blue.Hook.Hosts
+	if err := r.set([]config.Tenant{blue, twin}); err == nil {
+		t.Error("two tenants share a host and nobody minds")
+	}
+	if got := r.slugs(); len(got) != 3 {
+		t.Errorf("slugs after a refused list %v", got)
+	}
+	if err := r.set([]config.Tenant{blue}); err != nil {
+		t.Fatal(err)
+	}
+	if parts, _, _ := r.use("acme"); parts != nil {
+		t.Error("a tenant that is gone can still be used")
+	}
+	if only, found := r.Only(); !found || only.Slug != "blue" {
+		t.Errorf("only %v %v", only.Slug, found)
+	}
+	doneFresh()
+	if _, closed := shop.seen(); !slices.Equal(closed, []string{"https://acme.okta.com", "https://acme-two.okta.com"}) {
+		t.Errorf("closed %v", closed)
+	}
+}
