@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/oktasync/oktasync/e2e/installation"
 	"github.com/oktasync/oktasync/emulator"
 )
 
@@ -113,13 +114,13 @@ func TestNothingPersonalLeaks(t *testing.T) {
 	w.service.terminate(25 * time.Second)
 
 	// That the search can find something at all.
-	if tasks := written(); !contains(tasks, ids[0]) || !contains(w.service.out.String(), ids[0]) {
+	if tasks := written(); !contains(tasks, ids[0]) || !contains(w.service.Out.String(), ids[0]) {
 		t.Fatal("neither Redis nor the log has the ids that they must have")
 	}
-	if !contains(w.service.out.String(), `"level":"DEBUG"`) {
+	if !contains(w.service.Out.String(), `"level":"DEBUG"`) {
 		t.Log("nothing was logged at debug level")
 	}
-	for name, text := range map[string]string{"the log": w.service.out.String(), "Redis": written(), "/metrics": metrics, "/readyz": ready} {
+	for name, text := range map[string]string{"the log": w.service.Out.String(), "Redis": written(), "/metrics": metrics, "/readyz": ready} {
 		for _, secret := range []string{canary, "example.org", hookSecret, secondSecret, adminToken, oktaToken} {
 			for line := range strings.Lines(text) {
 				if strings.Contains(strings.ToLower(line), strings.ToLower(secret)) {
@@ -133,7 +134,7 @@ func TestNothingPersonalLeaks(t *testing.T) {
 // monitor notes every command that Redis gets from now on.
 func monitor(t *testing.T, server *redisServer) func() string {
 	t.Helper()
-	conn, err := net.Dial("tcp", server.address)
+	conn, err := net.Dial("tcp", server.server.Address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +142,7 @@ func monitor(t *testing.T, server *redisServer) func() string {
 	if _, err := conn.Write([]byte("MONITOR\r\n")); err != nil {
 		t.Fatal(err)
 	}
-	var seen output
+	var seen installation.Output
 	lines := bufio.NewReader(conn)
 	if line, err := lines.ReadString('\n'); err != nil || line != "+OK\r\n" {
 		t.Fatalf("watch Redis: %q %v", line, err)

@@ -13,7 +13,7 @@ import (
 func TestDatabaseDown(t *testing.T) {
 	t.Parallel()
 	server := startPostgres(t)
-	w := newWorld(t, setup{database: server.url(), redis: startRedis(t), org: emulator.Options{
+	w := newWorld(t, setup{database: server.URL(), redis: startRedis(t), org: emulator.Options{
 		Hooks: emulator.HookOptions{Timeout: time.Minute},
 	}})
 	w.start()
@@ -40,9 +40,7 @@ func TestDatabaseDown(t *testing.T) {
 		t.Errorf("/healthz without a database: %d, want 200: a restart would not help", status)
 	}
 	// The relay goes on trying, as Okta does once.
-	w.relay.mu.Lock()
-	w.relay.patient = true
-	w.relay.mu.Unlock()
+	w.relay.SetPatient(true)
 	tell.tell(20)
 
 	server.start()

@@ -1,7 +1,8 @@
 // Package e2e drives the built binary as its users do, and compares the
 // directory with the emulated Okta org.
 //
-// It holds tests only. TestMain builds oktasync once. Each test runs an org of its
+// It holds tests only; what they share with the chaos kit is in the package installation.
+// TestMain builds oktasync once. Each test runs an org of its
 // own inside the test process, and the binary as processes of their own: configured by
 // a YAML file and by variables, on SQLite with the embedded Redis, or on
 // PostgreSQL with a redis-server that the test starts and may stop, kill or empty.

@@ -100,7 +100,7 @@ func TestKilledInHooks(t *testing.T) {
 				s.redis = startRedis(t)
 			}
 			w := newWorld(t, s)
-			w.relay.patient = true
+			w.relay.SetPatient(true)
 			p := w.start()
 			w.synced(2 * time.Minute)
 			w.compare()
@@ -110,10 +110,10 @@ func TestKilledInHooks(t *testing.T) {
 			tell := newStory(w, uint64(i)+41)
 			burst := func() {
 				t.Helper()
-				before := w.relay.accepted()
+				before := w.relay.Accepted()
 				tell.tell(250)
 				eventually(t, 20*time.Second, "the burst arrives", func() string {
-					if n := w.relay.accepted() - before; n < 60 {
+					if n := w.relay.Accepted() - before; n < 60 {
 						return fmt.Sprintf("%d deliveries were taken in", n)
 					}
 					return ""

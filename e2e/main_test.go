@@ -1,18 +1,23 @@
 package e2e
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/oktasync/oktasync/e2e/installation"
 )
 
 // people is for trying sizes that take too long for every run:
 //
 //	go test ./e2e -run TestManyPeople -people 1000000 -timeout 2h
 var people = flag.Int("people", 2_000, "how many people TestManyPeople reads")
+
+// ports are those that servers and services of the tests listen on.
+var ports = &installation.Ports{}
 
 // plain and watched are the paths of the built oktasync; watched looks for data races
 // when the tests do. TestMain sets them before any test runs.
@@ -43,22 +48,14 @@ func buildAndRun(m *testing.M) int {
 	defer func() { _ = os.RemoveAll(dir) }()
 	plain = filepath.Join(dir, "oktasync")
 	watched = plain
-	err = build(plain)
+	err = installation.Build(context.Background(), plain)
 	if raceBuild && err == nil {
 		watched = filepath.Join(dir, "oktasync-race")
-		err = build(watched, "-race")
+		err = installation.Build(context.Background(), watched, "-race")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()
-}
-
-func build(path string, flags ...string) error {
-	args := append([]string{"build", "-o", path}, flags...)
-	if out, err := exec.Command("go", append(args, "../cmd/oktasync")...).CombinedOutput(); err != nil {
-		return fmt.Errorf("build the binary: %w\n%s", err, out)
-	}
-	return nil
 }

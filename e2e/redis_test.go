@@ -26,7 +26,7 @@ func TestRedisGone(t *testing.T) {
 	tell := newStory(w, 21)
 	during := func(what string, lasts time.Duration) {
 		t.Helper()
-		first := w.relay.count()
+		first := w.relay.Count()
 		over := time.NewTimer(lasts)
 		defer over.Stop()
 		pace := time.NewTicker(150 * time.Millisecond)
@@ -42,13 +42,13 @@ func TestRedisGone(t *testing.T) {
 		if err := w.org.WaitHooks(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		answers := w.relay.noted(first)
+		answers := w.relay.Answers(first)
 		if len(answers) < 10 {
 			t.Fatalf("only %d hooks arrived while %s", len(answers), what)
 		}
 		for _, a := range answers {
-			if a.status != http.StatusNoContent || a.took > time.Second*slower {
-				t.Errorf("while %s a hook was answered %d after %s, want 204 within 1 s", what, a.status, a.took)
+			if a.Status != http.StatusNoContent || a.Took > time.Second*slower {
+				t.Errorf("while %s a hook was answered %d after %s, want 204 within 1 s", what, a.Status, a.Took)
 			}
 		}
 	}

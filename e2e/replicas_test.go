@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"net"
-	"strconv"
 	"testing"
 	"time"
 
@@ -18,7 +16,7 @@ func TestTwoReplicas(t *testing.T) {
 		postgres: true, redis: startRedis(t), settings: map[string]any{"nightly.at": night},
 		org: emulator.Options{People: 250, Hooks: emulator.HookOptions{Window: -1, MaxBatch: 4, Parallel: 4}},
 	})
-	other := net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(t)))
+	other := freeAddress(t)
 	// One after the other brings the schema; then both start at once.
 	if out, status := w.cli("migrate"); status != 0 {
 		t.Fatalf("migrate: status %d: %s", status, out)
@@ -26,7 +24,7 @@ func TestTwoReplicas(t *testing.T) {
 	one, two := w.launch(w.listen), w.launch(other)
 	w.ready(one, w.listen)
 	w.ready(two, other)
-	w.relay.targets = append(w.relay.targets, "http://"+other)
+	w.relay.SetTargets("http://"+w.listen, "http://"+other)
 	w.synced(2 * time.Minute)
 	w.compare()
 	if runs := w.number("select count(*) from runs where cause = 'nightly'"); runs != 1 {
@@ -39,16 +37,14 @@ func TestTwoReplicas(t *testing.T) {
 	w.compare()
 	w.everyEventStored()
 	for name, p := range map[string]*process{"the first": one, "the second": two} {
-		if !contains(p.out.String(), `"msg":"hook taken in"`) || !contains(p.out.String(), `"msg":"reconciled"`) {
+		if !contains(p.Out.String(), `"msg":"hook taken in"`) || !contains(p.Out.String(), `"msg":"reconciled"`) {
 			t.Errorf("%s replica took no hook in, or worked on nothing", name)
 		}
 	}
 
 	// One goes while work is there; the other does it.
 	tell.tell(100)
-	w.relay.mu.Lock()
-	w.relay.targets = []string{"http://" + w.listen}
-	w.relay.mu.Unlock()
+	w.relay.SetTargets("http://" + w.listen)
 	two.terminate(25 * time.Second)
 	tell.tell(20)
 	w.settled(time.Minute)

@@ -110,7 +110,7 @@ func (w *world) report(what string, took time.Duration) {
 // peakRSS is the most memory that the process ever had, in bytes.
 func peakRSS(t *testing.T, p *process) int {
 	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Cmd.Process.Pid))
 	if err != nil {
 		t.Fatal(err)
 	}

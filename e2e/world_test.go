@@ -8,21 +8,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/goccy/go-yaml"
-
 	"github.com/oktasync/oktasync/api/client"
 	"github.com/oktasync/oktasync/api/v1"
 	"github.com/oktasync/oktasync/directory"
+	"github.com/oktasync/oktasync/e2e/installation"
 	"github.com/oktasync/oktasync/emulator"
 )
 
@@ -45,12 +42,12 @@ type world struct {
 	database string // URL
 	redis    string // URL, or embedded
 	settings map[string]any
-	relay    *relay
+	relay    *installation.Relay
 	api      *client.Client
 	service  *process
 
-	before map[string]known // the directory at the last compare
-	loose  map[string]bool  // people whose assignment came or went since, see expected
+	before map[string]string // status of everybody at the last compare
+	loose  map[string]bool   // people whose assignment came or went since
 }
 
 // setup says what a world is made of. Zero values mean the embedded default
@@ -102,10 +99,11 @@ func newWorld(t *testing.T, s setup) *world {
 		w.database = "sqlite:" + filepath.Join(w.dir, "oktasync.db")
 	}
 	if s.redis != nil {
-		w.redis = s.redis.url()
+		w.redis = s.redis.server.URL()
 	}
-	w.listen = net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(t)))
-	w.relay = newRelay(t, "http://"+w.listen)
+	w.listen = freeAddress(t)
+	w.relay = installation.NewRelay("http://" + w.listen)
+	t.Cleanup(w.relay.Close)
 	w.settings = w.defaults()
 	for key, value := range s.settings {
 		w.settings[key] = value
@@ -130,26 +128,8 @@ func (w *world) defaults() map[string]any {
 // configure writes the configuration file.
 func (w *world) configure(settings map[string]any) string {
 	w.t.Helper()
-	root := map[string]any{}
-	for key, value := range settings {
-		section := root
-		parts := strings.Split(key, ".")
-		for _, part := range parts[:len(parts)-1] {
-			inner, exists := section[part].(map[string]any)
-			if !exists {
-				inner = map[string]any{}
-				section[part] = inner
-			}
-			section = inner
-		}
-		section[parts[len(parts)-1]] = value
-	}
-	text, err := yaml.Marshal(root)
-	if err != nil {
-		w.t.Fatal(err)
-	}
 	file := filepath.Join(w.dir, "config.yml")
-	if err := os.WriteFile(file, text, 0o600); err != nil {
+	if err := installation.WriteConfig(file, settings); err != nil {
 		w.t.Fatal(err)
 	}
 	return file
@@ -255,7 +235,7 @@ func (w *world) cli(args ...string) (string, int) {
 // advises.
 func (w *world) hook() {
 	w.t.Helper()
-	act, err := w.org.RegisterHook(emulator.NewHook{URL: w.relay.URL, Secret: hookSecret, Events: directory.SubscribedEvents()})
+	act, err := w.org.RegisterHook(emulator.NewHook{URL: w.relay.URL + "/webhooks/okta", Secret: hookSecret, Events: directory.SubscribedEvents()})
 	if err != nil {
 		w.t.Fatalf("register the event hook: %v", err)
 	}

@@ -39,8 +39,10 @@ func TestImportRules(t *testing.T) {
 		for _, imported := range fields[1:] {
 			if ours, isOurs := strings.CutPrefix(imported, module); isOurs {
 				target, _, _ := strings.Cut(ours, "/")
-				// Benchmarks and the store's conformance suite are test code.
-				if target != "directory" && target != folder && folder != "bench" && path.Base(pkg) != "storetest" {
+				// Benchmarks, the chaos kit, what end-to-end tests share, and the store's
+				// conformance suite are test code.
+				testCode := slices.Contains([]string{"bench", "chaos", "e2e"}, folder) || path.Base(pkg) == "storetest"
+				if target != "directory" && target != folder && !testCode {
 					t.Errorf("%s imports %s; only cmd may", pkg, ours)
 				}
 				if folder == "config" || folder == "directory" && ours != "directory" {
