@@ -21,15 +21,15 @@ type archiveAct struct {
 }
 
 func (s *Server) addArchive(to huma.API) {
-	add(s, to, huma.Operation{
+	add(s, to, directory.RoleRead, huma.Operation{
 		OperationID: "list-archive", Method: http.MethodGet, Path: "/tenants/{tenant}/archive", Tags: []string{"archive"},
 		Summary: "List scopes whose work failed for good, with the reasons",
 	}, s.listArchive)
-	add(s, to, huma.Operation{
+	add(s, to, directory.RoleOperate, huma.Operation{
 		OperationID: "retry-archived", Method: http.MethodPost, Path: "/tenants/{tenant}/archive/retry", Tags: []string{"archive"},
 		Summary: "Try a parked scope again",
 	}, s.retry)
-	add(s, to, huma.Operation{
+	add(s, to, directory.RoleOperate, huma.Operation{
 		OperationID: "discard-archived", Method: http.MethodPost, Path: "/tenants/{tenant}/archive/discard", Tags: []string{"archive"},
 		Summary: "Give up the events of a parked scope; the nightly sync still covers it",
 	}, s.discard)
@@ -51,11 +51,11 @@ func (s *Server) retry(ctx context.Context, in *archiveAct) (*body[v1.ArchiveRes
 	if err != nil {
 		return nil, err
 	}
-	urgent, err := s.archive.Unpark(ctx, in.Tenant, scope)
+	urgent, err := s.archive.Unpark(ctx, in.Tenant, scope, actOf(ctx, directory.ActRetry, in.Tenant, scope))
 	if err != nil {
 		return nil, notFoundAs(err, "nothing is parked for this scope")
 	}
-	s.log.InfoContext(ctx, "parked scope retried", "tenant", in.Tenant, "scope", loggable(scope), "by", tokenName(ctx))
+	s.log.InfoContext(ctx, "parked scope retried", "tenant", in.Tenant, "scope", loggable(scope), "by", callerOf(ctx).name)
 	hint := directory.ScopeHint{Tenant: in.Tenant, Scope: scope, Urgent: urgent}
 	if err := s.enqueuer.Enqueue(ctx, []directory.ScopeHint{hint}); err != nil {
 		// Its events wait again, so the sweeper finds it.
@@ -69,10 +69,10 @@ func (s *Server) discard(ctx context.Context, in *archiveAct) (*body[v1.ArchiveR
 	if err != nil {
 		return nil, err
 	}
-	if err := s.archive.Discard(ctx, in.Tenant, scope); err != nil {
+	if err := s.archive.Discard(ctx, in.Tenant, scope, actOf(ctx, directory.ActDiscard, in.Tenant, scope)); err != nil {
 		return nil, notFoundAs(err, "nothing is parked for this scope")
 	}
-	s.log.InfoContext(ctx, "parked scope discarded", "tenant", in.Tenant, "scope", loggable(scope), "by", tokenName(ctx))
+	s.log.InfoContext(ctx, "parked scope discarded", "tenant", in.Tenant, "scope", loggable(scope), "by", callerOf(ctx).name)
 	return &body[v1.ArchiveResult]{v1.ArchiveResult{Scope: scope.String(), Result: "discarded"}}, nil
 }
 

@@ -30,11 +30,11 @@ type personChangesInput struct {
 }
 
 func (s *Server) addChanges(to huma.API) {
-	add(s, to, huma.Operation{
+	add(s, to, directory.RoleRead, huma.Operation{
 		OperationID: "list-changes", Method: http.MethodGet, Path: "/tenants/{tenant}/changes", Tags: []string{"history"},
 		Summary: "List changes with their causes, in order of sequence",
 	}, s.listChanges)
-	add(s, to, huma.Operation{
+	add(s, to, directory.RoleRead, huma.Operation{
 		OperationID: "list-person-changes", Method: http.MethodGet, Path: "/tenants/{tenant}/people/{who}/changes", Tags: []string{"history"},
 		Summary: "List the changes of one person with their causes, in order of sequence",
 		Errors:  []int{http.StatusConflict},

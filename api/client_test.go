@@ -74,6 +74,10 @@ func TestClient(t *testing.T) {
 	see("retry", result.Result, err, "retried")
 	result, err = c.Discard(ctx, "acme", parked.Items[1].Scope)
 	see("discard", result.Result, err, "discarded")
+	acts, err := c.Acts(ctx, "acme", client.Paging{Limit: 1})
+	see("acts", []any{acts.Items[0].Act, acts.Items[0].Actor, acts.Next}, err, "[archive.discard alice 3]")
+	acts, err = c.Acts(ctx, "acme", client.Paging{After: acts.Next})
+	see("older acts", []any{len(acts.Items), acts.Items[1].RunID == run.ID}, err, "[2 true]")
 }
 
 func TestClientErrors(t *testing.T) {

@@ -69,6 +69,13 @@ func changeOf(c directory.Change) v1.Change {
 	}
 }
 
+func actAnswer(a directory.Act) v1.Act {
+	return v1.Act{
+		ID: a.ID, At: a.At.UTC(), Actor: a.Actor, Role: string(a.Role), Act: string(a.Kind),
+		Subject: a.Subject, RunID: a.RunID, Reason: a.Reason,
+	}
+}
+
 func runOf(r directory.Run) v1.Run {
 	answer := v1.Run{
 		ID: r.ID, Tenant: r.Tenant, Scope: r.Scope.String(), Cause: string(r.Cause), Date: r.Date, By: r.By,

@@ -24,6 +24,7 @@ type memory struct {
 	mu     sync.Mutex
 	fail   error
 	runs   []directory.Run
+	acts   []directory.Act
 	parked []directory.Parked
 	hints  []directory.ScopeHint
 }
@@ -131,6 +132,31 @@ func (m *memory) Changes(_ context.Context, _ string, q directory.ChangeQuery) (
 	return changes[:min(q.Limit, len(changes))], m.failing()
 }
 
+func (m *memory) Acts(_ context.Context, tenant string, q directory.ActQuery) ([]directory.Act, error) {
+	err := m.failing()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var acts []directory.Act
+	for _, a := range slices.Backward(m.acts) {
+		if a.Tenant == tenant && (q.Before == 0 || a.ID < q.Before) && len(acts) < q.Limit {
+			acts = append(acts, a)
+		}
+	}
+	return acts, err
+}
+
+// did notes an act; the caller holds the lock.
+func (m *memory) did(act directory.Act) {
+	act.ID, act.At = int64(len(m.acts)+1), testNow()
+	m.acts = append(m.acts, act)
+}
+
+func (m *memory) actsNow() []directory.Act {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.acts)
+}
+
 func (m *memory) Runs(_ context.Context, _ string, limit int) ([]directory.Run, error) {
 	err := m.failing()
 	m.mu.Lock()
@@ -169,7 +195,7 @@ func (m *memory) TenantState(_ context.Context, tenant string) (directory.Tenant
 	return m.states[tenant], m.failing()
 }
 
-func (m *memory) Request(_ context.Context, run directory.Run) (directory.Run, bool, error) {
+func (m *memory) Request(_ context.Context, run directory.Run, act directory.Act) (directory.Run, bool, error) {
 	if err := m.failing(); err != nil {
 		return directory.Run{}, false, err
 	}
@@ -177,14 +203,18 @@ func (m *memory) Request(_ context.Context, run directory.Run) (directory.Run, b
 	defer m.mu.Unlock()
 	for _, r := range m.runs {
 		if r.Scope == run.Scope && r.State == directory.RunQueued {
+			act.RunID = r.ID
+			m.did(act)
 			return r, false, nil
 		}
 	}
 	m.runs = append(m.runs, run)
+	act.RunID = run.ID
+	m.did(act)
 	return run, true, nil
 }
 
-func (m *memory) take(scope directory.Scope) error {
+func (m *memory) take(scope directory.Scope, act directory.Act) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	i := slices.IndexFunc(m.parked, func(p directory.Parked) bool { return p.Scope == scope })
@@ -192,15 +222,16 @@ func (m *memory) take(scope directory.Scope) error {
 		return fmt.Errorf("update inbox: %w", directory.ErrNotFound)
 	}
 	m.parked = slices.Delete(m.parked, i, i+1)
+	m.did(act)
 	return nil
 }
 
-func (m *memory) Unpark(_ context.Context, _ string, scope directory.Scope) (bool, error) {
-	return true, m.take(scope)
+func (m *memory) Unpark(_ context.Context, _ string, scope directory.Scope, act directory.Act) (bool, error) {
+	return true, m.take(scope, act)
 }
 
-func (m *memory) Discard(_ context.Context, _ string, scope directory.Scope) error {
-	return m.take(scope)
+func (m *memory) Discard(_ context.Context, _ string, scope directory.Scope, act directory.Act) error {
+	return m.take(scope, act)
 }
 
 func (m *memory) Enqueue(_ context.Context, hints []directory.ScopeHint) error {

@@ -17,15 +17,15 @@ type membersInput struct {
 }
 
 func (s *Server) addGroups(to huma.API) {
-	add(s, to, huma.Operation{
+	add(s, to, directory.RoleRead, huma.Operation{
 		OperationID: "list-teams", Method: http.MethodGet, Path: "/tenants/{tenant}/teams", Tags: []string{"teams and groups"},
 		Summary: "List teams with their sizes, in order of id",
 	}, s.listTeams)
-	add(s, to, huma.Operation{
+	add(s, to, directory.RoleRead, huma.Operation{
 		OperationID: "list-groups", Method: http.MethodGet, Path: "/tenants/{tenant}/groups", Tags: []string{"teams and groups"},
 		Summary: "List groups with their sizes, in order of id",
 	}, s.listGroups)
-	add(s, to, huma.Operation{
+	add(s, to, directory.RoleRead, huma.Operation{
 		OperationID: "list-group-members", Method: http.MethodGet, Path: "/tenants/{tenant}/groups/{id}/members", Tags: []string{"teams and groups"},
 		Summary: "List a group's members in order of id",
 	}, s.listMembers)

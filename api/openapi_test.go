@@ -61,6 +61,7 @@ func TestOpenAPIListsEverything(t *testing.T) {
 	want := []string{
 		"GET /tenants",
 		"GET /tenants/{tenant}",
+		"GET /tenants/{tenant}/acts",
 		"GET /tenants/{tenant}/archive",
 		"POST /tenants/{tenant}/archive/discard",
 		"POST /tenants/{tenant}/archive/retry",

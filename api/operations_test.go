@@ -193,6 +193,35 @@ func TestResync(t *testing.T) {
 	}
 }
 
+// TestActsAreRecorded: who did what, with which role, is listed, newest first.
+func TestActsAreRecorded(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	bob := []string{"Authorization", "Bearer " + tokenBob}
+	r.do(http.MethodPost, "/tenants/acme/resyncs", `{"scope":"full"}`, bob...)
+	r.do(http.MethodPost, "/tenants/globex/resyncs", `{"scope":"full"}`, bob...)
+	r.do(http.MethodPost, "/tenants/acme/archive/retry", `{"scope":"group:`+salesID+`"}`, bob...)
+	r.do(http.MethodPost, "/tenants/acme/archive/discard", `{"scope":"person:ada+x@acme.example"}`)
+	r.do(http.MethodPost, "/tenants/acme/archive/discard", `{"scope":"person:ada+x@acme.example"}`) // nothing is parked any more
+	run := r.memory.runs[1].ID
+	act := func(id int, actor, role, act, subject, more string) string {
+		return fmt.Sprintf(`{"id":%d,"at":"2026-08-20T09:15:05Z","actor":%q,"role":%q,"act":%q,"subject":%q%s}`, id, actor, role, act, subject, more)
+	}
+	discard := act(4, "alice", "approve", "archive.discard", "person:ada+x@acme.example", "")
+	retry := act(3, "bob", "operate", "archive.retry", "group:"+salesID, "")
+	resync := act(1, "bob", "operate", "resync", "full", `,"run_id":"`+run+`"`)
+	for path, want := range map[string]string{
+		"/tenants/acme/acts":                 `{"items":[` + discard + "," + retry + "," + resync + `]}`,
+		"/tenants/acme/acts?limit=2":         `{"items":[` + discard + "," + retry + `],"next":"3"}`,
+		"/tenants/acme/acts?limit=2&after=3": `{"items":[` + resync + `]}`,
+	} {
+		a := r.do(http.MethodGet, path, "", "Authorization", "Bearer "+tokenCarol)
+		if diff := cmp.Diff(decoded(t, want), decoded(t, a.body)); a.status != http.StatusOK || diff != "" {
+			t.Errorf("%s: %d (-want +got):\n%s", path, a.status, diff)
+		}
+	}
+}
+
 func TestArchiveActs(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil)

@@ -30,20 +30,20 @@ type PersonInput struct {
 }
 
 func (s *Server) addPeople(to huma.API) {
-	add(s, to, huma.Operation{
+	add(s, to, directory.RoleRead, huma.Operation{
 		OperationID: "list-people", Method: http.MethodGet, Path: "/tenants/{tenant}/people", Tags: []string{"people"},
 		Summary: "List people in order of id",
 	}, s.listPeople)
-	add(s, to, huma.Operation{
+	add(s, to, directory.RoleRead, huma.Operation{
 		OperationID: "get-person", Method: http.MethodGet, Path: "/tenants/{tenant}/people/{who}", Tags: []string{"people"},
 		Summary: "Show one person with team, manager, groups and the last changes",
 		Errors:  []int{http.StatusConflict},
 	}, s.getPerson)
-	add(s, to, huma.Operation{
+	add(s, to, directory.RoleRead, huma.Operation{
 		OperationID: "list-quarantine", Method: http.MethodGet, Path: "/tenants/{tenant}/quarantine", Tags: []string{"people"},
 		Summary: "List records that cannot be applied, with the reasons",
 	}, s.listQuarantine)
-	add(s, to, huma.Operation{
+	add(s, to, directory.RoleRead, huma.Operation{
 		OperationID: "list-ignored-attributes", Method: http.MethodGet, Path: "/tenants/{tenant}/ignored-attributes", Tags: []string{"people"},
 		Summary: "List Okta attributes that no rule uses",
 	}, s.listIgnoredAttributes)

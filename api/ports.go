@@ -21,6 +21,8 @@ type Reader interface {
 	Groups(ctx context.Context, tenant string, ids []string) ([]directory.Group, error)
 	GroupMembers(ctx context.Context, tenant, groupID, after string, limit int) ([]string, error)
 	Changes(ctx context.Context, tenant string, q directory.ChangeQuery) ([]directory.Change, error)
+	// Acts returns the newest acts first.
+	Acts(ctx context.Context, tenant string, q directory.ActQuery) ([]directory.Act, error)
 	// Runs returns the newest runs first.
 	Runs(ctx context.Context, tenant string, limit int) ([]directory.Run, error)
 	Run(ctx context.Context, tenant, id string) (directory.Run, error)

@@ -71,7 +71,7 @@ func TestEveryOperationFailsCleanly(t *testing.T) {
 	for _, path := range []string{
 		"/tenants", "/tenants/acme", "/tenants/acme/people", "/tenants/acme/people/x", "/tenants/acme/people/x/changes", "/tenants/acme/teams",
 		"/tenants/acme/groups", "/tenants/acme/groups/x/members", "/tenants/acme/changes", "/tenants/acme/quarantine",
-		"/tenants/acme/ignored-attributes", "/tenants/acme/archive", "/tenants/acme/runs",
+		"/tenants/acme/ignored-attributes", "/tenants/acme/archive", "/tenants/acme/runs", "/tenants/acme/acts",
 	} {
 		if a := r.do(http.MethodGet, path, ""); a.status != http.StatusInternalServerError || strings.Contains(a.body, "10.0.0.5") {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
@@ -231,6 +231,41 @@ func TestAuthenticationCoversEveryOperation(t *testing.T) {
 	}
 }
 
+// TestRolesCoverEveryOperation asks with each token for each operation of the document. What an
+// operation does to a request without a body shows that its guard let the token pass.
+func TestRolesCoverEveryOperation(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	tokens := map[directory.Role]string{directory.RoleRead: tokenCarol, directory.RoleOperate: tokenBob, directory.RoleApprove: tokenAlice}
+	for _, op := range operations(t, r) {
+		needed := directory.Role(fmt.Sprint(op.described[roleExtension]))
+		switch {
+		case !directory.RoleApprove.Allows(needed):
+			t.Errorf("%s %s needs the role %q, which does not exist", op.method, op.path, needed)
+		case op.method != http.MethodGet && needed == directory.RoleRead:
+			t.Errorf("%s %s changes something and may be used to read", op.method, op.path)
+		case !strings.Contains(fmt.Sprint(op.described["description"]), "the role "+string(needed)):
+			t.Errorf("%s %s does not say which role it needs", op.method, op.path)
+		}
+		path := strings.NewReplacer("{tenant}", "acme", "{who}", adaID, "{id}", "x").Replace(op.path)
+		for role, token := range tokens {
+			a := r.do(op.method, path, "", "Authorization", "Bearer "+token)
+			if role.Allows(needed) != (a.status != http.StatusForbidden) || a.status == http.StatusUnauthorized {
+				t.Errorf("%s %s with the role %s: %d, needed is %s", op.method, op.path, role, a.status, needed)
+			}
+			if a.status == http.StatusForbidden && !strings.Contains(a.body, "this needs a token with the role "+string(needed)+", and the token ") {
+				t.Errorf("%s %s with the role %s: %s", op.method, op.path, role, a.body)
+			}
+		}
+	}
+	if r.memory.runsNow() != 1 || r.memory.parkedNow() != 2 || len(r.memory.actsNow()) != 0 {
+		t.Error("something was done all the same")
+	}
+	if log := r.log.String(); !strings.Contains(log, "admin API refused") || !strings.Contains(log, "by=carol role=read needed=operate") {
+		t.Errorf("log:\n%s", log)
+	}
+}
+
 func TestFailuresAreLimited(t *testing.T) {
 	t.Parallel()
 	r := start(t, func(o *Options) { o.Failures = &countFailures{limit: 2} })
@@ -262,10 +297,12 @@ func TestNewChecksItsOptions(t *testing.T) {
 		tokens []Token
 		want   string
 	}{
-		"no name":    {[]Token{{"", hashOf("x")}}, "admin token 1 has no name"},
-		"name twice": {[]Token{{"a", hashOf("x")}, {"a", hashOf("y")}}, "admin token 2"},
-		"no hash":    {[]Token{{"a", "secret"}}, "not 64 hex digits"},
-		"short hash": {[]Token{{"a", hashOf("x")[:62]}}, "not 64 hex digits"},
+		"no name":    {[]Token{{"", hashOf("x"), "read"}}, "admin token 1 has no name"},
+		"name twice": {[]Token{{"a", hashOf("x"), "read"}, {"a", hashOf("y"), "read"}}, "admin token 2"},
+		"no hash":    {[]Token{{"a", "secret", "read"}}, "not 64 hex digits"},
+		"short hash": {[]Token{{"a", hashOf("x")[:62], "read"}}, "not 64 hex digits"},
+		"no role":    {[]Token{{"a", hashOf("x"), ""}}, "give read, operate or approve"},
+		"odd role":   {[]Token{{"a", hashOf("x"), "root"}}, `the role "root" does not exist`},
 	} {
 		o := good
 		o.Tokens = test.tokens

@@ -38,17 +38,17 @@ type runsInput struct {
 }
 
 func (s *Server) addRuns(to huma.API) {
-	add(s, to, huma.Operation{
+	add(s, to, directory.RoleOperate, huma.Operation{
 		OperationID: "request-resync", Method: http.MethodPost, Path: "/tenants/{tenant}/resyncs", Tags: []string{"runs"},
 		Summary:       "Bring a person, a group or everything up to date",
 		Description:   "Answers at once with the run that will do it; follow its progress at the address in Location.",
 		DefaultStatus: http.StatusAccepted, Errors: []int{http.StatusConflict},
 	}, s.requestResync)
-	add(s, to, huma.Operation{
+	add(s, to, directory.RoleRead, huma.Operation{
 		OperationID: "list-runs", Method: http.MethodGet, Path: "/tenants/{tenant}/runs", Tags: []string{"runs"},
 		Summary: "List runs, newest first",
 	}, s.listRuns)
-	add(s, to, huma.Operation{
+	add(s, to, directory.RoleRead, huma.Operation{
 		OperationID: "get-run", Method: http.MethodGet, Path: "/tenants/{tenant}/runs/{id}", Tags: []string{"runs"},
 		Summary: "Show a run and its progress",
 	}, s.getRun)
@@ -68,12 +68,12 @@ func (s *Server) requestResync(ctx context.Context, in *resyncInput) (*resyncOut
 	}
 	run, created, err := s.resyncer.Request(ctx, directory.Run{
 		ID: id.String(), Tenant: in.Tenant, Scope: scope, Cause: directory.CauseManual,
-		By: tokenName(ctx), State: directory.RunQueued, CreatedAt: s.now().UTC(),
-	})
+		By: callerOf(ctx).name, State: directory.RunQueued, CreatedAt: s.now().UTC(),
+	}, actOf(ctx, directory.ActResync, in.Tenant, scope))
 	if err != nil {
 		return nil, err
 	}
-	s.log.InfoContext(ctx, "resync requested", "tenant", in.Tenant, "run", run.ID, "scope", loggable(scope), "by", tokenName(ctx), "joined", !created)
+	s.log.InfoContext(ctx, "resync requested", "tenant", in.Tenant, "run", run.ID, "scope", loggable(scope), "by", callerOf(ctx).name, "joined", !created)
 	answer := runOf(run)
 	answer.Joined = !created
 	return &resyncOutput{Location: Path + "/tenants/" + in.Tenant + "/runs/" + run.ID, Body: answer}, nil

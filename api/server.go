@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -26,18 +27,18 @@ const (
 
 // Resyncer starts runs.
 type Resyncer interface {
-	// Request stores a queued run and has it worked off. False means that an
-	// equal one is waiting already, which is then returned instead.
-	Request(ctx context.Context, run directory.Run) (directory.Run, bool, error)
+	// Request stores a queued run with the act of asking for it, and has it worked off.
+	// False means that an equal one is waiting already, which is then returned instead.
+	Request(ctx context.Context, run directory.Run, act directory.Act) (directory.Run, bool, error)
 }
 
-// Archive deals with scopes whose work failed for good. Both methods fail with
-// directory.ErrNotFound when the scope is not parked.
+// Archive deals with scopes whose work failed for good. Both methods record the act, and fail
+// with directory.ErrNotFound when the scope is not parked.
 type Archive interface {
 	// Unpark makes the scope's events wait again and says whether one of them is urgent.
-	Unpark(ctx context.Context, tenant string, scope directory.Scope) (bool, error)
+	Unpark(ctx context.Context, tenant string, scope directory.Scope, act directory.Act) (bool, error)
 	// Discard marks the scope's events as dealt with.
-	Discard(ctx context.Context, tenant string, scope directory.Scope) error
+	Discard(ctx context.Context, tenant string, scope directory.Scope, act directory.Act) error
 }
 
 // Enqueuer asks for scopes to be reconciled soon.
@@ -133,6 +134,7 @@ func (s *Server) Register(e *echo.Echo) error {
 	s.addGroups(described)
 	s.addChanges(described)
 	s.addArchive(described)
+	s.addActs(described)
 
 	document, err := json.Marshal(described.OpenAPI())
 	if err != nil {
@@ -152,16 +154,20 @@ func (s *Server) describe() huma.Config {
 	config.CreateHooks = nil
 	config.RejectUnknownQueryParameters = true // a mistyped filter must not read as no filter
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		tokenScheme: {Type: "http", Scheme: "bearer", Description: "An admin token from the configuration"},
+		tokenScheme: {Type: "http", Scheme: "bearer", Description: "An admin token from the configuration. Each operation says which role it needs."},
 	}
 	return config
 }
 
-// add registers one operation. Its errors go through the one mapping.
-func add[I, O any](s *Server, to huma.API, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+// add registers one operation for tokens of the role, and of those above it. Its errors go
+// through the one mapping.
+func add[I, O any](s *Server, to huma.API, role directory.Role, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
 	op.Security = []map[string][]string{{tokenScheme: {}}}
 	op.MaxBodyBytes = maxBody
-	op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusNotFound, http.StatusTooManyRequests)
+	op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusTooManyRequests)
+	op.Middlewares = append(op.Middlewares, s.require(to, role))
+	op.Extensions = map[string]any{roleExtension: role}
+	op.Description = strings.TrimSpace(op.Description + " Needs a token with the role " + string(role) + ".")
 	huma.Register(to, op, func(ctx context.Context, in *I) (*O, error) {
 		ctx, cancel := context.WithTimeout(ctx, s.timeout)
 		defer cancel()

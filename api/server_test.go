@@ -23,6 +23,7 @@ import (
 const (
 	tokenAlice = "alice-token-0123456789abcdef"
 	tokenBob   = "bob-token-0123456789abcdef"
+	tokenCarol = "carol-token-0123456789abcdef"
 
 	adaID   = "00u1ada0000000000001"
 	graceID = "00u1grace00000000002"
@@ -149,7 +150,10 @@ func start(t *testing.T, change func(*Options)) *rig {
 	t.Helper()
 	r := &rig{t: t, memory: company(), log: &safeBuffer{}}
 	o := Options{
-		Tokens:  []Token{{"alice", hashOf(tokenAlice)}, {"bob", strings.ToUpper(hashOf(tokenBob))}},
+		Tokens: []Token{
+			{"alice", hashOf(tokenAlice), directory.RoleApprove}, {"bob", strings.ToUpper(hashOf(tokenBob)), directory.RoleOperate},
+			{"carol", hashOf(tokenCarol), directory.RoleRead},
+		},
 		Tenants: func() []string { return []string{"acme", "globex"} },
 		Reader:  r.memory, Resyncer: r.memory, Archive: r.memory, Enqueuer: r.memory,
 		Failures: &countFailures{limit: 20}, Logger: slog.New(slog.NewTextHandler(r.log, nil)), Now: testNow,

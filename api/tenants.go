@@ -12,11 +12,11 @@ import (
 )
 
 func (s *Server) addTenants(to huma.API) {
-	add(s, to, huma.Operation{
+	add(s, to, directory.RoleRead, huma.Operation{
 		OperationID: "list-tenants", Method: http.MethodGet, Path: "/tenants", Tags: []string{"tenants"},
 		Summary: "List tenants with their health",
 	}, s.listTenants)
-	add(s, to, huma.Operation{
+	add(s, to, directory.RoleRead, huma.Operation{
 		OperationID: "get-tenant", Method: http.MethodGet, Path: "/tenants/{tenant}", Tags: []string{"tenants"},
 		Summary: "Show one tenant's health",
 	}, s.getTenant)

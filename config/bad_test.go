@@ -83,10 +83,11 @@ func TestBadFiles(t *testing.T) {
 
 		// The API.
 		{"token hash", good + "api: {tokens: [{name: ops, sha256: abc}]}\n", []string{`api.tokens (c.yml:3:15): entry 1: sha256 is not the hash of a token: it has 64 hexadecimal digits; "oktasync token" prints one`}},
-		{"token form", good + "api: {tokens: [abc]}\n", []string{"api.tokens (c.yml:3:15): entry 1: is not of the form { name: …, sha256: … }"}},
+		{"token form", good + "api: {tokens: [abc]}\n", []string{"api.tokens (c.yml:3:15): entry 1: is not of the form { name: …, sha256: …, role: … }"}},
 		{"tokens form", good + "api: {tokens: abc}\n", []string{"api.tokens (c.yml:3:15): is not a list; write each entry on a line that begins with a hyphen"}},
 		{"token twice", good + "api:\n  tokens:\n    - {name: a, sha256: " + hash + "}\n    - {name: b, sha256: " + hash + "}\n", []string{`api.tokens (c.yml:5:5): entry 2: "a" and "b" have the same sha256; make a token for each`}},
-		{"token key", good + "api: {tokens: [{nmae: a}]}\n", []string{`api.tokens (c.yml:3:15): entry 1: "nmae" is not known here; allowed are name, sha256; did you mean name?`}},
+		{"token role", good + "api: {tokens: [{name: a, sha256: " + hash + ", role: aprove}]}\n", []string{`api.tokens (c.yml:3:15): entry 1: role: "aprove" is not known; give one of read, operate, approve; did you mean approve?`}},
+		{"token key", good + "api: {tokens: [{nmae: a}]}\n", []string{`api.tokens (c.yml:3:15): entry 1: "nmae" is not known here; allowed are name, sha256, role; did you mean name?`}},
 
 		// Okta.
 		{"admin url", oktaWith("url: https://acme-admin.okta.com"), []string{`okta.url (c.yml:1:13): "https://acme-admin.okta.com" is the admin console; did you mean https://acme.okta.com?`}},

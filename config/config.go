@@ -117,7 +117,15 @@ type API struct {
 type APIToken struct {
 	Name   string
 	SHA256 [32]byte
+	Role   string // TokenRead, TokenOperate or TokenApprove
 }
+
+// The roles that a token can have. Each includes those before it.
+const (
+	TokenRead    = "read"
+	TokenOperate = "operate"
+	TokenApprove = "approve"
+)
 
 // Workers says how many tasks are worked on at the same time, by kind.
 type Workers struct {

@@ -14,7 +14,7 @@ func TestEnvironmentWins(t *testing.T) {
 	c := mustLoad(t, oktaBlock+hookBlock+"log: {level: warn, format: text}\nroles: [web, worker, scheduler]\nmapping: {title: user.title}\n",
 		"OKTASYNC_LOG_LEVEL=debug", "OKTASYNC_OKTA_URL=https://globex.okta.com", "OKTASYNC_REDIS_URL=redis://cache:6379",
 		"OKTASYNC_ROLES=web, worker,", "OKTASYNC_MAPPING_TITLE_FROM=app.title,user.title", "OKTASYNC_LOG_FORMAT=",
-		"OKTASYNC_API_TOKENS=ops:"+hash+",ci:"+strings.Repeat("0", 64))
+		"OKTASYNC_API_TOKENS=ops:"+hash+",ci:"+strings.Repeat("0", 64)+":read")
 	if got := c.Log.Level.String() + " " + c.Log.Format; got != "DEBUG text" {
 		t.Errorf("log = %s, want DEBUG from the environment and text from the file, the empty variable counting as not set", got)
 	}
@@ -27,7 +27,8 @@ func TestEnvironmentWins(t *testing.T) {
 	if diff := cmp.Diff([]string{"app.title", "user.title"}, c.Tenants[0].Mapping["title"].From); diff != "" {
 		t.Errorf("title (-want +got):\n%s", diff)
 	}
-	if len(c.API.Tokens) != 2 || c.API.Tokens[0].Name != "ops" || c.API.Tokens[0].SHA256[0] != 0x9f {
+	if len(c.API.Tokens) != 2 || c.API.Tokens[0].Name != "ops" || c.API.Tokens[0].SHA256[0] != 0x9f ||
+		c.API.Tokens[0].Role != TokenOperate || c.API.Tokens[1].Role != TokenRead {
 		t.Errorf("tokens = %v, want ops and ci", c.API.Tokens)
 	}
 }
@@ -94,7 +95,7 @@ func TestBadEnvironment(t *testing.T) {
 		{"file for what is no secret", oktaBlock + hookBlock, []string{"OKTASYNC_LOG_LEVEL_FILE=x"}, []string{"OKTASYNC_LOG_LEVEL_FILE: there is no such variable; docs/configuration.md lists the names"}},
 		{"list of objects", oktaBlock + hookBlock, []string{"OKTASYNC_CUSTOM_FIELDS=x"}, []string{"OKTASYNC_CUSTOM_FIELDS: there is no such variable; docs/configuration.md lists the names"}},
 		{"single tenant beside several", tenants("a", ""), []string{"OKTASYNC_OKTA_RATE_SHARE=0.4"}, []string{"tenants (c.yml:1:1): is given together with the settings of a single tenant (okta); move them to tenants.default"}},
-		{"token without hash", oktaBlock + hookBlock, []string{"OKTASYNC_API_TOKENS=ops"}, []string{"api.tokens (OKTASYNC_API_TOKENS): entry 1 is not of the form name:sha256"}},
+		{"token without hash", oktaBlock + hookBlock, []string{"OKTASYNC_API_TOKENS=ops"}, []string{"api.tokens (OKTASYNC_API_TOKENS): entry 1 is not of the form name:sha256 or name:sha256:role"}},
 		{"bad value", oktaBlock + hookBlock, []string{"OKTASYNC_WORKERS_PEOPLE=1e3"}, []string{`workers.people (OKTASYNC_WORKERS_PEOPLE): "1e3" is not a whole number from 1 to 200`}},
 	}
 	for _, test := range tests {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -99,16 +100,17 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	return network, nil
 }
 
-// tokensField takes a list of objects from the file, and name:sha256 pairs from the environment.
+// tokensField takes a list of objects from the file, and name:sha256 or name:sha256:role from
+// the environment.
 func tokensField() field {
 	return field{
-		kind:   "list of name and sha256",
+		kind:   "list of name, sha256 and role",
 		object: true,
 		list:   true,
 		set: func(t target, in input) error {
 			var tokens []APIToken
-			add := func(name, hash string) error {
-				token, err := newToken(name, hash)
+			add := func(name, hash, role string) error {
+				token, err := newToken(name, hash, role)
 				if err != nil {
 					return err
 				}
@@ -132,30 +134,31 @@ func tokensField() field {
 		show: func(t target) string {
 			var shown []string
 			for _, token := range t.config.API.Tokens {
-				shown = append(shown, token.Name)
+				shown = append(shown, token.Name+" ("+token.Role+")")
 			}
 			return showList(shown)
 		},
 	}
 }
 
-func eachToken(in input, add func(name, hash string) error) error {
+func eachToken(in input, add func(name, hash, role string) error) error {
 	if in.node == nil {
 		for i, pair := range in.values() {
-			name, hash, found := strings.Cut(pair, ":")
+			name, rest, found := strings.Cut(pair, ":")
 			if !found {
-				return fmt.Errorf("entry %d is not of the form name:sha256", i+1)
+				return fmt.Errorf("entry %d is not of the form name:sha256 or name:sha256:role", i+1)
 			}
-			if err := add(strings.TrimSpace(name), strings.TrimSpace(hash)); err != nil {
+			hash, role, _ := strings.Cut(rest, ":")
+			if err := add(strings.TrimSpace(name), strings.TrimSpace(hash), strings.TrimSpace(role)); err != nil {
 				return fmt.Errorf("entry %d: %w", i+1, err)
 			}
 		}
 		return nil
 	}
 	for i, item := range in.node.items {
-		texts, err := object(item, []string{"name", "sha256"}, nil)
+		texts, err := object(item, []string{"name", "sha256", "role"}, nil)
 		if err == nil {
-			err = add(first(texts["name"]), first(texts["sha256"]))
+			err = add(first(texts["name"]), first(texts["sha256"]), first(texts["role"]))
 		}
 		if err != nil {
 			return fmt.Errorf("entry %d: %w", i+1, err)
@@ -164,8 +167,10 @@ func eachToken(in input, add func(name, hash string) error) error {
 	return nil
 }
 
-func newToken(name, hash string) (APIToken, error) {
-	token := APIToken{Name: name}
+// newToken reads one token. Without a role it may operate, as every token could before there
+// were roles, and nothing new: deciding about plans that wait has to be given.
+func newToken(name, hash, role string) (APIToken, error) {
+	token := APIToken{Name: name, Role: cmp.Or(role, TokenOperate)}
 	if !tokenName.MatchString(name) {
 		return token, fmt.Errorf("%s is not a name; give 1 to 63 letters, digits, dots, hyphens or underscores", quote(name))
 	}
@@ -175,6 +180,9 @@ func newToken(name, hash string) (APIToken, error) {
 		return token, errors.New("sha256 is not the hash of a token: it has 64 hexadecimal digits; \"oktasync token\" prints one")
 	}
 	copy(token.SHA256[:], sum)
+	if err := oneOf(TokenRead, TokenOperate, TokenApprove)(token.Role); err != nil {
+		return token, fmt.Errorf("role: %w", err)
+	}
 	return token, nil
 }
 

@@ -162,7 +162,7 @@ func settings() []setting {
 		},
 		{
 			key:   "api.tokens",
-			doc:   "Who may use the admin API: a name, which appears in the history, and the SHA-256 of the bearer token. \"oktasync token\" makes a token and its hash. In the environment: name:sha256,name:sha256. Without any token the admin API refuses everybody.",
+			doc:   "Who may use the admin API: a name, which appears in the history, the SHA-256 of the bearer token, and a role: read looks at everything, operate (the default) also asks for syncs and dry runs and deals with the archive, approve also decides about plans that wait. \"oktasync token\" makes a token and its hash. In the environment: name:sha256:role,name:sha256. Without any token the admin API refuses everybody.",
 			field: tokensField(),
 		},
 		{

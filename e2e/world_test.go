@@ -121,7 +121,7 @@ func (w *world) defaults() map[string]any {
 		// never had a full sync gets one at the first start all the same.
 		"nightly.at": "never",
 		"redis.url":  w.redis, "log.level": "info",
-		"api.tokens": []map[string]string{{"name": "e2e", "sha256": hex.EncodeToString(sum[:])}},
+		"api.tokens": []map[string]string{{"name": "e2e", "sha256": hex.EncodeToString(sum[:]), "role": "approve"}},
 	}
 }
 

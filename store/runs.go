@@ -37,6 +37,15 @@ func sortRuns(runs []directory.Run) {
 // another one of the scope is queued and nobody has claimed it yet: that one will see all
 // that this one would.
 func (d *DB) CreateRun(ctx context.Context, run directory.Run) (directory.Run, bool, error) {
+	return d.createRun(ctx, run, nil)
+}
+
+// RequestRun is CreateRun for an admin, whose act is recorded whether the run is new or not.
+func (d *DB) RequestRun(ctx context.Context, run directory.Run, act directory.Act) (directory.Run, bool, error) {
+	return d.createRun(ctx, run, &act)
+}
+
+func (d *DB) createRun(ctx context.Context, run directory.Run, act *directory.Act) (directory.Run, bool, error) {
 	progress, counts, err := runTexts(run)
 	if err != nil {
 		return directory.Run{}, false, err
@@ -54,13 +63,18 @@ func (d *DB) CreateRun(ctx context.Context, run directory.Run) (directory.Run, b
 		if err != nil {
 			return err
 		}
-		if len(rows) == 1 {
-			made, isNew = rows[0], true
-			return d.markStaging(ctx, tx, run.Tenant, run.ID)
+		if isNew = len(rows) == 1; isNew {
+			made = rows[0]
+			err = d.markStaging(ctx, tx, run.Tenant, run.ID)
+		} else {
+			made, err = d.sameRun(ctx, tx, run)
 		}
-		isNew = false
-		made, err = d.sameRun(ctx, tx, run)
-		return err
+		if err != nil || act == nil {
+			return err
+		}
+		asked := *act
+		asked.RunID = made.ID
+		return d.record(ctx, tx, asked)
 	})
 	if err != nil {
 		return directory.Run{}, false, fmt.Errorf("make a run of %s for tenant %s: %w", run.Scope.Public(), run.Tenant, err)

@@ -118,9 +118,9 @@ func (d *DB) Parked(ctx context.Context, tenant string, limit int) ([]directory.
 	return parked, nil
 }
 
-// Unpark takes a parked scope up again and says whether one of its events is
-// urgent. A scope that is not parked is directory.ErrNotFound.
-func (d *DB) Unpark(ctx context.Context, tenant string, scope directory.Scope) (bool, error) {
+// Unpark takes a parked scope up again, records the act, and says whether one of its events
+// is urgent. A scope that is not parked is directory.ErrNotFound.
+func (d *DB) Unpark(ctx context.Context, tenant string, scope directory.Scope, act directory.Act) (bool, error) {
 	const query = `
 		update inbox_scopes set parked_at = null, reason = '', swept_at = {now}
 		where tenant = $1 and scope_kind = $2 and scope_id = $3 and done_at is null and parked_at is not null
@@ -138,14 +138,14 @@ func (d *DB) Unpark(ctx context.Context, tenant string, scope directory.Scope) (
 		for _, u := range rows {
 			urgent = urgent || u
 		}
-		return nil
+		return d.record(ctx, tx, act)
 	})
 	return urgent, err
 }
 
-// Discard marks the parked events of a scope as done without doing anything. A
-// scope that is not parked is directory.ErrNotFound.
-func (d *DB) Discard(ctx context.Context, tenant string, scope directory.Scope) error {
+// Discard marks the parked events of a scope as done without doing anything, and records
+// the act. A scope that is not parked is directory.ErrNotFound.
+func (d *DB) Discard(ctx context.Context, tenant string, scope directory.Scope, act directory.Act) error {
 	const query = `
 		update inbox_scopes set done_at = {now}, outcome = 'discarded'
 		where tenant = $1 and scope_kind = $2 and scope_id = $3 and done_at is null and parked_at is not null`
@@ -157,7 +157,7 @@ func (d *DB) Discard(ctx context.Context, tenant string, scope directory.Scope) 
 		if touched == 0 {
 			return notParked(tenant, scope)
 		}
-		return nil
+		return d.record(ctx, tx, act)
 	})
 }
 

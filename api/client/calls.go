@@ -107,6 +107,11 @@ func (c *Client) Changes(ctx context.Context, tenant string, f ChangeFilter) (v1
 	return get[v1.Page[v1.Change]](ctx, c, of(tenant, "changes"), f.values())
 }
 
+// Acts returns a page of what admins did, newest first.
+func (c *Client) Acts(ctx context.Context, tenant string, p Paging) (v1.Page[v1.Act], error) {
+	return get[v1.Page[v1.Act]](ctx, c, of(tenant, "acts"), p.values())
+}
+
 // Teams returns a page of teams in order of id.
 func (c *Client) Teams(ctx context.Context, tenant string, p Paging) (v1.Page[v1.Team], error) {
 	return get[v1.Page[v1.Team]](ctx, c, of(tenant, "teams"), p.values())

@@ -118,7 +118,7 @@ func ignoreCancel(err error) error {
 // demoConfig is a configuration as a user would write it into the environment.
 func demoConfig(database string, org *emulator.Server, secret, token string) (config.Config, error) {
 	sum := sha256.Sum256([]byte(token))
-	file := fmt.Sprintf("api:\n  tokens:\n    - name: demo\n      sha256: %s\n", hex.EncodeToString(sum[:]))
+	file := fmt.Sprintf("api:\n  tokens:\n    - name: demo\n      sha256: %s\n      role: approve\n", hex.EncodeToString(sum[:]))
 	return config.Load(config.Options{
 		Path:     "demo.yml",
 		ReadFile: func(string) ([]byte, error) { return []byte(file), nil },

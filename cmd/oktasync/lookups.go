@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -165,6 +166,27 @@ func valueWords(value any) string {
 		return fmt.Sprint(value)
 	}
 	return strings.TrimSpace(text.String())
+}
+
+type actsCommand struct {
+	remote
+	Limit int `default:"20" help:"How many, newest first."`
+}
+
+func (c actsCommand) Run(e *env) error {
+	service, err := c.connect(e)
+	if err != nil {
+		return err
+	}
+	page, err := service.Acts(e.ctx, c.remote.Tenant, client.Paging{Limit: c.Limit})
+	if err != nil {
+		return err
+	}
+	var rows [][]string
+	for _, a := range page.Items {
+		rows = append(rows, []string{stamp(&a.At), a.Actor, a.Role, a.Act, a.Subject, cmp.Or(a.RunID, "-"), cmp.Or(a.Reason, "-")})
+	}
+	return table(e.out, "AT (UTC)\tWHO\tROLE\tACT\tABOUT\tRUN\tREASON", rows)
 }
 
 type quarantineCommand struct{ remote }

@@ -32,6 +32,7 @@ type commands struct {
 	Resync      resyncCommand      `cmd:"" help:"Ask the running service to read Okta again."`
 	Runs        runsCommand        `cmd:"" help:"List full and partial syncs."`
 	People      peopleCommand      `cmd:"" help:"Look people up."`
+	Acts        actsCommand        `cmd:"" help:"List what admins did, when and why."`
 	Quarantine  quarantineCommand  `cmd:"" help:"List records that cannot be applied, with the reasons."`
 	Archive     archiveCommand     `cmd:"" help:"List, retry or discard work that failed for good."`
 	Emulator    emulatorCommand    `cmd:"" help:"Serve an emulated Okta org, for tests."`

@@ -135,9 +135,9 @@ type resyncer struct {
 
 // Request stores the run and puts it into the queue. With Redis down the run
 // stays queued and the sweeper enqueues it.
-func (r *resyncer) Request(ctx context.Context, run directory.Run) (directory.Run, bool, error) {
+func (r *resyncer) Request(ctx context.Context, run directory.Run, act directory.Act) (directory.Run, bool, error) {
 	run.ID, run.State = newRunID(), directory.RunQueued
-	stored, created, err := r.db.CreateRun(ctx, run)
+	stored, created, err := r.db.RequestRun(ctx, run, act)
 	if err != nil {
 		return directory.Run{}, false, err
 	}

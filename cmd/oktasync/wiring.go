@@ -9,6 +9,7 @@ import (
 
 	"github.com/oktasync/oktasync/api"
 	"github.com/oktasync/oktasync/config"
+	"github.com/oktasync/oktasync/directory"
 	"github.com/oktasync/oktasync/jobs"
 )
 
@@ -42,7 +43,7 @@ func clientAddress(trusted []netip.Prefix) echo.IPExtractor {
 func adminTokens(cfg config.Config) []api.Token {
 	var tokens []api.Token
 	for _, t := range cfg.API.Tokens {
-		tokens = append(tokens, api.Token{Name: t.Name, SHA256: hex.EncodeToString(t.SHA256[:])})
+		tokens = append(tokens, api.Token{Name: t.Name, SHA256: hex.EncodeToString(t.SHA256[:]), Role: directory.Role(t.Role)})
 	}
 	return tokens
 }

@@ -144,20 +144,20 @@ func testPark(f *fixture) {
 	f.same("newest", list(1), []directory.Parked{{Scope: g1, Events: 1, Reason: "gone"}})
 	f.same("parked events are in the ticket", f.waiting(u1), []string{"e1", "e2"})
 
-	f.same("urgent", must(f.db.Unpark(f.ctx, tenant, u1))(f), true)
-	_, err := f.db.Unpark(f.ctx, tenant, u1)
+	f.same("urgent", must(f.db.Unpark(f.ctx, tenant, u1, act(directory.ActRetry, u1)))(f), true)
+	_, err := f.db.Unpark(f.ctx, tenant, u1, act(directory.ActRetry, u1))
 	f.fails(err, directory.ErrNotFound)
 	f.same("taken up", f.waiting(u1), []string{"e1", "e2"})
 
-	f.must(f.db.Discard(f.ctx, tenant, g1))
-	f.fails(f.db.Discard(f.ctx, tenant, g1), directory.ErrNotFound)
-	f.fails(f.db.Discard(f.ctx, tenant, u2), directory.ErrNotFound) // waiting, not parked
+	f.must(f.db.Discard(f.ctx, tenant, g1, act(directory.ActDiscard, g1)))
+	f.fails(f.db.Discard(f.ctx, tenant, g1, act(directory.ActDiscard, g1)), directory.ErrNotFound)
+	f.fails(f.db.Discard(f.ctx, tenant, u2, act(directory.ActDiscard, u2)), directory.ErrNotFound) // waiting, not parked
 	f.same("discarded", f.waiting(g1), nil)
 	f.same("none is parked", list(10), nil)
 
 	// What a worker finishes after all is no longer parked.
 	f.must(f.db.Park(f.ctx, tenant, u2, "slow"))
-	f.same("not urgent", must(f.db.Unpark(f.ctx, tenant, u2))(f), false)
+	f.same("not urgent", must(f.db.Unpark(f.ctx, tenant, u2, act(directory.ActRetry, u2)))(f), false)
 	f.must(f.db.Park(f.ctx, tenant, u2, "slow"))
 	f.mark(f.ticket(u2))
 	f.same("marked while parked", list(10), nil)
@@ -196,7 +196,7 @@ func testSweep(f *fixture) {
 
 	f.mark(f.ticket(u1))
 	f.same("marked", f.stale(false, 0, 100), hint(false, g1))
-	f.same("urgent", must(f.db.Unpark(f.ctx, tenant, u2))(f), false)
+	f.same("urgent", must(f.db.Unpark(f.ctx, tenant, u2, act(directory.ActRetry, u2)))(f), false)
 	f.same("taken up", f.stale(false, 0, 100), hint(false, g1, u2))
 
 	// After a while they come again.

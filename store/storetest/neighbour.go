@@ -25,7 +25,7 @@ func (f *fixture) settle() {
 	rows[5].Status, rows[6].Status = directory.StatusDeactivated, directory.StatusRemoved
 	rows[6].ObservedAt = f.now().Add(24 * time.Hour) // too young to be purged
 	run := directory.Run{Tenant: neighbour, ID: "r1", Scope: directory.FullScope(), Cause: directory.CauseNightly, Date: "2026-03-01"}
-	_, _, err := db.CreateRun(ctx, run)
+	_, _, err := db.RequestRun(ctx, run, directory.Act{Tenant: neighbour, Actor: "theirs"})
 	f.must(err)
 	// Their full run is under way, which must not keep ours from starting.
 	must(db.ClaimRun(ctx, neighbour, "r1", "w9", time.Hour))(f)
@@ -77,6 +77,7 @@ func (f *fixture) snapshot(of string) map[string]any {
 		"members":         must(db.GroupMembers(ctx, of, "g1", "", 100))(f),
 		"groups of u1":    must(db.GroupsOfPerson(ctx, of, "u1"))(f),
 		"changes":         must(db.Changes(ctx, of, directory.ChangeQuery{Limit: 100}))(f),
+		"acts":            must(db.Acts(ctx, of, directory.ActQuery{Limit: 100}))(f),
 		"runs":            must(db.Runs(ctx, of, 100))(f),
 		"quarantine":      must(db.Quarantine(ctx, of, "", 100))(f),
 		"ignored":         must(db.IgnoredAttributes(ctx, of))(f),

@@ -54,6 +54,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"changes/an undone transaction leaves no gap": testChangesUndone,
 		"quarantine":                                  testQuarantine,
 		"ignored attributes":                          testIgnored,
+		"acts":                                        testActs,
 		"inbox/duplicates vanish":                     testDuplicates,
 		"inbox/ticket and mark":                       testTicket,
 		"inbox/a ticket of another tenant":            testForeignTicket,

@@ -1,0 +1,63 @@
+package directory
+
+import "time"
+
+// Role is what an admin token may do. Each role includes those before it.
+type Role string
+
+// The roles, from the least to the most.
+const (
+	RoleRead    Role = "read"    // look at everything
+	RoleOperate Role = "operate" // also ask for syncs and dry runs, and deal with the archive
+	RoleApprove Role = "approve" // also decide about plans that wait
+)
+
+// Roles lists the roles from the least to the most.
+func Roles() []Role { return []Role{RoleRead, RoleOperate, RoleApprove} }
+
+// Allows says whether whoever has the role may do what needs the other one. A
+// role that does not exist allows nothing and is allowed to nobody.
+func (r Role) Allows(needed Role) bool {
+	rank := func(of Role) int {
+		for i, role := range Roles() {
+			if role == of {
+				return i + 1
+			}
+		}
+		return 0
+	}
+	return rank(needed) > 0 && rank(r) >= rank(needed)
+}
+
+// ActKind says what an admin did.
+type ActKind string
+
+// The acts of admins.
+const (
+	ActResync  ActKind = "resync"          // asked for a sync
+	ActRetry   ActKind = "archive.retry"   // took parked work up again
+	ActDiscard ActKind = "archive.discard" // gave parked work up
+)
+
+// Act is something that an admin did, whatever came of it. Acts have a list of their
+// own beside the history of changes: a change says what became of a person, team or group, and
+// whoever follows the changes by number applies each of them; an act may change nothing (a
+// plan that was rejected) or come long before what it changes, and is about nobody in
+// the directory. The changes that follow name it through their cause: run and actor.
+type Act struct {
+	ID      int64 // grows with time, over all tenants; set by the store
+	Tenant  string
+	At      time.Time // when it was committed, database's clock; set by the store
+	Actor   string    // name of the admin token
+	Role    Role      // that the token had
+	Kind    ActKind
+	Subject string // what it was about: a scope, as Scope.String writes it
+	RunID   string // the run that was asked for or decided about, if any
+	Reason  string // in the admin's words, if any were asked for
+}
+
+// ActQuery selects acts of a tenant, the newest first.
+type ActQuery struct {
+	Before int64 // only acts with a smaller id; zero: from the newest
+	Limit  int
+}
