@@ -133,9 +133,11 @@ type Workers struct {
 	People  int
 	Groups  int
 	Bulk    int
+	Upkeep  int
 }
 
-// Total is the number of tasks that one process works on at the same time.
+// Total is the number of tasks that may each hold a connection to the database. A chore
+// waits for Okta nearly all of its time and holds one for moments only.
 func (w Workers) Total() int { return w.Leavers + w.People + w.Groups + w.Bulk }
 
 // Queue says how the queue is watched.

@@ -186,6 +186,11 @@ func settings() []setting {
 			field: countField(func(t target) *int { return &c(t).Workers.Bulk }, 1, 50),
 		},
 		{
+			key: "workers.upkeep", def: "4",
+			doc:   "Recurring chores at the same time, such as reading the System Log: each takes a second or two, once a minute for each tenant.",
+			field: countField(func(t target) *int { return &c(t).Workers.Upkeep }, 1, 50),
+		},
+		{
 			key: "queue.check_interval", def: "50ms",
 			doc:   "How often an idle worker looks into the queue. An event waits up to this long; a short interval costs Redis commands.",
 			field: durationField(func(t target) *time.Duration { return &c(t).Queue.CheckInterval }, 5*time.Millisecond, 10*time.Second),

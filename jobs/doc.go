@@ -5,10 +5,11 @@
 //	                         people  ──> 8 slots ──────┤
 //	                         groups  ──> 3 slots ──────┼─> Reconciler
 //	Schedule ──> run row ──> bulk    ──> 2 slots ──────┘
+//	Upkeep ───> chore row ─> upkeep  ──> 4 slots ────────> Chore
 //	Sweeper  ──> what waits in the tables and has no task
 //
 // The tables are the truth, the queue is a hint. An event is in the inbox, and a
-// run has its row, before a task exists. A task says only where to look, holds
+// run or a chore has its row, before a task exists. A task says only where to look, holds
 // ids and no personal data, and finds nothing to do when another one was
 // faster. So a task may be lost, doubled, or late, and Redis may be down, empty
 // or inside this process (ModeEmbedded, which keeps nothing): the Sweeper

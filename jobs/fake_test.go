@@ -27,7 +27,8 @@ type tables struct {
 	runs    map[string]directory.Run
 	swept   map[string]time.Time // runs
 	synced  map[string]time.Time // last full sync
-	failing error                // returned by all reads and writes
+	chores  map[directory.ChoreHint]*chore
+	failing error // returned by all reads and writes
 	panics  bool
 }
 
@@ -35,6 +36,7 @@ func newTables() *tables {
 	return &tables{
 		waiting: map[string]*row{}, blocked: map[string]string{}, runs: map[string]directory.Run{},
 		swept: map[string]time.Time{}, synced: map[string]time.Time{},
+		chores: map[directory.ChoreHint]*chore{},
 	}
 }
 
@@ -256,4 +258,72 @@ func (r *reconciler) ReconcileRun(ctx context.Context, tenant, runID string) err
 	done.State = directory.RunSucceeded
 	r.tables.runs[runID] = done
 	return nil
+}
+
+// chore is the row of a chore.
+type chore struct {
+	due, swept, lease time.Time
+	turns             int64
+	last              directory.ChoreEnd
+}
+
+func (t *tables) EnsureChores(_ context.Context, plans []directory.ChorePlan) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, p := range plans {
+		hint := directory.ChoreHint{Tenant: p.Tenant, Chore: p.Chore}
+		if t.chores[hint] == nil {
+			t.chores[hint] = &chore{}
+		}
+	}
+	return t.failing
+}
+
+func (t *tables) DueChores(_ context.Context, grace time.Duration) ([]directory.ChoreHint, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	var hints []directory.ChoreHint
+	for hint, c := range t.chores {
+		if !c.due.After(now) && !c.lease.After(now) && now.Sub(c.swept) >= grace {
+			c.swept = now
+			hints = append(hints, hint)
+		}
+	}
+	return hints, t.failing
+}
+
+func (t *tables) BeginChore(_ context.Context, hint directory.ChoreHint, lease time.Duration) (int64, bool, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now, c := time.Now(), t.chores[hint]
+	if c == nil || c.due.After(now) || c.lease.After(now) {
+		return 0, false, t.failing
+	}
+	c.turns, c.lease = c.turns+1, now.Add(lease)
+	return c.turns, true, t.failing
+}
+
+func (t *tables) EndChore(_ context.Context, hint directory.ChoreHint, turn int64, end directory.ChoreEnd) (directory.ChoreResult, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c := t.chores[hint]
+	if c.turns != turn {
+		return end.Result, t.failing
+	}
+	before := c.last.Result
+	c.due, c.swept, c.lease = time.Now().Add(end.Next), time.Time{}, time.Time{}
+	if end.Result != directory.ChorePutOff {
+		c.last = end
+	}
+	return before, t.failing
+}
+
+func (t *tables) chore(hint directory.ChoreHint) chore {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c := t.chores[hint]; c != nil {
+		return *c
+	}
+	return chore{}
 }

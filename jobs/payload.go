@@ -16,7 +16,7 @@ import (
 // ids only, because Redis is no place for personal data.
 type payload struct {
 	Tenant string              `json:"tenant"`
-	Kind   directory.ScopeKind `json:"kind"`
+	Kind   directory.ScopeKind `json:"kind,omitempty"`
 	ID     string              `json:"id,omitempty"`
 	// Login stands for a person who is known by login only: a digest, which
 	// the worker looks up among the waiting scopes.
@@ -25,6 +25,8 @@ type payload struct {
 	IDs    []string `json:"ids,omitempty"`
 	Logins []string `json:"logins,omitempty"`
 	Run    string   `json:"run,omitempty"`
+	// Chore is set where the task is a turn of a chore.
+	Chore directory.Chore `json:"chore,omitempty"`
 	// Urgent says which rule applies.
 	Urgent bool `json:"urgent,omitempty"`
 	// Probe marks the one task that may ask Okta while the tenant is blocked.
@@ -88,6 +90,8 @@ func (p payload) rule(taskType string) (rule, error) {
 		return scopeRule(p.Kind, p.Urgent)
 	case typeRun:
 		return runRule(p.Kind)
+	case typeChore:
+		return choreRule(), nil
 	default:
 		return rule{}, fmt.Errorf("task type %q does not exist", taskType)
 	}

@@ -39,6 +39,12 @@ type Ledger interface {
 	// FailRun ends a run that is not over as failed; reason is shown. A run
 	// that is over stays as it is.
 	FailRun(ctx context.Context, tenant, runID, reason string) error
+	// BeginChore gives the next turn of a chore to the caller until lease has passed, and
+	// returns its number; false when it is not due, or another worker is at it.
+	BeginChore(ctx context.Context, hint directory.ChoreHint, lease time.Duration) (turn int64, ours bool, err error)
+	// EndChore notes how a turn ended and when the next is due, and returns the
+	// result of the turn before. A turn that was lost is left alone.
+	EndChore(ctx context.Context, hint directory.ChoreHint, turn int64, end directory.ChoreEnd) (before directory.ChoreResult, err error)
 }
 
 // Backlog is where the sweeper finds work that the queue may have lost.
@@ -63,4 +69,14 @@ type Calendar interface {
 	LastNightly(ctx context.Context, tenant string) (date string, found bool, err error)
 	// LastFullSync returns when the newest successful full run ended.
 	LastFullSync(ctx context.Context, tenant string) (at time.Time, found bool, err error)
+}
+
+// ChoreCalendar is where it stands when which chore is due.
+type ChoreCalendar interface {
+	// EnsureChores makes the rows that are missing, due at once. One that is
+	// there becomes due no later than its Every from now.
+	EnsureChores(ctx context.Context, plans []directory.ChorePlan) error
+	// DueChores returns the chores that are due, that no worker holds and that were not swept
+	// within grace, and notes that they are swept now.
+	DueChores(ctx context.Context, grace time.Duration) ([]directory.ChoreHint, error)
 }

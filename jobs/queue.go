@@ -14,12 +14,13 @@ const (
 	QueuePeople     = "people"     // all other people
 	QueueGroups     = "groups"     // groups with their members
 	QueueBulk       = "bulk"       // full runs
+	QueueUpkeep     = "upkeep"     // chores
 	QueueDeliveries = "deliveries" // the outgoing feed
 )
 
 // Queues lists all queues in order of priority.
 func Queues() []string {
-	return []string{QueueLeavers, QueuePeople, QueueGroups, QueueBulk, QueueDeliveries}
+	return []string{QueueLeavers, QueuePeople, QueueGroups, QueueBulk, QueueUpkeep, QueueDeliveries}
 }
 
 // The task types.
@@ -27,6 +28,7 @@ const (
 	typeScope  = "reconcile:scope"  // one scope
 	typeSpread = "reconcile:scopes" // many scopes, becomes a task for each
 	typeRun    = "reconcile:run"
+	typeChore  = "upkeep:chore" // one turn of a chore of a tenant
 )
 
 // rule is how tasks of one kind are treated.
@@ -84,4 +86,9 @@ func runRule(kind directory.ScopeKind) (rule, error) {
 	default:
 		return rule{}, fmt.Errorf("scope kind %q does not exist", kind)
 	}
+}
+
+// choreRule has a delay for a task whose worker died only: a chore that fails is due again.
+func choreRule() rule {
+	return rule{queue: QueueUpkeep, timeout: choreTimeout, delays: []time.Duration{time.Second}}
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/oktasync/oktasync/directory"
 )
 
 // timeoutMargin is how much longer asynq waits than the task's own timeout. Ours
@@ -28,14 +30,15 @@ type ServerOptions struct {
 	Redis      redis.UniversalClient
 	Reconciler Reconciler
 	Ledger     Ledger
-	// Leavers, People, Groups and Bulk are the numbers of worker slots; 4, 8, 3
-	// and 2 when zero.
-	Leavers, People, Groups, Bulk int
+	Chores     []Chore
+	// Leavers, People, Groups, Bulk and Upkeep are the numbers of worker slots; 4, 8,
+	// 3, 2 and 4 when zero.
+	Leavers, People, Groups, Bulk, Upkeep int
 	// Grace is how long running tasks may go on after Stop, 20 s when zero.
 	// The whole stop takes at most a few seconds more.
 	Grace time.Duration
 	// Poll is how often idle workers look for people and leavers; groups are
-	// looked for half as often, runs a tenth. 50 ms when zero, see lanes.
+	// looked for half as often, chores a quarter, runs a tenth. 50 ms when zero, see lanes.
 	Poll time.Duration
 	Now  func() time.Time // time.Now when nil
 	Log  *slog.Logger
@@ -54,7 +57,8 @@ type ServerOptions struct {
 //	directory.ErrNotFound       a run that is gone: done
 //	any other, panics, timeout  again after a growing delay; parked after the last
 //
-// Parked scopes wait for an admin; of a run the row says that it failed.
+// Parked scopes wait for an admin; of a run the row says that it failed. Chores have
+// rules of their own, see Chore.
 type Server struct {
 	work    *worker
 	lanes   []*asynq.Server
@@ -73,7 +77,8 @@ type lane struct {
 
 // lanes gives each kind of work slots of its own, so that a long pull or a storm
 // of groups never stands before a person, and nobody before a leaver. Leavers
-// also go first in the lane of the people.
+// also go first in the lane of the people. Chores have a lane because a full run
+// takes hours, and with it the time in which a lost event is noticed.
 //
 // asynq polls, so the interval is what a task waits on an idle system. Measured with
 // these lanes on Redis 7.0, two cores (BenchmarkEnqueueToStart; idle cost is that of
@@ -100,6 +105,7 @@ func (o ServerOptions) lanes() []lane {
 		{queues: map[string]int{QueueLeavers: 2, QueuePeople: 1}, slots: slots(o.People, 8), poll: poll},
 		{queues: map[string]int{QueueGroups: 1}, slots: slots(o.Groups, 3), poll: 2 * poll},
 		{queues: map[string]int{QueueBulk: 1}, slots: slots(o.Bulk, 2), poll: 10 * poll},
+		{queues: map[string]int{QueueUpkeep: 1}, slots: slots(o.Upkeep, 4), poll: 4 * poll},
 	}
 }
 
@@ -108,7 +114,8 @@ func NewServer(o ServerOptions) *Server {
 	base, cancel := context.WithCancelCause(context.Background())
 	s := &Server{
 		work: &worker{
-			redis: o.Redis, reconciler: o.Reconciler, ledger: o.Ledger, base: base, now: o.Now, log: o.Log,
+			redis: o.Redis, reconciler: o.Reconciler, ledger: o.Ledger, chores: make(map[directory.Chore]Chore),
+			base: base, now: o.Now, log: o.Log,
 		},
 		grace:   orDefault(o.Grace, 20*time.Second),
 		cancel:  cancel,
@@ -117,6 +124,9 @@ func NewServer(o ServerOptions) *Server {
 	client := &patient{UniversalClient: o.Redis, pause: errorPause, stopping: s.closing}
 	if s.work.now == nil {
 		s.work.now = time.Now
+	}
+	for _, c := range o.Chores {
+		s.work.chores[c.Name] = c
 	}
 	for _, l := range o.lanes() {
 		s.lanes = append(s.lanes, asynq.NewServerFromRedisClient(client, asynq.Config{

@@ -22,6 +22,7 @@ type worker struct {
 	redis      redis.UniversalClient
 	reconciler Reconciler
 	ledger     Ledger
+	chores     map[directory.Chore]Chore
 	base       context.Context // ends when the service stops
 	now        func() time.Time
 	log        *slog.Logger
@@ -59,6 +60,9 @@ func (w *worker) process(ctx context.Context, task *asynq.Task) error {
 	if p.Run != "" {
 		j.log = j.log.With("run", p.Run)
 	}
+	if p.Chore != "" {
+		j.log = j.log.With("chore", p.Chore)
+	}
 
 	limited, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
@@ -66,6 +70,9 @@ func (w *worker) process(ctx context.Context, task *asynq.Task) error {
 	defer stop(nil)
 	defer context.AfterFunc(w.base, func() { stop(errStopping) })()
 
+	if j.taskType == typeChore {
+		return w.chore(limited, j)
+	}
 	err = j.withoutLogin(w.attempt(limited, j))
 	switch {
 	case err == nil:

@@ -69,6 +69,7 @@ func (h *health) ready(c echo.Context) error {
 func (h *health) tenantWarnings(ctx context.Context) []string {
 	var warnings []string
 	for _, slug := range h.tenants() {
+		warnings = append(warnings, h.choreWarnings(ctx, slug)...)
 		state, err := h.db.TenantState(ctx, slug)
 		switch {
 		case err != nil:
@@ -82,6 +83,20 @@ func (h *health) tenantWarnings(ctx context.Context) []string {
 		}
 	}
 	slices.Sort(warnings)
+	return warnings
+}
+
+func (h *health) choreWarnings(ctx context.Context, tenant string) []string {
+	chores, err := h.db.Chores(ctx, tenant)
+	if err != nil {
+		return []string{fmt.Sprintf("tenant %s: %v", tenant, err)}
+	}
+	var warnings []string
+	for _, c := range chores {
+		if c.Problem != "" {
+			warnings = append(warnings, fmt.Sprintf("tenant %s: %s does not go well since %s: %s", tenant, c.Chore, c.Since.Format(time.RFC3339), c.Problem))
+		}
+	}
 	return warnings
 }
 

@@ -53,6 +53,7 @@ type service struct {
 	queue    *jobs.Client
 	workers  *jobs.Server
 	sweeper  *jobs.Sweeper
+	upkeep   *jobs.Upkeep
 	schedule *jobs.Schedule
 	hooks    *webhook.Handler
 	health   *health
@@ -84,17 +85,20 @@ func (s *service) construct() error {
 		return err
 	}
 	s.queue = jobs.NewClient(jobs.ClientOptions{Redis: s.redis.UniversalClient, Log: log})
+	chores := s.chores()
 	s.workers = jobs.NewServer(jobs.ServerOptions{
 		Redis:      s.redis.UniversalClient,
 		Reconciler: &reconciler{tenants: s.tenants, db: s.db, metrics: m, log: log},
 		Ledger:     s.db,
+		Chores:     chores,
 		Leavers:    cfg.Workers.Leavers, People: cfg.Workers.People, Groups: cfg.Workers.Groups, Bulk: cfg.Workers.Bulk,
-		Grace: cfg.Server.ShutdownGrace, Poll: cfg.Queue.CheckInterval, Log: log,
+		Upkeep: cfg.Workers.Upkeep, Grace: cfg.Server.ShutdownGrace, Poll: cfg.Queue.CheckInterval, Log: log,
 	})
 	s.sweeper = jobs.NewSweeper(jobs.SweeperOptions{
 		Client: s.queue, Backlog: s.db, Every: cfg.Queue.SweepInterval, Log: log,
 		Purge: func(ctx context.Context) (int, error) { return s.db.Purge(ctx, store.Retention(cfg.Retention)) },
 	})
+	s.upkeep = jobs.NewUpkeep(jobs.UpkeepOptions{Client: s.queue, Calendar: s.db, Tenants: s.tenants.slugs, Chores: chores, Log: log})
 	if s.schedule, err = jobs.NewSchedule(jobs.ScheduleOptions{Calendar: s.db, Client: s.queue, Log: log}); err != nil {
 		return err
 	}
@@ -172,6 +176,7 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 	}
 	if s.cfg.HasRole(config.RoleScheduler) {
 		group.Go(func() { s.sweeper.Run(background) })
+		group.Go(func() { s.upkeep.Run(background) })
 		group.Go(func() { s.schedule.Run(background) })
 	}
 	failed := make(chan error, 1)

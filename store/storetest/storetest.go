@@ -86,6 +86,10 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"read/find a person":                          testFindPerson,
 		"read/list people":                            testListPeople,
 		"read/teams and groups":                       testListGroups,
+		"chores/when they are due":                    testChoreDue,
+		"chores/results":                              testChoreResults,
+		"chores/a turn that is lost":                  testChoreLost,
+		"chores/twenty replicas":                      testChoreAtOnce,
 		"purge":                                       testPurge,
 		"purge/keeps what is waiting":                 testPurgeKeeps,
 	}
