@@ -33,7 +33,8 @@ func (e *RetryAfterError) Unwrap() error { return e.Err }
 // CredentialsError says that Okta refuses our credentials or their rights. It is
 // never "gone": the tenant's jobs rest until an admin mends it.
 type CredentialsError struct {
-	Advice string // what an admin has to do
+	Case   string // its name, as the documentation lists it
+	Advice string // what it means, and what an admin has to do
 	Err    error
 }
 

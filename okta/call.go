@@ -82,7 +82,7 @@ func (r *Reader) once(ctx context.Context, c call, decode func(answer) error) er
 	r.governor.learn(ctx, r.tenant, bucket, x.status, x.header)
 
 	if x.status < 200 || x.status > 299 {
-		err := classify(c.what, x.status, x.header, x.body.Bytes())
+		err := classify(c, x.status, x.header, x.body.Bytes())
 		if x.status == http.StatusUnauthorized && token != "" && errors.As(err, new(*directory.CredentialsError)) {
 			return &refusedTokenError{token: token, err: err}
 		}

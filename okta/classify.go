@@ -69,9 +69,9 @@ func (e *passingError) Error() string { return e.err.Error() }
 func (e *passingError) Unwrap() error { return e.err }
 
 // classify turns an answer that is not a success into an error of the right
-// class. now is the local clock, for waits that no header gives.
-func classify(what string, status int, header http.Header, body []byte) error {
-	e := decodeError(what, status, header, body)
+// class.
+func classify(c call, status int, header http.Header, body []byte) error {
+	e := decodeError(c.what, status, header, body)
 	challenge := header.Get("Www-Authenticate")
 	switch {
 	case status == http.StatusTooManyRequests || e.Code == "E0000047":
@@ -86,10 +86,8 @@ func classify(what string, status int, header http.Header, body []byte) error {
 	case statefulRefusal(e.Code):
 		// The user's present status forbids the act; it says nothing about our rights.
 		return &passingError{err: fmt.Errorf("%w; the user's status does not allow it now; nothing was changed and it will be read again", e)}
-	case status == http.StatusUnauthorized:
-		return &directory.CredentialsError{Advice: adviceFor(e.Code, challenge), Err: e}
-	case status == http.StatusForbidden:
-		return &directory.CredentialsError{Advice: adviceFor(e.Code, challenge), Err: e}
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return refusal(e, challenge, rightFor(c.method, c.path))
 	case status == http.StatusNotFound && e.Code == "E0000007":
 		return &absentError{err: e}
 	case status == http.StatusNotFound && e.Code == "":
@@ -122,33 +120,6 @@ func statefulRefusal(code string) bool {
 		return true
 	default:
 		return false
-	}
-}
-
-// adviceFor tells an admin what to do about a 401 or 403. Okta: error codes; OAuth for Okta.
-func adviceFor(code, challenge string) string {
-	const resume = "; this tenant's work rests until then, and nothing was changed"
-	switch {
-	case code == "E0000011" || strings.Contains(challenge, "invalid_token"):
-		return "the token is revoked, expired (30 days without use) or its owner was deactivated: create a new API token with a service account that stays, or check the service app" + resume
-	case strings.Contains(challenge, "insufficient_scope"):
-		return "the service app lacks a scope: grant okta.users.read, okta.groups.read, okta.apps.read and okta.logs.read under Okta API Scopes" + resume
-	case strings.Contains(challenge, "invalid_dpop_proof") || code == "invalid_dpop_proof" || code == "use_dpop_nonce":
-		return "Okta wants DPoP and refused our proof: check this machine's clock, or switch off \"Require Demonstrating Proof of Possession\" in the service app" + resume
-	case code == "E0000004":
-		return "authentication failed: check that the token belongs to this org and was copied whole" + resume
-	case code == "E0000005":
-		return "the session is not valid: check that the credentials are an API token or service app of this org" + resume
-	case code == "E0000006":
-		return "the credentials' admin role is too weak: give the token's owner or the service app the Read-only Administrator role, or a custom role that may view users, groups and the app" + resume
-	case code == "E0000013":
-		return "the client app is not valid: check the client id, and that the service app is active" + resume
-	case code == "invalid_client":
-		return "the org refuses the service app: check client id, key id and private key, and that the app is active and the key registered" + resume
-	case code == "invalid_scope" || code == "access_denied" || code == "unauthorized_client":
-		return "the service app may not have these scopes: grant them under Okta API Scopes and give the app an admin role" + resume
-	default:
-		return "check token, role and scopes with the doctor command" + resume
 	}
 }
 

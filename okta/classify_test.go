@@ -83,7 +83,7 @@ func TestClassify(t *testing.T) {
 			for k, v := range test.header {
 				header.Set(k, v)
 			}
-			err := classify("read user 00u1", test.status, header, []byte(test.body))
+			err := classify(get("read user 00u1", "/api/v1/users/00u1"), test.status, header, []byte(test.body))
 			var retry *directory.RetryAfterError
 			var refused *Error
 			classes := map[string]bool{

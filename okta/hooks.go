@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
 )
 
 // EventHook is an event hook as Okta keeps it. Okta: Event Hooks API. The SDK's own
@@ -91,53 +90,6 @@ func (r *Reader) EventHooks(ctx context.Context) ([]EventHook, error) {
 		return nil, notAbsence(err)
 	}
 	return hooks, nil
-}
-
-// RegisterHook creates an event hook. It is active but not verified afterwards, so
-// nothing is delivered before VerifyHook. Needs the right okta.eventHooks.manage.
-func (r *Reader) RegisterHook(ctx context.Context, n NewHook) (EventHook, error) {
-	if n.Name == "" || n.URI == "" || n.Secret == "" || len(n.Events) == 0 {
-		return EventHook{}, terminalf("register an event hook: name, address, secret and event types are needed; nothing was registered")
-	}
-	if n.AuthHeader == "" {
-		n.AuthHeader = "Authorization"
-	}
-	if n.Headers == nil {
-		n.Headers = []Header{}
-	}
-	body := EventHook{
-		Name:   n.Name,
-		Events: Subscription{Type: "EVENT_TYPE", Items: n.Events},
-		Channel: Channel{Type: "HTTP", Version: "1.0.0", Config: ChannelConfig{
-			URI: n.URI, Headers: n.Headers,
-			AuthScheme: AuthScheme{Type: "HEADER", Key: n.AuthHeader, Value: n.Secret},
-		}},
-	}
-	return r.hook(ctx, call{what: "register event hook " + n.Name, method: http.MethodPost, path: hooksPath, body: body})
-}
-
-// VerifyHook makes Okta send its challenge to the hook's address and returns the hook, verified.
-// When the address does not answer the challenge within three seconds the error
-// is a directory.TerminalError with Okta's reason. Okta: Event Hooks API.
-func (r *Reader) VerifyHook(ctx context.Context, id string) (EventHook, error) {
-	escaped, err := segment("event hook", id)
-	if err != nil {
-		return EventHook{}, err
-	}
-	return r.hook(ctx, call{what: "verify event hook " + id, method: http.MethodPost, path: hooksPath + "/" + escaped + "/lifecycle/verify"})
-}
-
-func (r *Reader) hook(ctx context.Context, c call) (EventHook, error) {
-	var h EventHook
-	err := r.do(ctx, c, func(a answer) error {
-		raw, err := decodeObject[json.RawMessage](a.body)
-		if err != nil {
-			return err
-		}
-		h, err = readHook(raw)
-		return err
-	})
-	return h, notAbsence(err)
 }
 
 func readHook(raw json.RawMessage) (EventHook, error) {

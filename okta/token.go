@@ -192,11 +192,11 @@ func (s *tokenSource) request(ctx context.Context) (accessToken, error) {
 // classifyToken sorts refusals of the token endpoint. There every 4xx but a rate limit is about
 // our credentials.
 func classifyToken(x *exchange) error {
-	err := classify(fetchToken, x.status, x.header, x.body.Bytes())
+	err := classify(call{what: fetchToken, method: http.MethodPost, path: tokenPath}, x.status, x.header, x.body.Bytes())
 	var terminal *directory.TerminalError
 	var refused *Error
 	if x.status >= 400 && x.status < 500 && errors.As(err, &refused) && (errors.As(err, &terminal) || isAbsent(err)) {
-		return &directory.CredentialsError{Advice: adviceFor(refused.Code, ""), Err: refused}
+		return refusal(refused, "", rightFor(http.MethodPost, tokenPath))
 	}
 	return err
 }

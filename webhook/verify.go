@@ -27,6 +27,9 @@ type verification struct {
 // the same answer as a known one, or anybody could try out slugs; echoing a
 // caller's own words gives nothing away.
 func (h *Handler) verify(c echo.Context) answered {
+	if question := c.Request().Header.Get(checkHeader); question != "" {
+		return h.check(c, question)
+	}
 	t, known, p := h.identify(c)
 	if p == proofWrong {
 		return answered{err: h.unauthorized(c, t, known, p)}

@@ -1,11 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"slices"
 	"strings"
 	"time"
@@ -216,58 +216,44 @@ func seen(s okta.Sight) string {
 	return fmt.Sprint(s.Count)
 }
 
-// checkHook looks for the hook that delivers here: by path, as the host may be a
-// proxy's.
+// checkHook compares the hook in Okta with what it has to be.
 func (d *doctor) checkHook(ctx context.Context, name func(string) string, reader *okta.Reader, t config.Tenant) {
-	const advice = "see docs/okta-setup.md"
+	list, err := webhook.NewTenantList(hookTenants(d.cfg.Tenants))
+	if err != nil {
+		d.ill(name("event hook"), "%v", err)
+		return
+	}
+	uri, err := hookAddress(list, t.Slug, d.cfg.Server.PublicURL)
+	if err != nil {
+		d.ill(name("event hook"), "%v", err)
+		return
+	}
 	hooks, err := reader.EventHooks(ctx)
 	if err != nil {
 		d.note(name("event hook"), "could not be read (%s); grant okta.eventHooks.read, or look it up in the admin console", plain(err))
 		return
 	}
-	var ours []okta.EventHook
-	for _, h := range hooks {
-		if deliversHere(h.Channel.Config.URI, d.cfg, t) {
-			ours = append(ours, h)
+	review := okta.ReviewHook(hookSpec(list, t, uri, ""), hooks)
+	for _, p := range review.Problems {
+		if p.Minor {
+			d.note(name("event hook"), "%s; %s", p.Says, p.Fix)
+			continue
+		}
+		d.ill(name("event hook"), "%s; %s", p.Says, p.Fix)
+	}
+	for _, note := range review.Notes {
+		d.note(name("event hook"), "%s", note)
+	}
+	if review.State() == okta.HookSound {
+		d.well(name("event hook"), "%s is active, verified and subscribed to all %d events", review.Hook.ID, len(review.Hook.Events.Items))
+	}
+	if address := cmp.Or(review.Hook.Channel.Config.URI, uri); address != "" {
+		if err := webhook.Check(ctx, address, t.Hook.Secrets[0].Reveal(), nil); err != nil {
+			d.ill(name("public address"), "%v", err)
+		} else {
+			d.well(name("public address"), "%s is this installation's and accepts the secret", address)
 		}
 	}
-	if len(ours) == 0 {
-		d.ill(name("event hook"), "none of the org's %d hooks delivers to %s; changes arrive only with the nightly sync: register it, %s", len(hooks), webhook.Path, advice)
-		return
-	}
-	for _, h := range ours {
-		missing := slices.DeleteFunc(directory.GuideEvents(), func(e string) bool { return slices.Contains(h.Events.Items, e) })
-		further := slices.DeleteFunc(directory.SubscribedEvents(), func(e string) bool { return slices.Contains(h.Events.Items, e) })
-		switch {
-		case h.Status != "ACTIVE":
-			d.ill(name("event hook"), "%s is %s; activate it in Okta", h.ID, h.Status)
-		case h.VerificationStatus != "VERIFIED":
-			d.ill(name("event hook"), "%s is %s; verify it in Okta while the service is reachable at its URL", h.ID, h.VerificationStatus)
-		case len(missing) > 0:
-			d.ill(name("event hook"), "%s is not subscribed to %s; add them in Okta, %s", h.ID, strings.Join(missing, ", "), advice)
-		case len(further) > 0:
-			d.note(name("event hook"), "%s works; these events would close gaps: %s", h.ID, strings.Join(further, ", "))
-		default:
-			d.well(name("event hook"), "%s is active, verified and subscribed to all %d events", h.ID, len(directory.SubscribedEvents()))
-		}
-	}
-}
-
-// deliversHere says whether a hook's URL names this tenant's endpoint.
-func deliversHere(address string, cfg config.Config, t config.Tenant) bool {
-	_, rest, found := strings.Cut(address, "://")
-	host, path, hasPath := strings.Cut(rest, "/")
-	if !found || !hasPath {
-		return false
-	}
-	path = "/" + strings.TrimSuffix(path, "/")
-	if path == webhook.Path+"/"+t.Slug {
-		return true
-	}
-	if bare, _, err := net.SplitHostPort(host); err == nil {
-		host = bare
-	}
-	return path == webhook.Path && (len(cfg.Tenants) == 1 || slices.Contains(t.Hook.Hosts, strings.ToLower(host)))
 }
 
 // plain is an error without the wrapping that only helps in logs.

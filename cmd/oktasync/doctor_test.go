@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -48,7 +46,7 @@ func TestDoctor(t *testing.T) {
 			return nil
 		}},
 		{name: "hook elsewhere", want: "none of the org's 1 hooks", hook: func(h *emulator.NewHook) { h.URL += "/of-somebody-else"; h.Unverified = true }},
-		{name: "hook not verified", want: "is UNVERIFIED; verify it", hook: func(h *emulator.NewHook) { h.Unverified = true }},
+		{name: "hook not verified", want: "is UNVERIFIED, so Okta delivers nothing", hook: func(h *emulator.NewHook) { h.Unverified = true }},
 		{name: "hook without leavers", want: "is not subscribed to user.lifecycle.deactivate", hook: func(h *emulator.NewHook) {
 			h.Events = slices.DeleteFunc(h.Events, func(e string) bool { return e == "user.lifecycle.deactivate" })
 		}},
@@ -63,22 +61,18 @@ func TestDoctor(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { org.Close(context.Background()) })
-			receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				w.Header().Set("Content-Type", "application/json")
-				fmt.Fprintf(w, `{"verification":%q}`, r.Header.Get("X-Okta-Verification-Challenge"))
-			}))
-			t.Cleanup(receiver.Close)
+			endpoint := hookEndpoint(t, testHookSecret)
 			environ := []string{
 				"OKTASYNC_DATABASE_URL=sqlite:" + filepath.Join(t.TempDir(), "d.db"),
 				"OKTASYNC_OKTA_URL=" + org.URL, "OKTASYNC_OKTA_ALLOW_HTTP=true",
 				"OKTASYNC_OKTA_TOKEN=" + emulator.DefaultToken, "OKTASYNC_OKTA_APP_ID=" + org.Org.AppID(),
-				"OKTASYNC_HOOK_SECRETS=a-long-hook-secret-for-tests",
+				"OKTASYNC_HOOK_SECRETS=" + testHookSecret,
 			}
 			var out strings.Builder
 			if status := run(t.Context(), []string{"migrate"}, environ, &out, &out); status != 0 {
 				t.Fatalf("migrate: %s", out.String())
 			}
-			hook := emulator.NewHook{URL: receiver.URL + webhook.Path, Events: directory.SubscribedEvents()}
+			hook := emulator.NewHook{URL: endpoint + webhook.Path, Secret: testHookSecret, Events: directory.SubscribedEvents()}
 			if tt.hook != nil {
 				tt.hook(&hook)
 			}

@@ -27,6 +27,7 @@ type commands struct {
 	Serve       serveCommand       `cmd:"" help:"Run the service."`
 	Migrate     migrateCommand     `cmd:"" help:"Bring the database to this version's schema."`
 	Doctor      doctorCommand      `cmd:"" help:"Check Okta, hook, Redis, database and clock, and say what to do."`
+	Hook        hookCommand        `cmd:"" help:"Register, mend or look at the event hook in Okta."`
 	ConfigFile  configCommand      `cmd:"" name:"config" help:"Check or print the configuration."`
 	Token       tokenCommand       `cmd:"" help:"Make a token for the admin API."`
 	Resync      resyncCommand      `cmd:"" help:"Ask the running service to read Okta again."`
@@ -97,7 +98,7 @@ var errSaid = errors.New("failed")
 // load reads the configuration.
 func (e *env) load(needTenants bool) (config.Config, error) {
 	return config.Load(config.Options{
-		Path: e.config, Environ: e.environ, KnownEnv: []string{apiURLVariable, apiTokenVariable}, NoTenants: !needTenants,
+		Path: e.config, Environ: e.environ, KnownEnv: []string{apiURLVariable, apiTokenVariable, setupTokenVariable}, NoTenants: !needTenants,
 	})
 }
 
