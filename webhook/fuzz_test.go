@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/oktasync/oktasync/directory"
+	"github.com/oktasync/oktasync/directory/logevent"
 )
 
 // FuzzDelivery posts any body. The answer is one of three, what was decoded is
@@ -60,7 +61,7 @@ func FuzzDelivery(f *testing.F) {
 		}
 		for _, e := range inbox.stored("acme") {
 			for _, s := range append(e.Scopes, directory.PersonScope(e.UUID)) {
-				if s.Validate() != nil || clean(s.ID) != s.ID || len(s.ID) > maxText {
+				if s.Validate() != nil || logevent.Clean(s.ID) != s.ID || len(s.ID) > logevent.MaxText {
 					t.Errorf("scope %q cannot be stored", s)
 				}
 			}
@@ -136,7 +137,7 @@ func uuids(delivery node) []string {
 				}
 				uuid := ""
 				for _, value := range e.all("uuid") {
-					uuid = clean(value.text)
+					uuid = logevent.Clean(value.text)
 				}
 				if uuid != "" && !seen[uuid] {
 					list = append(list, uuid)

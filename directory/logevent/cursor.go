@@ -1,4 +1,4 @@
-package webhook
+package logevent
 
 import (
 	"bytes"
@@ -6,18 +6,24 @@ import (
 	"unicode/utf8"
 )
 
-// cursor walks over JSON that json.Valid has accepted. It picks out the few
-// members that the endpoint reads and steps over the rest, whatever its type,
-// without building it: a delivery is mostly members that nobody here needs.
-// It never recurses, so depth costs no stack. On a text that is not valid it
-// would read nonsense, but never outside the text.
-type cursor struct {
+// Cursor walks over JSON. It picks out the few members that are wanted and steps
+// over the rest, whatever its type, without building it: a delivery, or a page of the
+// log, is mostly members that nobody here needs. It never recurses, so depth costs
+// no stack.
+type Cursor struct {
 	text []byte
 	at   int
 }
 
+// NewCursor returns a cursor at the beginning of text, and false when that is not
+// valid JSON as a whole. A byte order mark in front is dropped.
+func NewCursor(text []byte) (*Cursor, bool) {
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+	return &Cursor{text: text}, json.Valid(text)
+}
+
 // space steps over white space and returns the byte there, 0 at the end.
-func (c *cursor) space() byte {
+func (c *Cursor) space() byte {
 	for c.at < len(c.text) {
 		switch b := c.text[c.at]; b {
 		case ' ', '\t', '\r', '\n':
@@ -30,18 +36,18 @@ func (c *cursor) space() byte {
 }
 
 // step moves on by one byte, but never past the end.
-func (c *cursor) step() {
+func (c *Cursor) step() {
 	if c.at < len(c.text) {
 		c.at++
 	}
 }
 
-// object calls member for each member of the object at the cursor; member must
+// Object calls member for each member of the object at the cursor; member must
 // step over the value. Anything that is not an object is stepped over, and the
 // result is false.
-func (c *cursor) object(member func(name []byte)) bool {
+func (c *Cursor) Object(member func(name []byte)) bool {
 	if c.space() != '{' {
-		c.skip()
+		c.Skip()
 		return false
 	}
 	c.at++
@@ -61,12 +67,12 @@ func (c *cursor) object(member func(name []byte)) bool {
 	}
 }
 
-// array calls element for each element of the array at the cursor; element must
+// Array calls element for each element of the array at the cursor; element must
 // step over the value. Anything that is not an array is stepped over, and the
 // result is false.
-func (c *cursor) array(element func()) bool {
+func (c *Cursor) Array(element func()) bool {
 	if c.space() != '[' {
-		c.skip()
+		c.Skip()
 		return false
 	}
 	c.at++
@@ -83,18 +89,18 @@ func (c *cursor) array(element func()) bool {
 	}
 }
 
-// string returns the string at the cursor; any other value is stepped over and
+// String returns the string at the cursor; any other value is stepped over and
 // gives "".
-func (c *cursor) string() string {
+func (c *Cursor) String() string {
 	if c.space() != '"' {
-		c.skip()
+		c.Skip()
 		return ""
 	}
 	return unquote(c.quoted())
 }
 
 // name returns the member name at the cursor. Like most, it is not copied.
-func (c *cursor) name() []byte {
+func (c *Cursor) name() []byte {
 	quoted := c.quoted()
 	if bytes.IndexByte(quoted, '\\') < 0 && len(quoted) >= 2 {
 		return quoted[1 : len(quoted)-1]
@@ -102,8 +108,8 @@ func (c *cursor) name() []byte {
 	return []byte(unquote(quoted))
 }
 
-// skip steps over the value at the cursor and returns its text.
-func (c *cursor) skip() []byte {
+// Skip steps over the value at the cursor and returns its text.
+func (c *Cursor) Skip() []byte {
 	switch c.space() {
 	case '"':
 		return c.quoted()
@@ -115,7 +121,7 @@ func (c *cursor) skip() []byte {
 }
 
 // quoted steps over the string at the cursor and returns it with its quotes.
-func (c *cursor) quoted() []byte {
+func (c *Cursor) quoted() []byte {
 	start := c.at
 	c.at++
 	for c.at < len(c.text) {
@@ -133,7 +139,7 @@ func (c *cursor) quoted() []byte {
 }
 
 // escaped says whether an odd number of backslashes stands before position at.
-func (c *cursor) escaped(at, start int) bool {
+func (c *Cursor) escaped(at, start int) bool {
 	n := 0
 	for at-1-n >= start && c.text[at-1-n] == '\\' {
 		n++
@@ -142,7 +148,7 @@ func (c *cursor) escaped(at, start int) bool {
 }
 
 // nested steps over an object or array.
-func (c *cursor) nested() []byte {
+func (c *Cursor) nested() []byte {
 	start, depth := c.at, 0
 	for c.at < len(c.text) {
 		switch c.text[c.at] {
@@ -164,7 +170,7 @@ func (c *cursor) nested() []byte {
 
 // literal steps over a number, true, false or null, and at least one byte, so
 // that every loop ends.
-func (c *cursor) literal() []byte {
+func (c *Cursor) literal() []byte {
 	start := c.at
 	for c.at < len(c.text) {
 		switch c.text[c.at] {
