@@ -44,12 +44,12 @@ func tenantSettings() []setting {
 		},
 		{
 			key: "okta.rate_share", def: "0.5",
-			doc:   "The share of the rate limits shown by Okta that the service uses; the rest is left to your other integrations.",
+			doc:   "The share of the rate limits shown by Okta that events and full syncs use; the rest is left to your other integrations. The last fifth is kept back whatever the share: only reads for people who may be leaving use it.",
 			field: fractionField(func(t target) *float64 { return &u(t).Okta.RateShare }, 0.01, 1),
 		},
 		{
 			key: "okta.concurrency", def: "8",
-			doc:   "Requests to Okta at the same time. Okta also limits these for the whole org.",
+			doc:   "Requests to Okta at the same time, for each process; events go before full syncs, and reads for people who may be leaving wait for neither. Okta also limits these for the whole org.",
 			field: countField(func(t target) *int { return &u(t).Okta.Concurrency }, 1, 30),
 		},
 		{

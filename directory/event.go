@@ -63,6 +63,18 @@ func UrgentEvent(eventType string) bool {
 	}
 }
 
+// StatusEvent says whether the event type tells of the user's own status and of nothing
+// else, so that a read of the user alone answers it.
+func StatusEvent(eventType string) bool {
+	switch eventType {
+	case "user.lifecycle.deactivate", "user.lifecycle.suspend", "user.lifecycle.delete.initiated",
+		"user.lifecycle.delete.completed", "user.account.lock":
+		return true
+	default:
+		return false
+	}
+}
+
 // ScopesOf tells what an event of this type with these targets asks to
 // reconcile, for a tenant whose product is the Okta app appID. Targets are
 // picked by type, never by position (Okta: System Log API). The result is

@@ -1,6 +1,9 @@
 package directory
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Via says by which way an event reached us.
 type Via string
@@ -31,6 +34,7 @@ type Waiting struct {
 	Type      string
 	Published time.Time
 	Via       Via
+	Urgent    bool // may take access away
 }
 
 // Ticket is what was known about a scope before Okta was asked. Marking exactly
@@ -39,6 +43,12 @@ type Ticket struct {
 	Tenant string
 	Scope  Scope
 	Events []Waiting
+}
+
+// Urgent says whether one of the events may take access away. The table tells it, not the task:
+// whichever task comes first, the one of an ordinary event too, works as fast as a leaver needs.
+func (t Ticket) Urgent() bool {
+	return slices.ContainsFunc(t.Events, func(w Waiting) bool { return w.Urgent })
 }
 
 // ScopeHint says that a scope of a tenant has work.

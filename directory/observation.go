@@ -2,6 +2,15 @@ package directory
 
 import "time"
 
+// PersonRequest says whom to read, and how.
+type PersonRequest struct {
+	Ref    string // Okta user id or login
+	Urgent bool   // access may have to be taken away: the read goes before all others
+	// StatusOnly asks for the user alone, in one call that does not touch the scarcest rate
+	// limit: enough to know that somebody is suspended, deactivated or deleted.
+	StatusOnly bool
+}
+
 // PersonSeen is what Okta said about one person at one moment.
 type PersonSeen struct {
 	ID string // Okta user id; empty only when a login was asked for that nobody has
@@ -23,6 +32,9 @@ type PersonSeen struct {
 	// not asked for, which says nothing about them.
 	Groups     []GroupSeen
 	GroupsRead bool
+	// Partial is set where the assignment was not asked for. Such a sight says what the user's status
+	// is and nothing else.
+	Partial bool
 }
 
 // GroupSeen is what Okta said about one group at one moment.

@@ -45,8 +45,19 @@ func (r *Reader) do(ctx context.Context, c call, decode func(answer) error) erro
 		r.tokens.drop(ctx, refused.token)
 		err = r.once(ctx, c, decode)
 	}
+	// Back in the queue a short wait becomes one of several seconds, which a leaver should not wait.
+	var later *directory.RetryAfterError
+	if priorityOf(ctx) == Urgent && errors.As(err, &later) && later.Wait <= urgentPatience {
+		if err := r.sleep(ctx, later.Wait); err != nil {
+			return fmt.Errorf("%s: wait before asking Okta again: %w", c.what, err)
+		}
+		err = r.once(ctx, c, decode)
+	}
 	return err
 }
+
+// urgentPatience is the longest wait that an urgent call waits out by itself, once.
+const urgentPatience = 3 * time.Second
 
 // refusedTokenError says that Okta refused an access token, which may only be old.
 type refusedTokenError struct {
@@ -63,6 +74,11 @@ func (r *Reader) once(ctx context.Context, c call, decode func(answer) error) er
 	if err := r.governor.admit(ctx, r.tenant, bucket); err != nil {
 		return fmt.Errorf("%s: %w", c.what, err)
 	}
+	give, err := r.slots.take(ctx)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.what, err)
+	}
+	defer give()
 	waited := r.now().Sub(started)
 	x := &exchange{}
 	defer func() { r.transport.release(x.body) }()

@@ -110,7 +110,7 @@ func TestEmulatedPerson(t *testing.T) {
 	who := server.Org.Truth().People[3]
 	check := func(ask, status string, assigned bool) {
 		t.Helper()
-		seen, err := r.Person(t.Context(), ask)
+		seen, err := r.Person(t.Context(), directory.PersonRequest{Ref: ask})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -142,7 +142,7 @@ func TestEmulatedPerson(t *testing.T) {
 	other := server.Org.Truth().People[0].ID
 	do(server.Org.SetAppActive(server.Org.AppID(), false))
 	do(server.Org.Unassign(server.Org.AppID(), other))
-	_, err := r.Person(t.Context(), other)
+	_, err := r.Person(t.Context(), directory.PersonRequest{Ref: other})
 	checkFailure(t, err, "nobody can use it")
 }
 
@@ -230,7 +230,7 @@ func TestServiceApps(t *testing.T) {
 				t.Errorf("%+v: %v", who, err)
 			}
 			server.Org.RevokeOAuthTokens()
-			if _, err := r.Person(t.Context(), got.people[0].ID); err != nil {
+			if _, err := r.Person(t.Context(), directory.PersonRequest{Ref: got.people[0].ID}); err != nil {
 				t.Errorf("after the tokens were revoked: %v", err)
 			}
 		})

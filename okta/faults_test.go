@@ -73,7 +73,7 @@ func TestBrokenAnswersAreErrors(t *testing.T) {
 			o := newOrg(t)
 			o.json("/api/v1/users/"+ada, 200, userJSON(ada, "DEPROVISIONED"))
 			o.on("/api/v1/users/"+ada+"/groups", test.answer)
-			seen, err := o.reader(t).Person(t.Context(), ada)
+			seen, err := o.reader(t).Person(t.Context(), directory.PersonRequest{Ref: ada})
 			checkFailure(t, err, test.says)
 			if seen.GroupsRead || seen.Exists {
 				t.Errorf("trouble looks like an answer: %+v", seen)
@@ -97,7 +97,7 @@ func TestListsThatGoInACircle(t *testing.T) {
 		w.Header().Set("Link", `<https://acme.okta.com/api/v1/users/`+ada+`/groups?after=same&limit=200>; rel="next"`)
 		answerJSON(w, 200, []any{groupJSON("00g1", "Sales")})
 	})
-	_, err := o.reader(t).Person(t.Context(), ada)
+	_, err := o.reader(t).Person(t.Context(), directory.PersonRequest{Ref: ada})
 	checkFailure(t, err, "second time")
 	if n := len(o.paths()); n != 3 {
 		t.Errorf("%d requests, want 3: %v", n, o.paths())
@@ -113,7 +113,7 @@ func TestListsThatNeverEnd(t *testing.T) {
 		w.Header().Set("Link", `<https://acme.okta.com/api/v1/users/`+ada+`/groups?after=`+strings.Repeat("x", int(n.Add(1)))+`>; rel="next"`)
 		answerJSON(w, 200, []any{})
 	})
-	_, err := o.reader(t, func(o *Options) { o.MaxPages = 7 }).Person(t.Context(), ada)
+	_, err := o.reader(t, func(o *Options) { o.MaxPages = 7 }).Person(t.Context(), directory.PersonRequest{Ref: ada})
 	checkFailure(t, err, "more than 7 pages")
 }
 
@@ -179,7 +179,7 @@ func TestUnreachable(t *testing.T) {
 	o := newOrg(t)
 	r := o.reader(t)
 	o.server.Close()
-	_, err := r.Person(t.Context(), "ada@acme.example")
+	_, err := r.Person(t.Context(), directory.PersonRequest{Ref: "ada@acme.example"})
 	checkFailure(t, err, "could not be reached")
 	if strings.Contains(err.Error(), "ada") {
 		t.Errorf("%q tells the login", err)
@@ -196,7 +196,7 @@ func TestRefusalsKeepTheTokenToThemselves(t *testing.T) {
 	t.Parallel()
 	o := newOrg(t)
 	o.refuse("/api/v1/users/"+ada, 401, "E0000011")
-	_, err := o.reader(t).Person(t.Context(), ada)
+	_, err := o.reader(t).Person(t.Context(), directory.PersonRequest{Ref: ada})
 	if !errors.As(err, new(*directory.CredentialsError)) {
 		t.Fatalf("want a credentials error: %v", err)
 	}

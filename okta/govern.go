@@ -30,8 +30,8 @@ type GovernorOptions struct {
 	Redis redis.UniversalClient
 	// Share of the limit that Okta's headers show which we may use, above 0 up to 1; 0: 0.5.
 	Share float64
-	// Reserve is the share of the limit that is left to others: below it only
-	// urgent calls go out; 0: 0.2.
+	// Reserve is the part of each limit that is kept for urgent calls, and for others who use
+	// the same org: events and pulls never take it, however many wait; 0: 0.2.
 	Reserve float64
 	Logger  *slog.Logger     // nil: none
 	Now     func() time.Time // nil: time.Now
@@ -67,6 +67,25 @@ type bucketState struct {
 	leases  map[Priority]int
 	until   time.Time // leases end
 	blocked time.Time // Okta said 429: nothing goes out before
+	busy    time.Time // too many calls at a time: only urgent ones go out before
+	// What the ledger was not told of yet: answers, and permits that will not be used.
+	answered, returned int
+	uncounted          int // calls that went out before there were limits, not answered yet
+}
+
+// giveBack ends the leases, to be told with the next question.
+func (s *bucketState) giveBack() {
+	for _, n := range s.leases {
+		s.returned += n
+	}
+	clear(s.leases)
+}
+
+// tally adds to the question what the ledger was not told of yet.
+func (s *bucketState) tally(q question) question {
+	q.answered, q.returned = s.answered, s.returned
+	s.answered, s.returned = 0, 0
+	return q
 }
 
 // NewGovernor makes a governor. It asks nothing of Redis yet.
@@ -94,7 +113,9 @@ func NewGovernor(o GovernorOptions) (*Governor, error) {
 	return g, nil
 }
 
-// terms are what a priority may use of a limit.
+// terms are what a priority may use of a limit. With the defaults and of 50 calls a minute: pulls
+// take up to 20 and leave 13, events up to 25 (what pulls took counts) and leave 10, and
+// urgent calls take whatever Okta still grants, so at least the 10 that the others leave.
 type terms struct {
 	share   float64 // of the limit, per window
 	reserve float64 // of the limit, that must remain
@@ -140,7 +161,11 @@ func (g *Governor) try(ctx context.Context, tenant, bucket string, s *bucketStat
 	if wait := s.blocked.Sub(now); wait > 0 {
 		return wait, nil
 	}
+	if wait := s.busy.Sub(now); wait > 0 && p != Urgent {
+		return wait, nil
+	}
 	if s.asked && !s.known {
+		s.uncounted++
 		return 0, nil
 	}
 	if s.leases[p] > 0 && now.Before(s.until) {
@@ -153,6 +178,7 @@ func (g *Governor) try(ctx context.Context, tenant, bucket string, s *bucketStat
 	}
 	s.asked = true
 	if !granted.known {
+		s.uncounted++
 		return 0, nil
 	}
 	s.known = true
@@ -175,7 +201,7 @@ func (g *Governor) ask(ctx context.Context, tenant, bucket string, s *bucketStat
 		// Always told, news or not: the ledger that answers may be another one than before.
 		q.seen = g.news(s)
 	}
-	return g.exchange(ctx, q)
+	return g.exchange(ctx, s.tally(q))
 }
 
 // exchange asks the shared ledger, or the local one while the shared one is away.
@@ -209,37 +235,48 @@ func (g *Governor) sharedReady() bool {
 func (g *Governor) learn(ctx context.Context, tenant, bucket string, status int, header http.Header) {
 	seen, ok := readLimits(header)
 	refused := status == http.StatusTooManyRequests
-	if !ok && !refused {
-		return // no limit is shown, so none is kept
-	}
 	s := g.state(tenant, bucket)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	counted := 1
+	if s.uncounted > 0 {
+		s.uncounted--
+		counted = 0
+	}
+	if !ok && !refused {
+		return // no limit is shown, so none is kept
+	}
 	now := g.now()
+	if ok && seen.limit == 0 { // speaks of calls at a time, not of the window
+		s.busy = now.Add(waitOf(header))
+		return
+	}
 	if refused {
 		s.blocked = now.Add(waitOf(header))
-		clear(s.leases)
+		s.giveBack()
 	}
-	if !ok || seen.limit == 0 {
-		return // limit 0 speaks of calls at a time, not of the window
+	if !ok {
+		return
 	}
 	ends := now.Add(seen.left + resetPadding)
 	fresh := !s.known || seen.reset > s.seen.reset
 	switch {
 	case fresh:
-		clear(s.leases)
+		clear(s.leases) // of a window that is over
+		s.answered, s.returned = counted, 0
 		s.seen = observation{limits: seen, ends: ends}
 	case seen.reset == s.seen.reset:
+		s.answered += counted
 		s.seen.limit, s.seen.remaining = seen.limit, min(s.seen.remaining, seen.remaining)
 	default:
 		return // a late answer of a window that is over
 	}
 	s.known, s.asked = true, true
 	if low := float64(s.seen.remaining) <= g.terms(Bulk).reserve*float64(s.seen.limit); refused || low {
-		clear(s.leases)
+		s.giveBack()
 		// Other replicas should know at once. It fails only when ctx has ended;
 		// then the next question tells.
-		_, _ = g.exchange(ctx, question{key: ledgerKey(tenant, bucket), seen: g.news(s)})
+		_, _ = g.exchange(ctx, s.tally(question{key: ledgerKey(tenant, bucket), seen: g.news(s)}))
 	}
 }
 

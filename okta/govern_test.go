@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"runtime"
+	"slices"
 	"strconv"
 	gosync "sync"
 	"sync/atomic"
@@ -92,8 +94,8 @@ func TestGovernorKeepsTheShare(t *testing.T) {
 	if events, _ := spend(t.Context(), g, "acme", 1000); events != 10 {
 		t.Errorf("events made %d calls, want the 10 that bulk left", events)
 	}
-	if urgent, _ := spend(WithPriority(t.Context(), Urgent), g, "acme", 1000); urgent != 50 {
-		t.Errorf("urgent made %d calls, want the 50 that remain", urgent)
+	if urgent, _ := spend(WithPriority(t.Context(), Urgent), g, "acme", 1000); urgent != 49 {
+		t.Errorf("urgent made %d calls, want the 49 that Okta still grants", urgent)
 	}
 	if n, _ := spend(t.Context(), g, "other", 1000); n != 1000 {
 		t.Errorf("another tenant has its own budget, but made %d calls", n)
@@ -104,6 +106,80 @@ func TestGovernorKeepsTheShare(t *testing.T) {
 	if n, _ := spend(WithPriority(t.Context(), Bulk), g, "acme", 1000); n != 40 {
 		t.Errorf("bulk made %d calls in the next window, want 40", n)
 	}
+}
+
+// However many events and pulls ask at once, in several processes, and whatever part of the limit
+// they may use: what is kept for urgent calls stays.
+func TestReserveIsKeptForUrgentCalls(t *testing.T) {
+	t.Parallel()
+	for _, limit := range []int{10, 50, 500} {
+		t.Run(strconv.Itoa(limit), func(t *testing.T) {
+			t.Parallel()
+			tenant := testTenant(t)
+			okta := &countingOkta{limit: limit, ends: time.Now().Add(40 * time.Second)}
+			var governors []*Governor
+			for range 2 {
+				g, err := NewGovernor(GovernorOptions{Share: 1})
+				if err != nil {
+					t.Fatal(err)
+				}
+				governors = append(governors, g)
+				g.local = governors[0].local // as Redis would be, but for its slowness on a busy machine
+			}
+			for range 2 { // the first call tells a governor the limit, with the second it tells the ledger
+				for _, g := range governors {
+					if err := g.admit(t.Context(), tenant, bucketApps); err != nil {
+						t.Fatal(err)
+					}
+					okta.call(t.Context(), g, tenant)
+				}
+			}
+			var all gosync.WaitGroup
+			for i := range 40 {
+				all.Go(func() {
+					ctx := WithPriority(t.Context(), []Priority{Event, Bulk}[i%2])
+					for governors[i%4/2].admit(ctx, tenant, bucketApps) == nil {
+						okta.call(ctx, governors[i%4/2], tenant)
+					}
+				})
+			}
+			all.Wait()
+			reserve := (limit + 4) / 5
+			if left := okta.left(); left < reserve {
+				t.Fatalf("events and pulls left %d of %d calls, want at least %d", left, limit, reserve)
+			}
+			urgent := WithPriority(t.Context(), Urgent)
+			for n := range reserve {
+				if err := governors[n%2].admit(urgent, tenant, bucketApps); err != nil {
+					t.Fatalf("urgent call %d of %d waits: %v", n+1, reserve, err)
+				}
+				okta.call(urgent, governors[n%2], tenant)
+			}
+		})
+	}
+}
+
+// countingOkta counts calls in one window, as Okta does.
+type countingOkta struct {
+	mu          gosync.Mutex
+	limit, used int
+	ends        time.Time
+}
+
+func (o *countingOkta) call(ctx context.Context, g *Governor, tenant string) {
+	o.mu.Lock()
+	o.used++
+	h := header(time.Now(), o.limit, o.limit-o.used, time.Until(o.ends))
+	h.Set("X-Rate-Limit-Reset", strconv.FormatInt(o.ends.Unix(), 10))
+	o.mu.Unlock()
+	runtime.Gosched() // others have the chance to ask while this answer is on its way
+	g.learn(ctx, tenant, bucketApps, 200, h)
+}
+
+func (o *countingOkta) left() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.limit - o.used
 }
 
 func TestGovernorStopsAtTheReserve(t *testing.T) {
@@ -148,16 +224,18 @@ func TestGovernorHeeds429(t *testing.T) {
 		header  func(at time.Time) http.Header
 		atLeast time.Duration
 		atMost  time.Duration
+		who     []Priority
 	}{
-		{"until the reset", func(at time.Time) http.Header { return header(at, 100, 0, 40*time.Second) }, 40 * time.Second, 50 * time.Second},
-		{"without reset", func(time.Time) http.Header { return http.Header{} }, unknownWait, unknownWait * 5 / 4},
-		{"too many at a time", func(at time.Time) http.Header { return header(at, 0, 0, 50*time.Second) }, busyWait, busyWait * 3 / 2},
+		{"until the reset", func(at time.Time) http.Header { return header(at, 100, 0, 40*time.Second) }, 40 * time.Second, 50 * time.Second, []Priority{Urgent, Event, Bulk}},
+		{"without reset", func(time.Time) http.Header { return http.Header{} }, unknownWait, unknownWait * 5 / 4, []Priority{Urgent, Event, Bulk}},
+		// The others make room for urgent calls.
+		{"too many at a time", func(at time.Time) http.Header { return header(at, 0, 0, 50*time.Second) }, busyWait, busyWait * 3 / 2, []Priority{Event, Bulk}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			g, clock := newTestGovernor(t, GovernorOptions{})
-			for _, p := range []Priority{Urgent, Event, Bulk} {
+			for _, p := range test.who {
 				ctx := WithPriority(t.Context(), p)
 				g.learn(ctx, "acme", bucketApps, 429, test.header(clock.now()))
 				err := g.admit(ctx, "acme", bucketApps)
@@ -170,6 +248,12 @@ func TestGovernorHeeds429(t *testing.T) {
 				}
 				if err := g.admit(ctx, "acme", bucketApps); err != nil {
 					t.Errorf("priority %d still waits: %v", p, err)
+				}
+			}
+			if !slices.Contains(test.who, Urgent) {
+				g.learn(t.Context(), "acme", bucketApps, 429, test.header(clock.now()))
+				if err := g.admit(WithPriority(t.Context(), Urgent), "acme", bucketApps); err != nil {
+					t.Errorf("an urgent call waits: %v", err)
 				}
 			}
 		})
@@ -306,7 +390,7 @@ func TestPersonUnderRateLimit(t *testing.T) {
 	})
 	r := o.reader(t)
 	for range 2 {
-		_, err := r.Person(t.Context(), ada)
+		_, err := r.Person(t.Context(), directory.PersonRequest{Ref: ada})
 		var later *directory.RetryAfterError
 		if !errors.As(err, &later) || later.Wait < 15*time.Second || later.Wait > 30*time.Second {
 			t.Fatalf("want a wait of about 20 s: %v", err)

@@ -2,6 +2,7 @@ package okta
 
 import (
 	"context"
+	"math"
 	gosync "sync"
 	"time"
 )
@@ -18,6 +19,9 @@ type question struct {
 	terms terms
 	want  int          // 0: only tells
 	seen  *observation // nil: nothing new
+	// answered is how many calls were answered since the last question, and returned how many permits
+	// will not be used. What was granted beside them may still lower what remains.
+	answered, returned int
 }
 
 // observation is the latest that headers said about a window.
@@ -47,6 +51,7 @@ type windowState struct {
 	guessed          bool      // that window is over, and Okta has not told of the next
 	ends             time.Time // of the window under way
 	taken            int       // permits given in it
+	answered         int       // of these, as far as told
 }
 
 func newMemoryLedger(now func() time.Time) *memoryLedger {
@@ -67,6 +72,10 @@ func (m *memoryLedger) exchange(_ context.Context, q question) (grant, error) {
 			m.windows[q.key] = w
 		}
 		w.tell(now, *q.seen)
+		if q.seen.reset == w.reset && !w.guessed { // otherwise they belong to a window that is over
+			w.taken = max(w.taken-q.returned, 0)
+			w.answered = min(w.answered+q.answered, w.taken)
+		}
 	}
 	if w == nil {
 		return grant{}, nil
@@ -80,7 +89,7 @@ func (w *windowState) roll(now time.Time) {
 	if now.Before(w.ends) {
 		return
 	}
-	w.guessed, w.taken, w.remaining, w.ends = true, 0, w.limit, now.Add(window)
+	w.guessed, w.taken, w.answered, w.remaining, w.ends = true, 0, 0, w.limit, now.Add(window)
 }
 
 // tell takes in what headers said; a window that is over says nothing any more.
@@ -88,7 +97,7 @@ func (w *windowState) tell(now time.Time, seen observation) {
 	switch {
 	case seen.reset > w.reset:
 		if !w.guessed { // the guessed window was this one: its permits count
-			w.taken = 0
+			w.taken, w.answered = 0, 0
 		}
 		w.guessed, w.reset, w.ends = false, seen.reset, now.Add(seen.left)
 		w.limit, w.remaining = seen.limit, seen.remaining
@@ -97,10 +106,14 @@ func (w *windowState) tell(now time.Time, seen observation) {
 	}
 }
 
+// take grants what the share leaves, and what remains beyond the reserve when all calls that are
+// under way have been counted. The reserve is rounded up, so that it is there in small
+// buckets too; of a single call nothing can be kept back.
 func (w *windowState) take(q question) int {
 	limit := float64(w.limit)
 	share := max(1, int(limit*q.terms.share))
-	free := w.remaining - int(limit*q.terms.reserve)
+	reserve := max(0, min(int(math.Ceil(limit*q.terms.reserve)), w.limit-1))
+	free := w.remaining - (w.taken - w.answered) - reserve
 	permits := max(0, min(q.want, share-w.taken, free))
 	w.taken += permits
 	return permits

@@ -18,46 +18,52 @@ type redisLedger struct {
 // ledgerScript has the rules of memoryLedger in one atomic step.
 //
 //	KEYS[1]  the bucket's hash
-//	ARGV     want, share, reserve, limit (-1: nothing was seen), remaining, reset, left in ms
+//	ARGV     want, share, reserve, answered, returned, limit (-1: nothing was seen), remaining, reset, left in ms
 //	returns  known, permits, left in ms
 const ledgerScript = `
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local h = redis.call('HMGET', KEYS[1], 'limit', 'remaining', 'reset', 'guessed', 'ends', 'taken')
+local h = redis.call('HMGET', KEYS[1], 'limit', 'remaining', 'reset', 'guessed', 'ends', 'taken', 'answered')
 local known = h[1] and h[5]
 local limit, remaining, reset = tonumber(h[1] or 0), tonumber(h[2] or 0), tonumber(h[3] or 0)
 local guessed, ends, taken = tonumber(h[4] or 0), tonumber(h[5] or 0), tonumber(h[6] or 0)
+local answered = tonumber(h[7] or 0)
 local want, share, reserve = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local seen = tonumber(ARGV[4])
+local seen = tonumber(ARGV[6])
 
 if known and now >= ends then
-  guessed, taken, remaining, ends = 1, 0, limit, now + 60000
+  guessed, taken, answered, remaining, ends = 1, 0, 0, limit, now + 60000
 end
 if seen >= 0 then
-  local seen_remaining, seen_reset, left = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+  local seen_remaining, seen_reset, left = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
   if seen_reset > reset then
-    if guessed == 0 then taken = 0 end
+    if guessed == 0 then taken, answered = 0, 0 end
     guessed, reset, ends, limit, remaining = 0, seen_reset, now + left, seen, seen_remaining
   elseif seen_reset == reset and guessed == 0 then
     limit, remaining = seen, math.min(remaining, seen_remaining)
+  end
+  if seen_reset == reset and guessed == 0 then
+    taken = math.max(taken - tonumber(ARGV[5]), 0)
+    answered = math.min(answered + tonumber(ARGV[4]), taken)
   end
   known = true
 end
 if not known then return {0, 0, 0} end
 
 local most = math.max(1, math.floor(limit * share))
-local free = remaining - math.floor(limit * reserve)
+local kept = math.max(0, math.min(math.ceil(limit * reserve), limit - 1))
+local free = remaining - (taken - answered) - kept
 local permits = math.max(0, math.min(want, most - taken, free))
 taken = taken + permits
-redis.call('HSET', KEYS[1], 'limit', limit, 'remaining', remaining, 'reset', reset, 'guessed', guessed, 'ends', ends, 'taken', taken)
+redis.call('HSET', KEYS[1], 'limit', limit, 'remaining', remaining, 'reset', reset, 'guessed', guessed, 'ends', ends, 'taken', taken, 'answered', answered)
 redis.call('PEXPIRE', KEYS[1], 600000)
 return {1, permits, math.max(0, ends - now)}
 `
 
 func (l *redisLedger) exchange(ctx context.Context, q question) (grant, error) {
-	args := []any{q.want, q.terms.share, q.terms.reserve, -1, 0, 0, 0}
+	args := []any{q.want, q.terms.share, q.terms.reserve, q.answered, q.returned, -1, 0, 0, 0}
 	if q.seen != nil {
-		args = []any{q.want, q.terms.share, q.terms.reserve, q.seen.limit, q.seen.remaining, q.seen.reset, q.seen.left.Milliseconds()}
+		args = append(args[:5], q.seen.limit, q.seen.remaining, q.seen.reset, q.seen.left.Milliseconds())
 	}
 	type result struct {
 		reply []int64

@@ -45,7 +45,7 @@ func TestLedgers(t *testing.T) {
 	saw := func(limit, remaining int, reset int64, left time.Duration) *observation {
 		return &observation{limits: limits{limit: limit, remaining: remaining, reset: reset, left: left}}
 	}
-	event, bulk, urgent := terms{0.5, 0.2}, terms{0.4, 0.25}, terms{1, 0}
+	event, bulk, urgent, all := terms{0.5, 0.2}, terms{0.4, 0.25}, terms{1, 0}, terms{1, 0.2}
 	type step struct {
 		name    string
 		ask     question
@@ -64,19 +64,32 @@ func TestLedgers(t *testing.T) {
 			{"bulk has had its part", question{terms: bulk, want: 1}, true, 0, time.Minute},
 			{"events have the rest", question{terms: event, want: 100}, true, 10, time.Minute},
 			{"and no more", question{terms: event, want: 1}, true, 0, time.Minute},
-			{"urgent goes on", question{terms: urgent, want: 100}, true, 50, time.Minute},
+			{"urgent goes on", question{terms: urgent, want: 100}, true, 49, time.Minute},
 			{"to the last", question{terms: urgent, want: 1}, true, 0, time.Minute},
 		}},
 		{"others use the bucket too", []step{
 			{"tell", question{terms: event, seen: saw(100, 24, 1000, time.Minute)}, true, 0, time.Minute},
 			{"the reserve stops bulk", question{terms: bulk, want: 1}, true, 0, time.Minute},
 			{"before events", question{terms: event, want: 100}, true, 4, time.Minute},
-			{"tell less", question{terms: event, seen: saw(100, 20, 1000, time.Minute)}, true, 0, time.Minute},
+			{"tell less", question{terms: event, seen: saw(100, 20, 1000, time.Minute), answered: 4}, true, 0, time.Minute},
 			{"the reserve stops events", question{terms: event, want: 1}, true, 0, time.Minute},
 			{"not urgent calls", question{terms: urgent, want: 100}, true, 20, time.Minute},
 			{"a late answer gives nothing back", question{terms: event, want: 1, seen: saw(100, 90, 1000, time.Minute)}, true, 0, time.Minute},
 			{"nor does one of an older window", question{terms: event, want: 1, seen: saw(100, 90, 999, time.Minute)}, true, 0, time.Minute},
 			{"a new window does", question{terms: event, want: 1, seen: saw(100, 99, 1060, 30*time.Second)}, true, 1, 30 * time.Second},
+		}},
+		{"calls under way count as made", []step{
+			{"tell", question{terms: all, seen: saw(100, 100, 1000, time.Minute)}, true, 0, time.Minute},
+			{"beyond the reserve", question{terms: all, want: 200}, true, 80, time.Minute},
+			{"none is left", question{terms: all, want: 1}, true, 0, time.Minute},
+			{"answers that Okta counted change nothing", question{terms: all, want: 1, answered: 60, seen: saw(100, 40, 1000, time.Minute)}, true, 0, time.Minute},
+			{"the reserve is for urgent calls", question{terms: urgent, want: 200}, true, 20, time.Minute},
+			{"more answers than calls are not believed", question{terms: urgent, want: 1, answered: 500, seen: saw(100, 0, 1000, time.Minute)}, true, 0, time.Minute},
+		}},
+		{"a small limit keeps a call", []step{
+			{"tell", question{terms: all, seen: saw(3, 3, 1000, time.Minute)}, true, 0, time.Minute},
+			{"beyond the reserve", question{terms: all, want: 7}, true, 2, time.Minute},
+			{"urgent", question{terms: urgent, want: 7}, true, 1, time.Minute},
 		}},
 		{"a window ends", []step{
 			{"tell", question{terms: event, seen: saw(10, 1, 1000, 0)}, true, 0, 0},

@@ -47,7 +47,7 @@ type Options struct {
 	Transport   http.RoundTripper // nil: one with sensible limits
 	AllowHTTP   bool              // http to this machine, for an emulator
 	Timeout     time.Duration     // of one call, answer included; 0: 30 s
-	Concurrency int               // lists of group members read at a time; 0: 8
+	Concurrency int               // calls at a time, urgent ones not counted; 0: 8
 	MemberLimit int               // members a page, 1 to 1000; 0: 1000
 	MaxPages    int               // of one list; 0: 20,000
 	Logger      *slog.Logger      // nil: none

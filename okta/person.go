@@ -11,14 +11,18 @@ import (
 const deprovisioned = "DEPROVISIONED"
 
 // Person reads one person by Okta id or login: user, assignment to the app, and
-// groups. Somebody whom Okta does not know is an answer: Exists is false, and ID
-// is the id asked for, or empty when a login was. Absence and "not assigned" rest on
-// 404 E0000007 to reads by id only.
-func (r *Reader) Person(ctx context.Context, idOrLogin string) (directory.PersonSeen, error) {
-	return patientInBulk(ctx, r, func() (directory.PersonSeen, error) { return r.readPerson(ctx, idOrLogin) })
+// groups; or the user alone, see directory.PersonRequest. Somebody whom Okta does not know
+// is an answer: Exists is false, and ID is the id asked for, or empty when a login was.
+// Absence and "not assigned" rest on 404 E0000007 to reads by id only.
+func (r *Reader) Person(ctx context.Context, request directory.PersonRequest) (directory.PersonSeen, error) {
+	if request.Urgent {
+		ctx = WithPriority(ctx, Urgent)
+	}
+	return patientInBulk(ctx, r, func() (directory.PersonSeen, error) { return r.readPerson(ctx, request) })
 }
 
-func (r *Reader) readPerson(ctx context.Context, idOrLogin string) (directory.PersonSeen, error) {
+func (r *Reader) readPerson(ctx context.Context, request directory.PersonRequest) (directory.PersonSeen, error) {
+	idOrLogin := request.Ref
 	escaped, name, err := person(idOrLogin)
 	if err != nil {
 		return directory.PersonSeen{}, err
@@ -47,6 +51,10 @@ func (r *Reader) readPerson(ctx context.Context, idOrLogin string) (directory.Pe
 	id, err := segment("user", u.ID)
 	if err != nil {
 		return directory.PersonSeen{}, err
+	}
+	if request.StatusOnly {
+		seen.Partial = u.Status != deprovisioned
+		return seen, nil
 	}
 	// Okta ends the assignments of deactivated users by itself, so there is nothing to ask.
 	if u.Status != deprovisioned {

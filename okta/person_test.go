@@ -109,7 +109,7 @@ func TestPerson(t *testing.T) {
 			t.Parallel()
 			o := newOrg(t)
 			test.script(o)
-			got, err := o.reader(t).Person(t.Context(), test.ask)
+			got, err := o.reader(t).Person(t.Context(), directory.PersonRequest{Ref: test.ask})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -160,7 +160,7 @@ func TestPersonNeverMistakesTroubleForAbsence(t *testing.T) {
 			t.Parallel()
 			o := newOrg(t)
 			test.script(o)
-			seen, err := o.reader(t).Person(t.Context(), ada)
+			seen, err := o.reader(t).Person(t.Context(), directory.PersonRequest{Ref: ada})
 			if err == nil {
 				t.Fatalf("no error, but %+v", seen)
 			}

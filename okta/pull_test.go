@@ -464,7 +464,7 @@ func TestPullObservesBeforeItAsks(t *testing.T) {
 		o.Clock = func(context.Context) (time.Time, error) { return time.Time{}, errors.New("no database") }
 	})
 	checkFailure(t, collect(t.Context(), broken, full()).err, "no database")
-	_, err := broken.Person(t.Context(), ada)
+	_, err := broken.Person(t.Context(), directory.PersonRequest{Ref: ada})
 	checkFailure(t, err, "no database")
 	if strings.Contains(err.Error(), "okta answered") {
 		t.Error("Okta was asked without knowing the time")

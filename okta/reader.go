@@ -31,6 +31,7 @@ type Reader struct {
 	transport *transport
 	tokens    *tokenSource // nil with an API token
 	governor  *Governor
+	slots     *slots
 	lastPull  atomic.Int64 // calls of the last complete full pull, for estimates
 }
 
@@ -55,6 +56,7 @@ func New(o Options) (*Reader, error) {
 		timeout: o.Timeout, concurrency: o.Concurrency, memberLimit: o.MemberLimit, maxPages: o.MaxPages,
 		log: o.Logger.With("tenant", o.Tenant), observe: o.Observe,
 		transport: &transport{next: next, now: o.Now, longest: longestBody}, governor: governor,
+		slots: newSlots(o.Concurrency),
 	}
 	client := &http.Client{
 		Transport: r.transport,

@@ -195,15 +195,15 @@ func (t *Tx) PutPeople(ctx context.Context, people []directory.Person) error {
 	return nil
 }
 
-// Touch moves ObservedAt and GroupsObservedAt of a person forward to at: the row
-// and its memberships were seen to be right.
-func (t *Tx) Touch(ctx context.Context, personID string, at time.Time) error {
+// Touch moves ObservedAt of a person forward to at, and GroupsObservedAt to groupsAt:
+// the row and its memberships were seen to be right.
+func (t *Tx) Touch(ctx context.Context, personID string, at, groupsAt time.Time) error {
 	const query = `
 		update people set
 			observed_at = case when observed_at < {at $3} then {at $3} else observed_at end,
-			groups_observed_at = case when groups_observed_at < {at $3} then {at $3} else groups_observed_at end
-		where tenant = $1 and id = $2 and (observed_at < {at $3} or groups_observed_at < {at $3})`
-	if _, err := t.db.exec(ctx, t.tx, query, t.tenant, personID, at); err != nil {
+			groups_observed_at = case when groups_observed_at < {at $4} then {at $4} else groups_observed_at end
+		where tenant = $1 and id = $2 and (observed_at < {at $3} or groups_observed_at < {at $4})`
+	if _, err := t.db.exec(ctx, t.tx, query, t.tenant, personID, at, groupsAt); err != nil {
 		return fmt.Errorf("note when person %s was seen: %w", personID, err)
 	}
 	return nil

@@ -340,7 +340,7 @@ func TestGroupsObservedNeverGoesBack(t *testing.T) {
 	err := f.db.Update(t.Context(), f.tenant, func(ctx context.Context, tx *store.Tx) error {
 		rows, _ := tx.People(ctx, []string{"ada"})
 		p := rows[0]
-		if err := tx.Touch(ctx, "ada", tx.Now()); err != nil {
+		if err := tx.Touch(ctx, "ada", tx.Now(), tx.Now()); err != nil {
 			return err
 		}
 		return tx.PutPeople(ctx, []directory.Person{p})

@@ -36,6 +36,9 @@ type outcome struct {
 //	active, suspended       a required field missing             quarantined; the profile stays as it
 //	                                                             is, a change of status goes through
 //	any                     the same                             nothing
+//	active, suspended       partial: only that the user is       person.suspended; the rest of the row
+//	                        suspended                            stays
+//	any other               partial                              nothing
 //
 // Who leaves keeps the profile last seen. Deletion (404 E0000007) removes,
 // whether the person was deactivated first or not.
@@ -47,6 +50,9 @@ func (m *mapper) diffPerson(have *directory.Person, seen directory.PersonSeen) (
 	known := have != nil && have.Status != directory.StatusRemoved
 	if !known && !status.Present() {
 		return outcome{}, nil
+	}
+	if seen.Partial {
+		return m.diffPartial(have, seen)
 	}
 
 	next := directory.Person{ID: seen.ID, Status: status, OktaStatus: raw, Assignment: seen.AssignmentScope}
@@ -70,22 +76,41 @@ func (m *mapper) diffPerson(have *directory.Person, seen directory.PersonSeen) (
 			next.TeamID = team.ID
 		}
 	}
-	next.Hash = personHash(next)
-	if have != nil && have.Hash == next.Hash {
-		return out, nil
-	}
-
 	next.ObservedAt = seen.At
 	if seen.GroupsRead {
 		next.GroupsObservedAt = seen.At
 	}
+	var err error
+	out.change, err = personChange(have, next)
+	return out, err
+}
+
+// diffPartial takes the user's status over where it takes access away, or where only Okta's word
+// for it differs. More than that cannot be told without the assignment.
+func (m *mapper) diffPartial(have *directory.Person, seen directory.PersonSeen) (outcome, error) {
+	status := directory.StatusOf(seen.OktaStatus)
+	if have == nil || !have.Status.Present() || status == directory.StatusActive {
+		return outcome{}, nil
+	}
+	next := *have
+	next.Status, next.OktaStatus, next.ObservedAt = status, seen.OktaStatus, seen.At
+	change, err := personChange(have, next)
+	return outcome{change: change}, err
+}
+
+// personChange plans to write next over have; nil when nothing differs.
+func personChange(have *directory.Person, next directory.Person) (*directory.PlannedChange, error) {
+	next.Hash = personHash(next)
+	if have != nil && have.Hash == next.Hash {
+		return nil, nil
+	}
 	after, err := json.Marshal(next)
 	if err != nil {
-		return outcome{}, fmt.Errorf("encode planned row of person %s: %w", seen.ID, err)
+		return nil, fmt.Errorf("encode planned row of person %s: %w", next.ID, err)
 	}
-	change := directory.PlannedChange{
-		Type: personChangeType(have, next.Status), Subject: directory.SubjectPerson, SubjectID: seen.ID,
-		PersonID: seen.ID, ObservedAt: seen.At, After: after,
+	change := &directory.PlannedChange{
+		Type: personChangeType(have, next.Status), Subject: directory.SubjectPerson, SubjectID: next.ID,
+		PersonID: next.ID, ObservedAt: next.ObservedAt, After: after,
 	}
 	before := directory.Person{}
 	if have != nil {
@@ -93,8 +118,7 @@ func (m *mapper) diffPerson(have *directory.Person, seen directory.PersonSeen) (
 		before = *have
 	}
 	change.Fields = personFields(before, next)
-	out.change = &change
-	return out, nil
+	return change, nil
 }
 
 // statusOf says what a sighting means for us, with the raw status to record.
@@ -104,7 +128,7 @@ func statusOf(seen directory.PersonSeen) (directory.Status, string) {
 		return directory.StatusRemoved, directory.OktaDeleted
 	case seen.OktaStatus == "DEPROVISIONED":
 		return directory.StatusDeactivated, seen.OktaStatus
-	case !seen.Assigned:
+	case !seen.Assigned && !seen.Partial:
 		return directory.StatusRemoved, seen.OktaStatus
 	case seen.AssignmentStatus == "SUSPENDED":
 		return directory.StatusSuspended, seen.OktaStatus

@@ -64,6 +64,12 @@ func TestDiffPerson(t *testing.T) {
 		return func(s *directory.PersonSeen) { s.OktaStatus = status }
 	}
 	left := func(s *directory.PersonSeen) { s.OktaStatus, s.Assigned = "DEPROVISIONED", false }
+	partial := func(status string) func(*directory.PersonSeen) {
+		return func(s *directory.PersonSeen) {
+			s.Partial, s.OktaStatus, s.Assigned, s.AssignmentScope, s.AssignmentStatus = true, status, false, "", ""
+			s.Profile["department"] = "Elsewhere" // which a partial sight does not tell
+		}
+	}
 	without := func(name string) func(*directory.PersonSeen) {
 		return func(s *directory.PersonSeen) { delete(s.Profile, name) }
 	}
@@ -101,6 +107,13 @@ func TestDiffPerson(t *testing.T) {
 		{name: "unassigned", row: adaRow(t, nil), seen: adaSeen(unassigned), want: directory.PersonRemoved, wantStatus: directory.StatusRemoved},
 		{name: "deleted", row: adaRow(t, nil), seen: adaSeen(gone), want: directory.PersonRemoved, wantStatus: directory.StatusRemoved},
 		{name: "deleted after deactivation", row: adaRow(t, inStatus(directory.StatusDeactivated)), seen: adaSeen(gone), want: directory.PersonRemoved, wantStatus: directory.StatusRemoved},
+		{name: "partial, suspended", row: adaRow(t, nil), seen: adaSeen(partial("SUSPENDED")), want: directory.PersonSuspended, wantStatus: directory.StatusSuspended},
+		{name: "partial, locked while suspended", row: adaRow(t, func(p *directory.Person) { p.Status, p.OktaStatus = directory.StatusSuspended, "SUSPENDED" }), seen: adaSeen(partial("LOCKED_OUT")),
+			want: directory.PersonUpdated, wantStatus: directory.StatusSuspended},
+		{name: "partial, able to sign in", row: adaRow(t, inStatus(directory.StatusSuspended)), seen: adaSeen(partial("ACTIVE"))},
+		{name: "partial, unknown", seen: adaSeen(partial("SUSPENDED"))},
+		{name: "partial, suspended after deactivation", row: adaRow(t, inStatus(directory.StatusDeactivated)), seen: adaSeen(partial("SUSPENDED"))},
+		{name: "partial, suspended after removal", row: adaRow(t, inStatus(directory.StatusRemoved)), seen: adaSeen(partial("SUSPENDED"))},
 		{name: "mover", row: adaRow(t, nil), seen: adaSeen(func(s *directory.PersonSeen) { s.Profile["department"] = "Sales" }), want: directory.PersonUpdated, wantStatus: directory.StatusActive},
 		{name: "lost the e-mail", row: adaRow(t, nil), seen: adaSeen(without("email")), quarantined: true},
 		{name: "the same", row: adaRow(t, nil), seen: adaSeen(nil)},

@@ -2,7 +2,9 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -122,21 +124,49 @@ func causeOf(ticket directory.Ticket) directory.Cause {
 	return cause
 }
 
+// looksAtMost is how often a person is read again because somebody who looked later was faster.
+const looksAtMost = 5
+
+// errOvertaken says that the row was written after a later look than ours. What we saw is old, and
+// the later look may have been a partial one, so nothing is marked and Okta is asked again.
+var errOvertaken = errors.New("somebody who looked later was faster")
+
 // person reads one person back and commits what follows. finish, where given,
 // is the run, held by owner, to complete in the same commit.
 func (e *Engine) person(ctx context.Context, ticket directory.Ticket, cause directory.Cause, finish *directory.Run, owner string) (Result, error) {
-	scope := ticket.Scope
-	seen, err := e.source.Person(ctx, scope.ID)
-	if err != nil {
-		return Result{}, fmt.Errorf("read %s from Okta: %w", scope.Public(), err)
+	first := Result{Scope: ticket.Scope, RunID: cause.RunID}
+	if finish == nil {
+		settled, err := e.leaver(ctx, ticket, cause, &first)
+		if err != nil || settled {
+			return first, err
+		}
 	}
-	result := Result{Scope: scope, RunID: cause.RunID, Events: len(ticket.Events)}
-	if cause.Published != nil {
-		result.Oldest = *cause.Published
+	for range looksAtMost {
+		seen, err := e.source.Person(ctx, directory.PersonRequest{Ref: ticket.Scope.ID, Urgent: ticket.Urgent()})
+		if err != nil {
+			return first, fmt.Errorf("read %s from Okta: %w", ticket.Scope.Public(), err)
+		}
+		result := first
+		result.Changes = maps.Clone(first.Changes)
+		err = e.commitPerson(ctx, ticket, seen, cause, finish, owner, &result)
+		switch {
+		case err == nil:
+			err = e.settleRest(ctx, cause, &result)
+			return result, err
+		case !errors.Is(err, errOvertaken):
+			return first, err
+		}
 	}
-	err = e.store.Update(ctx, e.tenant, func(ctx context.Context, tx Tx) error {
+	return first, &directory.RetryAfterError{Wait: time.Second, Err: fmt.Errorf("commit %s: %w", ticket.Scope.Public(), errOvertaken)}
+}
+
+// commitPerson decides on what was seen and marks the ticket's events, in one transaction.
+func (e *Engine) commitPerson(ctx context.Context, ticket directory.Ticket, seen directory.PersonSeen, cause directory.Cause,
+	finish *directory.Run, owner string, result *Result,
+) error {
+	err := e.store.Update(ctx, e.tenant, func(ctx context.Context, tx Tx) error {
 		if seen.ID != "" {
-			if err := e.decidePerson(ctx, tx, seen, cause, &result); err != nil {
+			if err := e.decidePerson(ctx, tx, seen, cause, result); err != nil {
 				return err
 			}
 		}
@@ -150,9 +180,13 @@ func (e *Engine) person(ctx context.Context, ticket directory.Ticket, cause dire
 		return tx.Mark(ctx, ticket)
 	})
 	if err != nil {
-		return Result{}, fmt.Errorf("commit %s: %w", scope.Public(), err)
+		return fmt.Errorf("commit %s: %w", ticket.Scope.Public(), err)
 	}
-	return result, e.settleRest(ctx, cause, &result)
+	result.Events = len(ticket.Events)
+	if cause.Published != nil && result.Events > 0 {
+		result.Oldest = *cause.Published
+	}
+	return nil
 }
 
 // settleAtMost is how many batches of managers one event settles beside its own: a first
@@ -193,10 +227,8 @@ func (e *Engine) decidePerson(ctx context.Context, tx Tx, seen directory.PersonS
 	if err != nil {
 		return err
 	}
-	// A run that saw the person later has read no list of this person's groups: that
-	// part of an older sight may still be news.
-	if decided.stale && (!seen.GroupsRead || have.GroupsObservedAt.After(seen.At)) {
-		return nil
+	if decided.stale {
+		return errOvertaken
 	}
 	planned, err := e.planPerson(ctx, tx, have, decided, seen)
 	if err != nil {
@@ -206,7 +238,8 @@ func (e *Engine) decidePerson(ctx context.Context, tx Tx, seen directory.PersonS
 	if err != nil {
 		return err
 	}
-	if status, _ := statusOf(seen); have == nil && !status.Present() {
+	status, _ := statusOf(seen)
+	if have == nil && !status.Present() {
 		// A tombstone, without a word in the history: a pull that began earlier may have
 		// listed this person, and must not bring them in. It has no Okta status.
 		none := directory.Person{ID: seen.ID, Status: directory.StatusRemoved, ObservedAt: seen.At, GroupsObservedAt: seen.At}
@@ -217,11 +250,15 @@ func (e *Engine) decidePerson(ctx context.Context, tx Tx, seen directory.PersonS
 	}
 	result.count(done)
 	// The row is right now, and known to be right as of seen.At: a reading that
-	// began earlier may not undo it, nor the memberships.
-	if err := tx.Touch(ctx, seen.ID, seen.At); err != nil {
+	// began earlier may not undo it, nor the memberships where those were seen too.
+	var groupsAt time.Time
+	if seen.GroupsRead || status == directory.StatusRemoved {
+		groupsAt = seen.At
+	}
+	if err := tx.Touch(ctx, seen.ID, seen.At, groupsAt); err != nil {
 		return fmt.Errorf("touch person %s: %w", seen.ID, err)
 	}
-	if decided.change == nil && decided.quarantined == nil && !decided.stale {
+	if decided.change == nil && decided.quarantined == nil && !seen.Partial {
 		if err := tx.ReleaseQuarantined(ctx, []string{seen.ID}); err != nil {
 			return fmt.Errorf("release person %s from quarantine: %w", seen.ID, err)
 		}

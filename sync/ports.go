@@ -10,9 +10,9 @@ import (
 
 // Source reads one tenant's Okta org.
 type Source interface {
-	// Person reads one person by Okta id or login: user, assignment to the app
-	// and groups. A person who does not exist is an answer, not an error.
-	Person(ctx context.Context, idOrLogin string) (directory.PersonSeen, error)
+	// Person reads one person: user, assignment to the app and groups, or the user alone. A
+	// person who does not exist is an answer, not an error.
+	Person(ctx context.Context, request directory.PersonRequest) (directory.PersonSeen, error)
 	// Group reads one group by id, without members. A group that does not exist
 	// is an answer, not an error.
 	Group(ctx context.Context, id string) (directory.GroupSeen, error)
@@ -120,9 +120,9 @@ type Tx interface {
 	// PutPeople writes whole rows but for the manager columns, which stay as they are
 	// (empty in a new row). CreatedAt is set on insert, UpdatedAt always.
 	PutPeople(ctx context.Context, people []directory.Person) error
-	// Touch moves ObservedAt and GroupsObservedAt of a person forward to at: the row and its
-	// memberships were seen to be right. It does nothing where there is no row.
-	Touch(ctx context.Context, personID string, at time.Time) error
+	// Touch moves ObservedAt of a person forward to at, and GroupsObservedAt to groupsAt: the row and
+	// its memberships were seen to be right. It does nothing where there is no row.
+	Touch(ctx context.Context, personID string, at, groupsAt time.Time) error
 	PutTeams(ctx context.Context, teams []directory.Team) error
 	PutGroups(ctx context.Context, groups []directory.Group) error
 	PutMemberships(ctx context.Context, memberships []directory.Membership) error

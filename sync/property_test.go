@@ -28,8 +28,9 @@ func onBoth(t *testing.T, property func(*testing.T, *store.DB)) {
 	t.Run("Postgres", func(t *testing.T) { t.Parallel(); property(t, openPostgres(t)) })
 }
 
-// mutate changes something about one person or group and says which scope an event would name.
-func (f *fixture) mutate(rt *rapid.T) directory.Scope {
+// mutate changes something about one person or group and says which scope an event would name, and
+// its type.
+func (f *fixture) mutate(rt *rapid.T) (directory.Scope, string) {
 	id := fmt.Sprintf("p%d", rapid.IntRange(0, 6).Draw(rt, "person"))
 	group := fmt.Sprintf("g%d", rapid.IntRange(0, 2).Draw(rt, "group"))
 	h := f.people[id]
@@ -37,8 +38,9 @@ func (f *fixture) mutate(rt *rapid.T) directory.Scope {
 		if h == nil { // an id is never used again after a deletion
 			f.join(id, nil)
 		}
-		return directory.PersonScope(id)
+		return directory.PersonScope(id), "user.lifecycle.create"
 	}
+	eventType := "user.account.update_profile"
 	ref := func() string {
 		return rapid.SampledFrom([]string{"", "p0", "p1", "p2", "P3@acme.example", "p4@acme.example", "77", "nobody"}).Draw(rt, "ref")
 	}
@@ -47,8 +49,16 @@ func (f *fixture) mutate(rt *rapid.T) directory.Scope {
 	}).Draw(rt, "what") {
 	case "status":
 		h.status = rapid.SampledFrom([]string{"ACTIVE", "SUSPENDED", "DEPROVISIONED", "STAGED", "LOCKED_OUT"}).Draw(rt, "status")
+		eventType = map[string]string{
+			"ACTIVE": "user.lifecycle.unsuspend", "SUSPENDED": "user.lifecycle.suspend", "DEPROVISIONED": "user.lifecycle.deactivate",
+			"STAGED": "user.lifecycle.create", "LOCKED_OUT": "user.account.lock",
+		}[h.status]
 	case "assigned":
 		h.assigned = !h.assigned
+		eventType = "application.user_membership.add"
+		if !h.assigned {
+			eventType = "application.user_membership.remove"
+		}
 	case "department":
 		h.profile["department"] = rapid.SampledFrom([]string{"", "R&D", "Sales"}).Draw(rt, "department")
 	case "manager":
@@ -72,11 +82,11 @@ func (f *fixture) mutate(rt *rapid.T) directory.Scope {
 				delete(member.groups, group)
 			}
 		}
-		return directory.GroupScope(group)
+		return directory.GroupScope(group), "group.lifecycle.create"
 	case "delete":
-		h.status = ""
+		h.status, eventType = "", "user.lifecycle.delete.initiated"
 	}
-	return directory.PersonScope(id)
+	return directory.PersonScope(id), eventType
 }
 
 // TestRandomHistories: some changes are followed by an event, some events come
@@ -95,13 +105,13 @@ func TestRandomHistories(t *testing.T) {
 			// Okta only those stay who were in it before.
 			known := map[string]bool{}
 			for range rapid.IntRange(1, 40).Draw(rt, "steps") {
-				scope := f.mutate(rt)
+				scope, eventType := f.mutate(rt)
 				switch rapid.SampledFrom([]string{"event", "event", "event", "twice", "lost", "lost", "full"}).Draw(rt, "then") {
 				case "event":
-					f.event(scope)
+					f.event(scope, eventType)
 				case "twice":
-					f.event(scope)
-					f.event(scope)
+					f.event(scope, eventType)
+					f.event(scope, eventType)
 				case "full":
 					f.mustFull()
 				case "lost":

@@ -52,6 +52,7 @@ type world struct {
 	between    func() // called between the reading of the pages and their arrival
 	confirmErr error  // what a read by id answers
 	reads      int    // by id
+	asked      []directory.PersonRequest
 }
 
 func (w *world) clock(ctx context.Context) time.Time {
@@ -74,7 +75,18 @@ func (w *world) see(id string, at time.Time) directory.PersonSeen {
 	return seen
 }
 
-func (w *world) Person(ctx context.Context, id string) (directory.PersonSeen, error) {
+func (w *world) Person(ctx context.Context, request directory.PersonRequest) (directory.PersonSeen, error) {
+	id := request.Ref
+	w.asked = append(w.asked, request)
+	if request.StatusOnly {
+		seen := w.see(id, w.clock(ctx))
+		seen.Assigned, seen.AssignmentScope, seen.AssignmentStatus = false, "", ""
+		seen.Partial = seen.Exists && seen.OktaStatus != "DEPROVISIONED"
+		if w.after != nil {
+			w.after(id)
+		}
+		return seen, nil
+	}
 	w.reads++
 	if w.confirmErr != nil {
 		return directory.PersonSeen{}, w.confirmErr
@@ -257,23 +269,28 @@ func (f *fixture) join(id string, profile map[string]any) *human {
 	return h
 }
 
-// hint stores an event about the scope.
-func (f *fixture) hint(scope directory.Scope) {
+// hint stores events about the scope, of the types given, or about a profile.
+func (f *fixture) hint(scope directory.Scope, types ...string) {
 	f.t.Helper()
-	f.events++
-	err := f.db.AddEvents(f.t.Context(), f.tenant, []directory.Event{{
-		UUID: fmt.Sprintf("event-%d", f.events), Type: "user.account.update_profile", Published: time.Now(),
-		Via: directory.ViaHook, Outcome: "SUCCESS", Scopes: []directory.Scope{scope},
-	}})
-	if err != nil {
-		f.t.Fatal(err)
+	if types == nil {
+		types = []string{"user.account.update_profile"}
+	}
+	for _, eventType := range types {
+		f.events++
+		err := f.db.AddEvents(f.t.Context(), f.tenant, []directory.Event{{
+			UUID: fmt.Sprintf("event-%d", f.events), Type: eventType, Published: time.Now(), Urgent: directory.UrgentEvent(eventType),
+			Via: directory.ViaHook, Outcome: "SUCCESS", Scopes: []directory.Scope{scope},
+		}})
+		if err != nil {
+			f.t.Fatal(err)
+		}
 	}
 }
 
-// event stores an event about the scope and works it off.
-func (f *fixture) event(scope directory.Scope) dirsync.Result {
+// event stores events about the scope and works them off.
+func (f *fixture) event(scope directory.Scope, types ...string) dirsync.Result {
 	f.t.Helper()
-	f.hint(scope)
+	f.hint(scope, types...)
 	result, err := f.engine.Scope(f.t.Context(), scope)
 	if err != nil {
 		f.t.Fatal(err)

@@ -85,6 +85,10 @@ func (r *reconciler) measured(tenant, kind string, work func(*dirsync.Engine) (d
 	}
 	r.metrics.reconciled(tenant, kind, result, err, took, utcNow())
 	if err != nil {
+		if len(result.Changes) > 0 {
+			r.log.Info("took access away; the rest of what waits for this scope is read later", "tenant", tenant,
+				"scope", result.Scope.Public(), "changes", changeCounts(result.Changes))
+		}
 		return err
 	}
 	if result.Events == 0 && len(result.Changes) == 0 && result.RunID == "" {

@@ -62,12 +62,12 @@ func testDuplicates(f *fixture) {
 func testTicket(f *fixture) {
 	u1, g1 := directory.PersonScope("u1"), directory.GroupScope("g1")
 	older, newer := event("e2", u1), event("e1", u1, g1)
-	older.Published, older.Via, older.Type = at(-5), directory.ViaLog, "user.lifecycle.suspend"
+	older.Published, older.Via, older.Type, older.Urgent = at(-5), directory.ViaLog, "user.lifecycle.suspend", true
 	f.add(newer)
 	f.add(older)
 	known := f.ticket(u1)
 	f.same("the ticket", known, directory.Ticket{Tenant: tenant, Scope: u1, Events: []directory.Waiting{
-		{UUID: "e2", Type: "user.lifecycle.suspend", Published: at(-5), Via: directory.ViaLog},
+		{UUID: "e2", Type: "user.lifecycle.suspend", Published: at(-5), Via: directory.ViaLog, Urgent: true},
 		{UUID: "e1", Type: "user.account.update_profile", Published: at(0), Via: directory.ViaHook},
 	}})
 

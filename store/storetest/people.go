@@ -70,9 +70,9 @@ func testOddTexts(f *fixture) {
 func testTouch(f *fixture) {
 	f.putPeople(people("u1", "u2")...)
 	f.update(func(ctx context.Context, tx *store.Tx) error {
-		f.must(tx.Touch(ctx, "u1", at(5)))
-		f.must(tx.Touch(ctx, "u1", at(3))) // never back
-		return tx.Touch(ctx, "nobody", at(5))
+		f.must(tx.Touch(ctx, "u1", at(5), at(5)))
+		f.must(tx.Touch(ctx, "u1", at(3), at(3))) // never back
+		return tx.Touch(ctx, "nobody", at(5), at(5))
 	})
 	seen := func() (times []time.Time) {
 		for _, p := range must(f.db.People(f.ctx, tenant, []string{"u1", "u2"}))(f) {
@@ -86,8 +86,10 @@ func testTouch(f *fixture) {
 	p := person("u2")
 	p.ObservedAt, p.GroupsObservedAt = at(9), at(1)
 	f.putPeople(p)
-	f.update(func(ctx context.Context, tx *store.Tx) error { return tx.Touch(ctx, "u2", at(7)) })
+	f.update(func(ctx context.Context, tx *store.Tx) error { return tx.Touch(ctx, "u2", at(7), at(7)) })
 	f.same("each moves on its own", seen(), []time.Time{at(5), at(5), at(9), at(7)})
+	f.update(func(ctx context.Context, tx *store.Tx) error { return tx.Touch(ctx, "u2", at(11), time.Time{}) })
+	f.same("the row alone", seen(), []time.Time{at(5), at(5), at(11), at(7)})
 }
 
 func testHashes(f *fixture) {
