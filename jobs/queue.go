@@ -48,9 +48,9 @@ func reconcileDelays() []time.Duration {
 }
 
 // runDelays are few: a run begins anew or continues from its own progress, and a
-// full one is due again the next night.
+// full one is due again the next night. The first is short, for a hiccup of Okta.
 func runDelays() []time.Duration {
-	return []time.Duration{time.Minute, 5 * time.Minute, 20 * time.Minute}
+	return []time.Duration{15 * time.Second, time.Minute, 5 * time.Minute, 20 * time.Minute}
 }
 
 // scopeRule is the rule for a scope's events.

@@ -242,10 +242,10 @@ func TestFailingRunIsFailedAfterTheLastAttempt(t *testing.T) {
 		runRetries(t, r)
 		return store.run("r").State == directory.RunFailed
 	})
-	if got := attempts.Load(); got != 4 {
-		t.Errorf("%d attempts, want one and 3 retries", got)
+	if got := attempts.Load(); got != 5 {
+		t.Errorf("%d attempts, want one and 4 retries", got)
 	}
-	if got := store.run("r").Error; got != "failed 4 times; the last time: Okta answered 500" {
+	if got := store.run("r").Error; got != "failed 5 times; the last time: Okta answered 500" {
 		t.Errorf("failed with %q", got)
 	}
 }

@@ -33,7 +33,7 @@ func TestOutcomes(t *testing.T) {
 		{name: "plain", err: plain, attempt: true},
 		{name: "plain, before the last", err: plain, retried: 7, attempt: true},
 		{name: "plain, the last", err: plain, retried: 8, gone: "failed 9 times; the last time: connection reset"},
-		{name: "plain of a run, the last", err: plain, run: true, retried: 3, gone: "failed 4 times; the last time: connection reset"},
+		{name: "plain of a run, the last", err: plain, run: true, retried: 4, gone: "failed 5 times; the last time: connection reset"},
 		{name: "out of time", err: fmt.Errorf("read: %w", context.DeadlineExceeded), attempt: true},
 		{name: "out of time, the last", err: context.DeadlineExceeded, retried: 8, gone: "failed 9 times; the last time: did not end within 1m0s: context deadline exceeded"},
 		{name: "retry after", err: fmt.Errorf("read: %w", &directory.RetryAfterError{Wait: 7 * time.Second, Err: plain}), wait: 7 * time.Second},
@@ -48,7 +48,7 @@ func TestOutcomes(t *testing.T) {
 		{name: "held run", err: &directory.HeldError{Reasons: []string{"60 of 100 would leave"}}, run: true},
 		{name: "credentials", err: fmt.Errorf("read: %w", &directory.CredentialsError{Advice: "make a new token", Err: plain}), blocks: true},
 		{name: "credentials of a run", err: &directory.CredentialsError{Advice: "make a new token", Err: plain}, run: true, blocks: true},
-		{name: "busy", err: fmt.Errorf("claim: %w", directory.ErrBusy), run: true, retried: 3, wait: busyWait},
+		{name: "busy", err: fmt.Errorf("claim: %w", directory.ErrBusy), run: true, retried: 4, wait: busyWait},
 		{name: "busy for a day", err: directory.ErrBusy, run: true, age: 25 * time.Hour},
 		{name: "run is over", err: fmt.Errorf("claim: %w", directory.ErrConflict), run: true},
 		{name: "run is gone", err: fmt.Errorf("claim: %w", directory.ErrNotFound), run: true},
@@ -185,8 +185,8 @@ func TestRetryDelays(t *testing.T) {
 		t.Errorf("8 retries of a scope take %s, want 90 min ± 20 %%", total)
 	}
 	run := task(typeRun, runPayload(directory.Run{ID: "r", Tenant: "acme", Scope: directory.FullScope()}, time.Now()))
-	if total := sum(run, 3); total < 20*time.Minute || total > 32*time.Minute {
-		t.Errorf("3 retries of a run take %s, want 26 min ± 20 %%", total)
+	if total := sum(run, 4); total < 20*time.Minute || total > 32*time.Minute {
+		t.Errorf("4 retries of a run take %s, want 26 min ± 20 %%", total)
 	}
 	if got := retryDelay(50, errors.New("plain"), scope); got > 54*time.Minute {
 		t.Errorf("the delay after the table is %s", got)
