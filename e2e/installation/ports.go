@@ -3,8 +3,8 @@ package installation
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
-	"os"
 	"strconv"
 	"sync"
 )
@@ -24,7 +24,7 @@ func (p *Ports) Free() (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.next == 0 {
-		p.next = firstPort + os.Getpid()%9000 // so that two programs do not meet
+		p.next = firstPort + rand.IntN(lastPort-firstPort) // so that two of them do not meet
 	}
 	for range 500 {
 		if p.next++; p.next > lastPort {
