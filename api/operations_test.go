@@ -193,6 +193,71 @@ func TestResync(t *testing.T) {
 	}
 }
 
+func TestDecisions(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	at, until := cet(10), cet(20)
+	waiting := directory.Run{ID: "0199-a", Tenant: "acme", Scope: directory.FullScope(), Cause: directory.CauseNightly, State: directory.RunHeld,
+		CreatedAt: at, StartedAt: &at, PlannedAt: &at, WaitsUntil: &until, Error: "too many would leave"}
+	other, blind, foreign := waiting, waiting, waiting
+	other.ID, blind.ID, blind.PlannedAt, foreign.ID, foreign.Tenant = "0199-b", "0200-c", nil, "0300-d", "globex"
+	r.memory.runs = append(r.memory.runs, waiting, other, blind, foreign)
+	run := func(id, state, more string) string {
+		return `{"id":"` + id + `","tenant":"acme","scope":"full","cause":"nightly","state":"` + state + `","created_at":"2026-08-20T08:00:00Z","started_at":"2026-08-20T08:00:00Z",
+			"progress":{"pages":0,"people":0,"groups":0,"members":0,"calls":0,"calls_left":0,"planned":0,"applied":0},
+			"counts":{"superseded":0,"quarantined":0,"confirmed":0},"error":"too many would leave"` + more + `}`
+	}
+	decided := func(verdict string) string {
+		return `,"planned_at":"2026-08-20T08:00:00Z","decision":{"verdict":"` + verdict + `","by":"alice","at":"2026-08-20T09:00:00Z","reason":"the site was closed"}`
+	}
+	because := `{"reason":" the site was closed "}`
+	for _, step := range []struct {
+		name, method, path, body string
+		status                   int
+		want                     string // whole for 200 and 202, a part else
+	}{
+		{"a run that waits", "GET", "0199-a", "", 200, run("0199-a", "held", `,"planned_at":"2026-08-20T08:00:00Z","approve_until":"2026-08-20T18:00:00Z"`)},
+		{"a run without a plan", "GET", "0200", "", 200, run("0200-c", "held", "")},
+		{"no reason", "POST", "0199-a/approve", `{}`, 422, "reason"},
+		{"a blank reason", "POST", "0199-a/approve", `{"reason":"  "}`, 422, "say why"},
+		{"a long reason", "POST", "0199-a/approve", `{"reason":"` + strings.Repeat("x", 301) + `"}`, 422, "reason"},
+		{"two of these", "POST", "0199/approve", because, 409, "give more of it"},
+		{"none of these", "POST", "0199-x/reject", because, 404, "there is no run of this id"},
+		{"another tenant's", "POST", "0300-d/approve", because, 404, "there is no run of this id"},
+		{"approved", "POST", "0199-a/approve", because, 202, run("0199-a", "applying", decided("approved"))},
+		{"approved again", "POST", "0199-a/approve", because, 409, "run 0199-a is over"},
+		{"rejected after that", "POST", "0199-a/reject", because, 409, "run 0199-a is over"},
+		{"rejected, by its beginning", "POST", "0199-b/reject", because, 200, run("0199-b", "rejected", decided("rejected"))},
+	} {
+		a := r.do(step.method, "/tenants/acme/runs/"+step.path, step.body)
+		if a.status != step.status {
+			t.Fatalf("%s: answer %d %s, want %d", step.name, a.status, a.body, step.status)
+		}
+		if step.status > 299 {
+			if !strings.Contains(a.body, step.want) {
+				t.Errorf("%s: answer %s, want %q", step.name, a.body, step.want)
+			}
+			continue
+		}
+		if diff := cmp.Diff(decoded(t, step.want), decoded(t, a.body)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", step.name, diff)
+		}
+	}
+	acts := r.memory.actsNow()
+	want := []directory.Act{
+		{ID: 1, Tenant: "acme", At: testNow(), Actor: "alice", Role: directory.RoleApprove, Kind: directory.ActApprove, Subject: "full", RunID: "0199-a", Reason: "the site was closed"},
+		{ID: 2, Tenant: "acme", At: testNow(), Actor: "alice", Role: directory.RoleApprove, Kind: directory.ActReject, Subject: "full", RunID: "0199-b", Reason: "the site was closed"},
+	}
+	if diff := cmp.Diff(want, acts); diff != "" {
+		t.Errorf("acts (-want +got):\n%s", diff)
+	}
+	for _, line := range []string{`msg="a run was decided about" tenant=acme run=0199-a act=run.approve by=alice state=applying`, `msg="a decision about a run was refused" tenant=acme run=0199-a act=run.reject`} {
+		if !strings.Contains(r.log.String(), line) {
+			t.Errorf("%q is not in the log:\n%s", line, r.log)
+		}
+	}
+}
+
 // TestActsAreRecorded: who did what, with which role, is listed, newest first.
 func TestActsAreRecorded(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,9 @@
 package config
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // DefaultSlug is the slug of the tenant that is configured at the top level.
 const DefaultSlug = "default"
@@ -86,6 +89,8 @@ type Limits struct {
 	People  Limit
 	Members Limit
 	Groups  Limit
+
+	PlanMaxAge time.Duration // how long a plan that is over them may wait for approval
 }
 
 // Limit is exceeded by more than Floor leavers that are also more than Absolute

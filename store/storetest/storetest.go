@@ -48,6 +48,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"groups/round trip":                           testGroups,
 		"groups/teams":                                testTeams,
 		"groups/memberships":                          testMemberships,
+		"groups/marks":                                testGroupMarks,
 		"managers/edges":                              testManagerEdges,
 		"managers/queue":                              testManagerQueue,
 		"changes/append and read":                     testChanges,
@@ -75,6 +76,9 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"runs/save inside a transaction":              testSaveInTx,
 		"runs/stale":                                  testStaleRuns,
 		"runs/last ones":                              testLastRuns,
+		"runs/find":                                   testFindRun,
+		"runs/decide":                                 testDecide,
+		"runs/outdate":                                testOutdate,
 		"staging/unseen people":                       testUnseenPeople,
 		"staging/unseen groups":                       testUnseenGroups,
 		"staging/missing members":                     testMissingMembers,
@@ -92,6 +96,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"chores/twenty replicas":                      testChoreAtOnce,
 		"purge":                                       testPurge,
 		"purge/keeps what is waiting":                 testPurgeKeeps,
+		"purge/plans that wait":                       testPurgeWaiting,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
