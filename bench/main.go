@@ -17,6 +17,7 @@ type commands struct {
 	All      allCommand      `cmd:"" default:"1" help:"Everything, with the default sizes."`
 	Hooks    hooksCommand    `cmd:"" help:"Hook intake on Postgres and Redis, against a bare insert and commit."`
 	Latency  latencyCommand  `cmd:"" help:"From Okta's event to the committed directory, on an idle system."`
+	Leavers  leaversCommand  `cmd:"" help:"From a leaver's event to the commit, at Okta's limits and with many profile updates waiting."`
 	Fullsync fullsyncCommand `cmd:"" help:"First and second full sync: time, calls, memory, rows written."`
 	Floor    floorCommand    `cmd:"" hidden:"" help:"Serve the floor of the hook intake (started by hooks)."`
 }

@@ -111,9 +111,8 @@ func (l Limits) withDefaults() (Limits, error) {
 // limiter counts requests in windows of 60 seconds that begin with the first
 // request, per bucket for the org and per bucket and token for the share.
 type limiter struct {
-	set Limits
-
 	mu      sync.Mutex
+	set     Limits
 	windows map[windowKey]*window
 }
 
@@ -136,22 +135,38 @@ func (l *limiter) clear() {
 	l.mu.Unlock()
 }
 
+// SetLimits changes the org's limits from now on; the windows under way are forgotten.
+func (o *Org) SetLimits(set Limits) error {
+	set, err := set.withDefaults()
+	if err != nil {
+		return err
+	}
+	o.limits.clear()
+	o.limits.mu.Lock()
+	defer o.limits.mu.Unlock()
+	o.limits.set = set
+	return nil
+}
+
+// off is asked under the lock.
 func (l *limiter) off() bool { return l.set.Plan == UnlimitedPlan }
 
 func (l *limiter) tooMany(inFlight int64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	return !l.off() && inFlight > int64(l.set.Concurrent)
 }
 
 // take counts one request and writes the headers of the tighter of the two
 // counters. It says false when one of them is used up.
 func (l *limiter) take(h http.Header, bucket, token string, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	all := l.set.PerMinute[bucket]
 	if l.off() {
 		writeRate(h, all, all-1, now.Add(windowLength))
 		return true
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	org := l.window(windowKey{bucket: bucket}, now)
 	share := all
 	mine := org

@@ -138,3 +138,25 @@ func TestUnlimited(t *testing.T) {
 		}
 	}
 }
+
+func TestSetLimits(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, small()) // without limits
+	if n := header(t, r.do("GET", "/api/v1/apps", nil), "X-Rate-Limit-Limit"); n != 1_000_000 {
+		t.Fatalf("limit %d at first", n)
+	}
+	if err := r.org.SetLimits(emulator.Limits{PerMinute: map[string]int{"apps": 4}}); err != nil {
+		t.Fatal(err)
+	}
+	for n := 2; n > 0; n-- {
+		if a := r.do("GET", "/api/v1/apps", nil); a.status != http.StatusOK || header(t, a, "X-Rate-Limit-Remaining") != n-1 {
+			t.Errorf("with %d calls left: status %d, %s remain", n, a.status, a.header.Get("X-Rate-Limit-Remaining"))
+		}
+	}
+	if a := r.do("GET", "/api/v1/apps", nil); a.status != http.StatusTooManyRequests {
+		t.Errorf("beyond the limit: status %d", a.status)
+	}
+	if err := r.org.SetLimits(emulator.Limits{Plan: "gold"}); err == nil {
+		t.Error("an unknown plan was taken")
+	}
+}
