@@ -64,7 +64,7 @@ func changeOf(c directory.Change) v1.Change {
 		}),
 		Cause: v1.Cause{
 			Kind: string(c.Cause.Kind), RunID: c.Cause.RunID, Events: c.Cause.Events, EventTypes: c.Cause.EventTypes,
-			Actor: c.Cause.Actor, Published: utc(c.Cause.Published), Approval: decisionOf(c.Cause.Approval),
+			Actor: c.Cause.Actor, Published: utc(c.Cause.Published),
 		},
 	}
 }
@@ -74,17 +74,6 @@ func actAnswer(a directory.Act) v1.Act {
 		ID: a.ID, At: a.At.UTC(), Actor: a.Actor, Role: string(a.Role), Act: string(a.Kind),
 		Subject: a.Subject, RunID: a.RunID, Reason: a.Reason,
 	}
-}
-
-func decisionOf(d *directory.Decision) *v1.Decision {
-	if d == nil {
-		return nil
-	}
-	verdict := "rejected"
-	if d.Approved {
-		verdict = "approved"
-	}
-	return &v1.Decision{Verdict: verdict, By: d.By, At: d.At.UTC(), Reason: d.Reason}
 }
 
 func runOf(r directory.Run) v1.Run {
@@ -97,10 +86,7 @@ func runOf(r directory.Run) v1.Run {
 			Planned: r.Progress.Planned, Applied: r.Progress.Applied, ETA: utc(r.Progress.ETA),
 		},
 		Counts: v1.Counts{Superseded: r.Counts.Superseded, Quarantined: r.Counts.Quarantined, Confirmed: r.Counts.Confirmed},
-		Error:  r.Error, PlannedAt: utc(r.PlannedAt), Decision: decisionOf(r.Decision),
-	}
-	if r.State.Waiting() && r.PlannedAt != nil {
-		answer.ApproveUntil = utc(r.WaitsUntil)
+		Error:  r.Error,
 	}
 	if len(r.Counts.Changes) > 0 {
 		answer.Counts.Changes = make(map[string]int, len(r.Counts.Changes))

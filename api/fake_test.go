@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/oktasync/oktasync/directory"
@@ -167,47 +166,14 @@ func (m *memory) Runs(_ context.Context, _ string, limit int) ([]directory.Run, 
 	return runs[:min(limit, len(runs))], err
 }
 
-func (m *memory) FindRun(ctx context.Context, tenant, prefix string) (directory.Run, error) {
+func (m *memory) Run(ctx context.Context, tenant, id string) (directory.Run, error) {
 	runs, err := m.Runs(ctx, tenant, 1000)
-	if err != nil {
-		return directory.Run{}, err
-	}
-	var found []directory.Run
 	for _, r := range runs {
-		if r.Tenant == tenant && strings.HasPrefix(r.ID, prefix) {
-			found = append(found, r)
+		if r.ID == id {
+			return r, err
 		}
 	}
-	switch len(found) {
-	case 0:
-		return directory.Run{}, fmt.Errorf("select from runs: %w", directory.ErrNotFound)
-	case 1:
-		return found[0], nil
-	default:
-		return directory.Run{}, fmt.Errorf("several begin with it; give more of it: %w", directory.ErrAmbiguous)
-	}
-}
-
-func (m *memory) Approve(_ context.Context, _, id string, act directory.Act) (directory.Run, error) {
-	return m.settle(id, act, directory.RunApplying)
-}
-
-func (m *memory) Reject(_ context.Context, _, id string, act directory.Act) (directory.Run, error) {
-	return m.settle(id, act, directory.RunRejected)
-}
-
-func (m *memory) settle(id string, act directory.Act, state directory.RunState) (directory.Run, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	i := slices.IndexFunc(m.runs, func(r directory.Run) bool { return r.ID == id })
-	if !m.runs[i].State.Waiting() {
-		return directory.Run{}, &directory.RefusedError{Sentence: "run " + id + " is over"}
-	}
-	m.runs[i].State = state
-	m.runs[i].Decision = &directory.Decision{Approved: state == directory.RunApplying, By: act.Actor, At: cet(11), Reason: act.Reason}
-	act.RunID = id
-	m.did(act)
-	return m.runs[i], nil
+	return directory.Run{}, fmt.Errorf("select from runs: %w", directory.ErrNotFound)
 }
 
 func (m *memory) Quarantine(_ context.Context, _, after string, limit int) ([]directory.Quarantined, error) {

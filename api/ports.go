@@ -25,8 +25,7 @@ type Reader interface {
 	Acts(ctx context.Context, tenant string, q directory.ActQuery) ([]directory.Act, error)
 	// Runs returns the newest runs first.
 	Runs(ctx context.Context, tenant string, limit int) ([]directory.Run, error)
-	// FindRun finds by id or by its beginning; several are directory.ErrAmbiguous.
-	FindRun(ctx context.Context, tenant, prefix string) (directory.Run, error)
+	Run(ctx context.Context, tenant, id string) (directory.Run, error)
 	Quarantine(ctx context.Context, tenant, after string, limit int) ([]directory.Quarantined, error)
 	IgnoredAttributes(ctx context.Context, tenant string) ([]string, error)
 	Parked(ctx context.Context, tenant string, limit int) ([]directory.Parked, error)

@@ -32,7 +32,6 @@ func explain(kind error, format string, values ...any) error {
 //
 //	directory.RetryAfterError  503 with Retry-After
 //	directory.HeldError        409
-//	directory.RefusedError     409
 //	directory.TerminalError    422
 //	directory.ErrNotFound      404
 //	directory.ErrAmbiguous     409
@@ -50,7 +49,6 @@ func (s *Server) problem(ctx context.Context, operation string, err error) error
 	var later *directory.RetryAfterError
 	var held *directory.HeldError
 	var terminal *directory.TerminalError
-	var refused *directory.RefusedError
 	switch {
 	case errors.As(err, &ready):
 		return err
@@ -61,8 +59,6 @@ func (s *Server) problem(ctx context.Context, operation string, err error) error
 			http.Header{"Retry-After": {wait}})
 	case errors.As(err, &held):
 		return huma.NewError(http.StatusConflict, held.Error())
-	case errors.As(err, &refused):
-		return huma.NewError(http.StatusConflict, refused.Sentence)
 	case errors.As(err, &terminal):
 		return huma.NewError(http.StatusUnprocessableEntity, sentence)
 	case errors.Is(err, directory.ErrNotFound):

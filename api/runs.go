@@ -27,9 +27,9 @@ type resyncOutput struct {
 	Body     v1.Run
 }
 
-type RunInput struct {
+type runInput struct {
 	TenantPath
-	ID string `path:"id" maxLength:"100" doc:"The run's id, or as much of its beginning as no other run's has, at least 4 characters"`
+	ID string `path:"id" maxLength:"100" doc:"The run's id"`
 }
 
 type runsInput struct {
@@ -162,20 +162,15 @@ func (s *Server) listRuns(ctx context.Context, in *runsInput) (*pageOut[v1.Run],
 	return &pageOut[v1.Run]{v1.Page[v1.Run]{Items: convert(runs, runOf)}}, nil
 }
 
-func (s *Server) getRun(ctx context.Context, in *RunInput) (*body[v1.Run], error) {
-	run, err := s.findRun(ctx, in)
-	if err != nil {
+func (s *Server) getRun(ctx context.Context, in *runInput) (*body[v1.Run], error) {
+	if err := s.known(in.Tenant); err != nil {
 		return nil, err
 	}
-	return &body[v1.Run]{runOf(run)}, nil
-}
-
-func (s *Server) findRun(ctx context.Context, in *RunInput) (directory.Run, error) {
-	if err := s.known(in.Tenant); err != nil {
-		return directory.Run{}, err
+	run, err := s.reader.Run(ctx, in.Tenant, in.ID)
+	if err != nil {
+		return nil, notFoundAs(err, "there is no run of this id")
 	}
-	run, err := s.reader.FindRun(ctx, in.Tenant, in.ID)
-	return run, notFoundAs(err, "there is no run of this id")
+	return &body[v1.Run]{runOf(run)}, nil
 }
 
 // notFoundAs puts a sentence to directory.ErrNotFound and leaves other errors alone.

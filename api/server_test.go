@@ -155,7 +155,7 @@ func start(t *testing.T, change func(*Options)) *rig {
 			{"carol", hashOf(tokenCarol), directory.RoleRead},
 		},
 		Tenants: func() []string { return []string{"acme", "globex"} },
-		Reader:  r.memory, Resyncer: r.memory, Decider: r.memory, Archive: r.memory, Enqueuer: r.memory,
+		Reader:  r.memory, Resyncer: r.memory, Archive: r.memory, Enqueuer: r.memory,
 		Failures: &countFailures{limit: 20}, Logger: slog.New(slog.NewTextHandler(r.log, nil)), Now: testNow,
 	}
 	if change != nil {

@@ -1,9 +1,6 @@
 package config
 
-import (
-	"strings"
-	"time"
-)
+import "strings"
 
 // DefaultSlug is the slug of the tenant that is configured at the top level.
 const DefaultSlug = "default"
@@ -89,8 +86,6 @@ type Limits struct {
 	People  Limit
 	Members Limit
 	Groups  Limit
-
-	PlanMaxAge time.Duration // how long a plan that is over them may wait for approval
 }
 
 // Limit is exceeded by more than Floor leavers that are also more than Absolute

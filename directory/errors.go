@@ -49,18 +49,8 @@ func (e *TerminalError) Error() string { return e.Err.Error() }
 
 func (e *TerminalError) Unwrap() error { return e.Err }
 
-// RefusedError says in a sentence for an admin why an act does not fit the present state. It
-// is an ErrConflict.
-type RefusedError struct{ Sentence string }
-
-func (e *RefusedError) Error() string { return e.Sentence }
-
-// Is makes it an ErrConflict.
-func (e *RefusedError) Is(target error) bool { return target == ErrConflict }
-
-// HeldError says that the guard stopped a plan, which waits for an admin. Nothing of it was applied.
+// HeldError says that the guard refused a plan. Nothing of it was applied.
 type HeldError struct {
-	RunID   string   // set once the run waits
 	Reasons []string // sentences, one per limit
 }
 

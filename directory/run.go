@@ -5,30 +5,26 @@ import "time"
 // RunState is where a run stands.
 type RunState string
 
-// The states of a run. A worker takes it from the first to the third; then it waits for
-// an admin, or is over:
-//
-//	queued ─> reading ─┬────────────────────> applying ─> succeeded
-//	                   └─> held ─┬─ approved ──┘
-//	                             ├─ rejected
-//	                             └─ outdated: it waited too long, or somebody read later
+// The states of a run, in order; the last four are final.
 const (
 	RunQueued    RunState = "queued"
 	RunReading   RunState = "reading"  // pages come in from Okta, the plan grows
-	RunApplying  RunState = "applying" // the plan is within the limits, or approved, and is being applied
-	RunHeld      RunState = "held"     // the guard stopped the plan, which waits for an admin
+	RunApplying  RunState = "applying" // the plan is within the limits and is being applied
 	RunSucceeded RunState = "succeeded"
+	RunHeld      RunState = "held"   // the guard refused the plan; nothing was applied
 	RunFailed    RunState = "failed" // could not finish; nothing was applied unless Counts says so
 	RunCancelled RunState = "cancelled"
-	RunRejected  RunState = "rejected" // an admin said no
-	RunOutdated  RunState = "outdated" // waited too long, or a newer run has read the same since
 )
 
-// Open says whether a worker has the run, or will.
-func (s RunState) Open() bool { return s == RunQueued || s == RunReading || s == RunApplying }
-
-// Waiting says whether the run waits for an admin's decision.
-func (s RunState) Waiting() bool { return s == RunHeld }
+// Final says whether the run is over.
+func (s RunState) Final() bool {
+	switch s {
+	case RunSucceeded, RunHeld, RunFailed, RunCancelled:
+		return true
+	default:
+		return false
+	}
+}
 
 // Progress is how far a run has come.
 type Progress struct {
@@ -68,20 +64,6 @@ type Run struct {
 	Progress   Progress   `json:"progress"`
 	Counts     RunCounts  `json:"counts"`
 	Error      string     `json:"error,omitempty"` // a sentence for an admin
-	// PlannedAt is when the plan of a run that waits was complete. Without it reading
-	// stopped early: there is nothing that could be approved.
-	PlannedAt *time.Time `json:"planned_at,omitempty"`
-	// WaitsUntil is when the plan gets too old to be approved.
-	WaitsUntil *time.Time `json:"waits_until,omitempty"`
-	Decision   *Decision  `json:"decision,omitempty"`
-}
-
-// Decision is what an admin decided about a plan that waited.
-type Decision struct {
-	Approved bool      `json:"approved"` // false: rejected
-	By       string    `json:"by"`       // name of the admin token
-	At       time.Time `json:"at"`       // database's clock
-	Reason   string    `json:"reason"`   // in the admin's words
 }
 
 // PlanCounts is what the guard judges: how much a plan takes away, of how much.

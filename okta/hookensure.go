@@ -16,6 +16,8 @@ type EnsureOptions struct {
 	DryRun bool // says what it would do, and does nothing
 	// Resend writes the secret again, although nothing else differs: Okta never shows it.
 	Resend bool
+	// Uses are the hook's deliveries, for the doubt that Okta has another secret.
+	Uses []directory.HookUse
 	// Check asks the endpoint itself whether it is ours and knows the secret. nil: not asked.
 	Check func(ctx context.Context) error
 	// Force changes the address or secret of a hook that delivers although Check failed.
@@ -27,7 +29,9 @@ type EnsureResult struct {
 	Before HookReview
 	Steps  []string  // done, or with DryRun to be done, in words
 	Hook   EventHook // as it is now
-	Doubts []string  // what went well but should be looked at
+	// SecretGiven says that Okta was given the secret.
+	SecretGiven bool
+	Doubts      []string // what went well but should be looked at
 }
 
 // EnsureHook registers the tenant's hook or mends it: address, header, secret, event types,
@@ -38,13 +42,15 @@ func (r *Reader) EnsureHook(ctx context.Context, o EnsureOptions) (EnsureResult,
 	if err != nil {
 		return EnsureResult{}, err
 	}
-	result := EnsureResult{Before: ReviewHook(o.Spec, hooks)}
+	result := EnsureResult{Before: ReviewHook(o.Spec, hooks).Doubting(o.Uses)}
 	result.Hook = result.Before.Hook
 	job := ensuring{r: r, o: o, result: &result}
 	if result.Hook.ID == "" {
-		return result, job.register(ctx)
+		err = job.register(ctx)
+	} else {
+		err = job.mend(ctx)
 	}
-	return result, job.mend(ctx)
+	return result, err
 }
 
 // ensuring is one EnsureHook under way.
@@ -69,6 +75,7 @@ func (e ensuring) register(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	e.result.SecretGiven = !e.o.DryRun
 	return e.verify(ctx)
 }
 
@@ -85,7 +92,7 @@ func (e ensuring) mend(ctx context.Context) error {
 		return false
 	}
 	// Each change sends the secret along, so that each may stop a hook that works.
-	change := e.o.Resend || has(HookElsewhere, HookHeader, HookEvents, HookAdvised, HookExtra)
+	change := e.o.Resend || has(HookRefused, HookElsewhere, HookHeader, HookEvents, HookAdvised, HookExtra)
 	if change || has(HookUnverified) {
 		if err := e.checked(ctx, change && before.Hook.Delivers()); err != nil {
 			return err
@@ -95,6 +102,7 @@ func (e ensuring) mend(ctx context.Context) error {
 		if err := e.update(ctx); err != nil {
 			return err
 		}
+		e.result.SecretGiven = !e.o.DryRun
 	}
 	if has(HookInactive) {
 		err := e.step("activate the hook "+before.Hook.ID, func() (EventHook, error) { return e.r.ActivateHook(ctx, before.Hook.ID) })
@@ -103,7 +111,7 @@ func (e ensuring) mend(ctx context.Context) error {
 		}
 	}
 	// Okta wants a changed channel verified again, and may want it for less.
-	if e.result.Hook.VerificationStatus != "VERIFIED" || e.o.DryRun && (e.o.Resend || has(HookElsewhere, HookHeader)) {
+	if e.result.Hook.VerificationStatus != "VERIFIED" || e.o.DryRun && (e.o.Resend || has(HookRefused, HookElsewhere, HookHeader)) {
 		return e.verify(ctx)
 	}
 	return nil

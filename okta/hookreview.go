@@ -12,6 +12,7 @@ import (
 // HookSpec says what a tenant's event hook has to be.
 type HookSpec struct {
 	ID     string   // of the hook that is known to be ours; empty: none is known
+	NextID string   // of the one that takes over while the secret is being changed
 	Name   string   // of a new one
 	URI    string   // where it has to deliver; empty: where it delivers now, if Here agrees
 	Header string   // that carries the secret
@@ -35,6 +36,7 @@ const (
 	HookAdvised    HookState = "advised"    // lacks event types that close gaps
 	HookExtra      HookState = "extra"      // has event types that nobody needs
 	HookUnverified HookState = "unverified" // Okta delivers nothing before it is verified
+	HookRefused    HookState = "refused"    // deliveries are refused for their secret
 )
 
 // HookProblem is one thing that is the matter with a hook.
@@ -64,6 +66,14 @@ func (v HookReview) State() HookState {
 	return v.Problems[0].State
 }
 
+// Doubting adds what the hook's deliveries tell, and Okta does not.
+func (v HookReview) Doubting(uses []directory.HookUse) HookReview {
+	if says, doubt := DoubtSecret(v.Hook, uses); doubt && v.Hook.ID != "" {
+		v.Problems = append(slices.Clone(v.Problems), HookProblem{State: HookRefused, Says: says, Fix: "run oktasync hook ensure, which writes the secret again"})
+	}
+	return v
+}
+
 // ReviewHook finds our hook among those of the org and says what is wrong with it. Ours is
 // the one known by id; else the one with the wanted address; else, when no address is wanted,
 // one that delivers here. A hook that only has our name may be another installation's.
@@ -91,6 +101,10 @@ func ReviewHook(spec HookSpec, hooks []EventHook) HookReview {
 	review.Hook = ours[0]
 	spec.examine(&review)
 	for _, twin := range ours[1:] {
+		if twin.ID == spec.NextID {
+			review.Notes = append(review.Notes, fmt.Sprintf("hook %s delivers here with the new secret; the change is not at its end: run oktasync hook rotate", twin.ID))
+			continue
+		}
 		review.Notes = append(review.Notes, fmt.Sprintf("hook %s (%q) delivers here as well; its events are recognised as repeats, but count twice against Okta's daily limit: delete one of them", twin.ID, twin.Name))
 	}
 	return review

@@ -20,13 +20,12 @@ const (
 )
 
 // Run carries out a run, or goes on with one that was interrupted: a plan that was being applied
-// is applied further, a reading starts over. Whatever the guard holds back, or
-// whatever fails before the plan is complete, changes nothing. A plan that was approved
-// is applied by the same call.
+// is applied further, a reading starts over. Whatever the plan holds back, or
+// whatever fails before the plan is complete, changes nothing.
 //
 // Errors: directory.ErrBusy while another process is at it;
 // *directory.RetryAfterError and a cancelled context leave the run for later;
-// *directory.HeldError says that it waits for an admin; all others have failed the run, with a sentence in Run.Error.
+// all others have failed the run, with a sentence in Run.Error.
 func (e *Engine) Run(ctx context.Context, id string) (Result, error) {
 	return e.carryOut(ctx, id, true)
 }
@@ -47,36 +46,28 @@ func (e *Engine) carryOut(ctx context.Context, id string, retried bool) (Result,
 	if e.hold != nil {
 		defer e.hold(ctx, id, owner)()
 	}
-	cause := directory.Cause{Kind: run.Cause, RunID: run.ID, Actor: run.By, Approval: run.Decision}
-	x := &execution{engine: e, retried: retried, owner: owner, run: run, cause: cause}
+	x := &execution{engine: e, retried: retried, owner: owner, run: run, cause: directory.Cause{Kind: run.Cause, RunID: run.ID, Actor: run.By}}
 	x.result = Result{Scope: run.Scope, RunID: run.ID}
-	err = x.do(ctx)
-	var held *directory.HeldError
-	switch {
-	case err == nil:
-		return x.result, nil
-	case errors.As(err, &held):
-		return x.result, err // it waits, and is saved as that
-	default:
+	if err := x.do(ctx); err != nil {
 		return Result{}, x.fail(ctx, err)
 	}
+	return x.result, nil
 }
 
 // execution is one process's work on one run.
 type execution struct {
-	engine   *Engine
-	owner    string
-	retried  bool
-	run      directory.Run
-	cause    directory.Cause
-	ticket   directory.Ticket
-	result   Result
-	started  time.Time // of this reading, for the estimate
-	first    time.Time // when the first page was asked for, database's clock
-	gone     []directory.GroupSeen
-	absences absences // people whom the list lacks
-	ignored  map[string]bool
-	saved    time.Time // last progress
+	engine  *Engine
+	owner   string
+	retried bool
+	run     directory.Run
+	cause   directory.Cause
+	ticket  directory.Ticket
+	result  Result
+	started time.Time // of this reading, for the estimate
+	first   time.Time // when the first page was asked for, database's clock
+	gone    []directory.GroupSeen
+	ignored map[string]bool
+	saved   time.Time // last progress
 }
 
 func (x *execution) do(ctx context.Context) error {
@@ -101,25 +92,13 @@ func (x *execution) do(ctx context.Context) error {
 			x.result, err = e.person(ctx, x.ticket, x.cause, &x.run, x.owner)
 			return err
 		}
-		err = x.read(ctx)
-		complete := err == nil
-		if complete {
-			err = x.judge(ctx)
-		}
-		var held *directory.HeldError
-		switch {
-		case errors.As(err, &held):
-			return x.hold(ctx, held, complete)
-		case err != nil:
+		if err := x.read(ctx); err != nil {
 			return err
 		}
 		x.run.State, x.run.Progress.ETA, x.run.Progress.CallsLeft = directory.RunApplying, nil, 0
 		if err := x.save(ctx); err != nil {
 			return err
 		}
-	}
-	if over, err := x.overtaken(ctx); over || err != nil {
-		return err
 	}
 	return x.apply(ctx)
 }
@@ -233,9 +212,6 @@ func (x *execution) finish(ctx context.Context) error {
 				return fmt.Errorf("mark events: %w", err)
 			}
 		}
-		if err := tx.OutdateRuns(ctx, run); err != nil {
-			return err
-		}
 		return tx.SaveRun(ctx, run, x.owner, runLease)
 	})
 	if err != nil {
@@ -278,12 +254,16 @@ func (x *execution) fail(ctx context.Context, cause error) error {
 	defer cancel()
 	var later *directory.RetryAfterError
 	interrupted := stopped || errors.Is(cause, context.Canceled) || errors.As(cause, &later)
+	var held *directory.HeldError
 	run := x.run
 	switch {
 	case errors.Is(cause, directory.ErrBusy):
 		return cause // the lease was lost: the run is another process's now
 	case interrupted:
 		// As it is.
+	case errors.As(cause, &held):
+		run = x.engine.finished(run, directory.RunHeld)
+		run.Error = held.Error()
 	case x.retried && !lasting(cause):
 		// As it is; after the last attempt the worker ends it (store.FailRun).
 		run.Error = failure(run, cause)

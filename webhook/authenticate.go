@@ -20,11 +20,7 @@ import (
 func (h *Handler) identify(c echo.Context) (Tenant, bool, proof) {
 	headers := c.Request().Header
 	t, known := find(h.tenants, c.Param("tenant"), c.Request().Host)
-	name := t.Header
-	if name == "" {
-		name = DefaultHeader
-	}
-	p := h.keys.prove(t, known, headers.Get(name))
+	p := h.keys.prove(t, known, headers.Get(t.header()))
 	if p == proofRight {
 		return t, known, p
 	}

@@ -26,7 +26,13 @@ func (h *Handler) deliver(c echo.Context) answered {
 	readUntil(c, time.Now().Add(h.time.whole))
 	t, known, p := h.identify(c)
 	if p != proofRight {
+		if known && h.uses != nil {
+			h.uses.refused(t.Slug)
+		}
 		return answered{err: h.unauthorized(c, t, known, p)}
+	}
+	if h.uses != nil {
+		h.uses.used(t.Slug, c.Request().Header.Get(t.header()))
 	}
 	// A caller that hangs up does not take its events back: what has arrived is
 	// stored, and a repeated delivery costs nothing.

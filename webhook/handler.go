@@ -62,6 +62,8 @@ type Options struct {
 	Enqueuer Enqueuer
 	Logger   *slog.Logger
 	Metrics  Metrics
+	// Uses hears with which secret each delivery came; it may be nil.
+	Uses *Uses
 	// Failures limits failed authentications; nil means one with the defaults.
 	Failures *FailureLimit
 	// Now is the clock; nil means time.Now.
@@ -76,6 +78,7 @@ type Handler struct {
 	log      *slog.Logger
 	metrics  Metrics
 	failures *FailureLimit
+	uses     *Uses
 	now      func() time.Time
 	keys     *keyring
 	time     patience
@@ -100,7 +103,7 @@ func New(o Options) (*Handler, error) {
 	}
 	return &Handler{
 		tenants: o.Tenants, inbox: o.Inbox, enqueuer: o.Enqueuer, log: o.Logger, metrics: o.Metrics,
-		failures: o.Failures, now: o.Now, keys: keys,
+		failures: o.Failures, uses: o.Uses, now: o.Now, keys: keys,
 		time:     patience{whole: budget, store: storeBudget, enqueue: enqueueBudget},
 		enqueues: make(chan struct{}, maxEnqueues),
 	}, nil

@@ -26,6 +26,13 @@ type Tenant struct {
 	Hosts []string
 }
 
+func (t Tenant) header() string {
+	if t.Header == "" {
+		return DefaultHeader
+	}
+	return t.Header
+}
+
 // Tenants finds tenants. Implementations are safe for concurrent use and fast:
 // they are asked before the caller has proved anything.
 type Tenants interface {
@@ -46,13 +53,14 @@ type TenantList struct {
 	bySlug  map[string]Tenant
 	byHost  map[string]Tenant
 	headers []string
+	prints  map[string][]string
 }
 
 // NewTenantList checks the tenants and makes them findable. It fails on a missing or
 // repeated slug, on a host name of two tenants, and on anything but one or two
 // usable secrets.
 func NewTenantList(tenants []Tenant) (*TenantList, error) {
-	l := &TenantList{bySlug: map[string]Tenant{}, byHost: map[string]Tenant{}, headers: []string{DefaultHeader}}
+	l := &TenantList{bySlug: map[string]Tenant{}, byHost: map[string]Tenant{}, headers: []string{DefaultHeader}, prints: map[string][]string{}}
 	for _, t := range tenants {
 		if t.Slug == "" {
 			return nil, fmt.Errorf("list tenants: a tenant has no slug; give each one a name")
@@ -67,6 +75,7 @@ func NewTenantList(tenants []Tenant) (*TenantList, error) {
 			if !sendable(s) {
 				return nil, fmt.Errorf("list tenants: hook secret %d of tenant %q is empty, or has spaces around it or control characters, so that no header can carry it; choose another", i+1, t.Slug)
 			}
+			l.prints[t.Slug] = append(l.prints[t.Slug], Fingerprint(t.Slug, s))
 		}
 		if t.Header == "" {
 			t.Header = DefaultHeader
@@ -111,6 +120,9 @@ func (l *TenantList) Only() (Tenant, bool) {
 	}
 	return Tenant{}, false
 }
+
+// Fingerprints are those of all secrets, by slug. The map must not be changed.
+func (l *TenantList) Fingerprints() map[string][]string { return l.prints }
 
 // find tells the tenant of a request: by the slug of the path when there is
 // one, else by host name, else the only one.

@@ -70,19 +70,9 @@ func (c *Client) Resync(ctx context.Context, tenant, scope, id string) (v1.Run, 
 	return call[v1.Run](ctx, c, http.MethodPost, of(tenant, "resyncs"), nil, v1.ResyncRequest{Scope: scope, ID: id})
 }
 
-// Run returns one run with its progress; id may be the beginning of the run's.
+// Run returns one run with its progress.
 func (c *Client) Run(ctx context.Context, tenant, id string) (v1.Run, error) {
 	return get[v1.Run](ctx, c, of(tenant, "runs", id), nil)
-}
-
-// Approve has the plan of a run that waits applied; id may be the beginning of the run's.
-func (c *Client) Approve(ctx context.Context, tenant, id, reason string) (v1.Run, error) {
-	return call[v1.Run](ctx, c, http.MethodPost, of(tenant, "runs", id, "approve"), nil, v1.DecisionRequest{Reason: reason})
-}
-
-// Reject ends a run that waits; id may be the beginning of the run's.
-func (c *Client) Reject(ctx context.Context, tenant, id, reason string) (v1.Run, error) {
-	return call[v1.Run](ctx, c, http.MethodPost, of(tenant, "runs", id, "reject"), nil, v1.DecisionRequest{Reason: reason})
 }
 
 // Runs returns the newest runs first.

@@ -16,42 +16,25 @@ type Run struct {
 	Cause      string     `json:"cause" enum:"hook,log,nightly,manual"`
 	Date       string     `json:"date,omitempty" doc:"The scheduled day of a nightly run, UTC" example:"2026-08-20"`
 	By         string     `json:"by,omitempty" doc:"Name of the admin token that asked for it"`
-	State      string     `json:"state" enum:"queued,reading,applying,held,succeeded,failed,cancelled,rejected,outdated" doc:"The first three are under way. held waits for an admin. The others are final"`
+	State      string     `json:"state" enum:"queued,reading,applying,succeeded,held,failed,cancelled" doc:"The last four are final"`
 	CreatedAt  time.Time  `json:"created_at"`
 	StartedAt  *time.Time `json:"started_at,omitempty"`
 	FinishedAt *time.Time `json:"finished_at,omitempty"`
 	Progress   Progress   `json:"progress"`
 	Counts     Counts     `json:"counts"`
 	Error      string     `json:"error,omitempty" doc:"What went wrong, what was kept, and what to do"`
-	// PlannedAt and ApproveUntil tell of a run that waits.
-	PlannedAt    *time.Time `json:"planned_at,omitempty" doc:"When the plan of a run that waited was complete; absent when reading stopped before that"`
-	ApproveUntil *time.Time `json:"approve_until,omitempty" doc:"Until when the run may be approved; absent when it may not"`
-	Decision     *Decision  `json:"decision,omitempty" doc:"What an admin decided about the plan"`
 	// Joined is set by a request for a resync alone.
 	Joined bool `json:"joined,omitempty" doc:"An equal run was waiting already, and this is it"`
 }
 
-// Final says that nothing more happens to the run by itself: it is over, or waits for an admin.
+// Final says whether the run is over.
 func (r Run) Final() bool {
 	switch r.State {
-	case "queued", "reading", "applying":
-		return false
-	default:
+	case "succeeded", "held", "failed", "cancelled":
 		return true
+	default:
+		return false
 	}
-}
-
-// Decision is what an admin decided about a plan that waited.
-type Decision struct {
-	Verdict string    `json:"verdict" enum:"approved,rejected"`
-	By      string    `json:"by" doc:"Name of the admin token"`
-	At      time.Time `json:"at"`
-	Reason  string    `json:"reason" doc:"In the admin's words"`
-}
-
-// DecisionRequest decides about a plan that waits.
-type DecisionRequest struct {
-	Reason string `json:"reason" minLength:"1" maxLength:"300" doc:"Why, for those who look at the history later"`
 }
 
 // Progress is how far a run has come.

@@ -80,7 +80,7 @@ func (c resyncCommand) Run(e *env) error {
 	if !c.Wait {
 		return nil
 	}
-	return followRun(e, service, run)
+	return waitForRun(e, run.ID, func(ctx context.Context) (v1.Run, error) { return service.Run(ctx, c.remote.Tenant, run.ID) })
 }
 
 // waitForRun shows a run's progress until it ends, and its result.

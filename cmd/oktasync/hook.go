@@ -13,6 +13,7 @@ import (
 	"github.com/oktasync/oktasync/config"
 	"github.com/oktasync/oktasync/directory"
 	"github.com/oktasync/oktasync/okta"
+	"github.com/oktasync/oktasync/store"
 	"github.com/oktasync/oktasync/webhook"
 )
 
@@ -22,7 +23,8 @@ const setupTokenVariable = "OKTASYNC_SETUP_TOKEN"
 
 type hookCommand struct {
 	Ensure hookEnsureCommand `cmd:"" help:"Register the event hook in Okta, or mend it. Changes nothing where nothing differs."`
-	Status hookStatusCommand `cmd:"" help:"Show the event hook as Okta has it, and what to do."`
+	Status hookStatusCommand `cmd:"" help:"Show the event hook as Okta has it, what came of it, and what to do."`
+	Rotate hookRotateCommand `cmd:"" help:"Give Okta a new secret without losing an event."`
 }
 
 // hookTarget says which tenant's hook, and where it has to deliver.
@@ -36,9 +38,11 @@ type hookTarget struct {
 type hookWork struct {
 	*env
 	tenant config.Tenant
+	db     *store.DB
 	reader *okta.Reader
 	spec   okta.HookSpec
-	secret string
+	record directory.HookRecord
+	uses   []directory.HookUse
 }
 
 // open prepares the work. With manage the credentials must be allowed to change hooks.
@@ -47,23 +51,62 @@ func (t hookTarget) open(e *env, manage bool) (*hookWork, error) {
 	if err != nil {
 		return nil, err
 	}
-	tenant, err := theTenant(cfg, t.Tenant)
+	tenant, spec, err := t.resolve(cfg)
 	if err != nil {
 		return nil, err
+	}
+	w := &hookWork{env: e, tenant: tenant, spec: spec}
+	if w.db, err = openReadyStore(e.ctx, cfg, false); err != nil {
+		return nil, err
+	}
+	if err := w.remember(); err != nil {
+		w.close()
+		return nil, err
+	}
+	w.reader, err = newReader(setupCredentials(e, tenant, manage), w.db.Now, nil, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		w.close()
+		return nil, fmt.Errorf("tenant %s: %w", tenant.Slug, err)
+	}
+	return w, nil
+}
+
+// resolve finds the tenant and what its hook has to be.
+func (t hookTarget) resolve(cfg config.Config) (config.Tenant, okta.HookSpec, error) {
+	tenant, err := theTenant(cfg, t.Tenant)
+	if err != nil {
+		return config.Tenant{}, okta.HookSpec{}, err
 	}
 	list, err := webhook.NewTenantList(hookTenants(cfg.Tenants))
 	if err != nil {
-		return nil, err
+		return config.Tenant{}, okta.HookSpec{}, err
 	}
 	uri, err := hookAddress(list, tenant.Slug, cmp.Or(t.URL, cfg.Server.PublicURL))
 	if err != nil {
-		return nil, err
+		return config.Tenant{}, okta.HookSpec{}, err
 	}
-	reader, err := newReader(setupCredentials(e, tenant, manage), func(context.Context) (time.Time, error) { return utcNow(), nil }, nil, nil, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return nil, fmt.Errorf("tenant %s: %w", tenant.Slug, err)
+	return tenant, hookSpec(list, tenant, uri, t.Name), nil
+}
+
+func (w *hookWork) close() {
+	if w.reader != nil {
+		w.reader.Close()
 	}
-	return &hookWork{env: e, tenant: tenant, reader: reader, spec: hookSpec(list, tenant, uri, t.Name), secret: tenant.Hook.Secrets[0].Reveal()}, nil
+	_ = w.db.Close() // the command is over
+}
+
+// remember reads what is known of the hook.
+func (w *hookWork) remember() error {
+	var err error
+	if w.record, err = w.db.Hook(w.ctx, w.tenant.Slug); err != nil {
+		return err
+	}
+	if w.uses, err = w.db.HookUses(w.ctx, w.tenant.Slug); err != nil {
+		return err
+	}
+	w.spec.ID, w.spec.NextID = w.record.ID, w.record.NextID
+	w.spec.URI = cmp.Or(w.spec.URI, w.record.URL)
+	return nil
 }
 
 // theTenant finds the tenant that a command means: the only one, when it names none.
@@ -123,9 +166,38 @@ func setupCredentials(e *env, t config.Tenant, manage bool) config.Tenant {
 	return t
 }
 
+// fingerprint tells a secret of the tenant from others.
+func (w *hookWork) fingerprint(secret config.Secret) string {
+	return webhook.Fingerprint(w.tenant.Slug, secret.Reveal())
+}
+
+// secret is the one that Okta is known to have: it was given from here, or deliveries came
+// with it. Where nothing is known it is the first.
+func (w *hookWork) secret() config.Secret {
+	known := []string{w.record.Secret}
+	for _, u := range w.uses { // the latest first
+		known = append(known, u.Secret)
+	}
+	for _, f := range known {
+		for _, s := range w.tenant.Hook.Secrets {
+			if w.fingerprint(s) == f {
+				return s
+			}
+		}
+	}
+	return w.tenant.Hook.Secrets[0]
+}
+
 // check asks the endpoint through the address that Okta will use.
 func (w *hookWork) check(ctx context.Context) error {
-	return webhook.Check(ctx, w.spec.URI, w.secret, nil)
+	return webhook.Check(ctx, w.spec.URI, w.secret().Reveal(), nil)
+}
+
+// save keeps which hook is ours, and the secret that it was given; an empty one was not given
+// from here.
+func (w *hookWork) save(ctx context.Context, h okta.EventHook, secret string) error {
+	next := directory.HookRecord{ID: h.ID, URL: h.Channel.Config.URI, Secret: cmp.Or(secret, w.record.Secret), NextID: w.record.NextID, NextSecret: w.record.NextSecret}
+	return w.db.SaveHook(ctx, w.tenant.Slug, next)
 }
 
 // needsRight explains a refusal: the service's own credentials are meant to be unable to
@@ -138,115 +210,7 @@ func needsRight(err error) error {
 	return fmt.Errorf("%w; or put a super admin's API token into %s for this command alone, and delete it in Okta afterwards", err, setupTokenVariable)
 }
 
-type hookEnsureCommand struct {
-	hookTarget
-	Adopt        string `placeholder:"ID" help:"Take this hook for ours, whatever its name and address."`
-	DryRun       bool   `help:"Say what would be done, and do nothing."`
-	ResendSecret bool   `help:"Write the secret again, although Okta can't show whether it differs."`
-	Force        bool   `help:"Change a hook that works although its new address does not answer from here."`
-}
-
-// Run brings the hook in Okta into the state that the configuration asks for.
-func (c hookEnsureCommand) Run(e *env) error {
-	w, err := c.open(e, !c.DryRun)
-	if err != nil {
-		return err
-	}
-	defer w.reader.Close()
-	if w.spec.URI == "" {
-		return errors.New("say with --url at which address Okta reaches the service, or set server.public_url; nothing was done")
-	}
-	if c.Adopt != "" {
-		w.spec.ID = c.Adopt
-	}
-	ctx, cancel := context.WithTimeout(okta.WithPriority(e.ctx, okta.Urgent), 2*time.Minute)
-	defer cancel()
-	result, err := w.reader.EnsureHook(ctx, okta.EnsureOptions{
-		Spec: w.spec, Secret: w.secret, DryRun: c.DryRun, Resend: c.ResendSecret, Check: w.check, Force: c.Force,
-	})
-	if err != nil {
-		return needsRight(err)
-	}
-	for _, p := range result.Before.Problems {
-		fmt.Fprintf(e.out, "found  %s\n", p.Says)
-	}
-	verb := "done "
-	if c.DryRun {
-		verb = "would"
-	}
-	for _, step := range result.Steps {
-		fmt.Fprintf(e.out, "%s  %s\n", verb, step)
-	}
-	for _, note := range slices.Concat(result.Before.Notes, result.Doubts) {
-		fmt.Fprintf(e.out, "note   %s\n", note)
-	}
-	switch {
-	case len(result.Steps) == 0:
-		fmt.Fprintf(e.out, "The hook %s is as it should be: active, verified, %d event types, to %s. Nothing was changed.\n", result.Hook.ID, len(result.Hook.Events.Items), result.Hook.Channel.Config.URI)
-	case c.DryRun:
-		fmt.Fprintln(e.out, "Nothing was changed.")
-	default:
-		fmt.Fprintf(e.out, "The hook %s is active and verified, and delivers %d event types to %s. Some minutes can pass before the first event.\n", result.Hook.ID, len(result.Hook.Events.Items), result.Hook.Channel.Config.URI)
-	}
-	return nil
-}
-
-type hookStatusCommand struct {
-	hookTarget
-}
-
-// Run shows the hook. It ends with status 1 when something is the matter.
-func (c hookStatusCommand) Run(e *env) error {
-	w, err := c.open(e, false)
-	if err != nil {
-		return err
-	}
-	defer w.reader.Close()
-	ctx, cancel := context.WithTimeout(okta.WithPriority(e.ctx, okta.Urgent), time.Minute)
-	defer cancel()
-	hooks, err := w.reader.EventHooks(ctx)
-	if err != nil {
-		return needsRight(err)
-	}
-	review := okta.ReviewHook(w.spec, hooks)
-	if h := review.Hook; h.ID != "" {
-		err := table(e.out, "PROPERTY\tVALUE", [][]string{
-			{"id", h.ID}, {"name", h.Name}, {"status", h.Status}, {"verification", h.VerificationStatus},
-			{"address", h.Channel.Config.URI}, {"secret's header", h.Channel.Config.AuthScheme.Key},
-			{"event types", fmt.Sprintf("%d; missing: %s; not needed: %s", len(h.Events.Items), listed(review.Missing), listed(review.Extra))},
-			{"changed in Okta", cmp.Or(h.LastUpdated, "-")},
-		})
-		if err != nil {
-			return err
-		}
-	}
-	bad := 0
-	for _, p := range review.Problems {
-		mark := "note"
-		if !p.Minor {
-			mark = "FAIL"
-			bad++
-		}
-		fmt.Fprintf(e.out, "%s  %s. To do: %s.\n", mark, p.Says, p.Fix)
-	}
-	for _, note := range review.Notes {
-		fmt.Fprintf(e.out, "note  %s\n", note)
-	}
-	if w.spec.URI = cmp.Or(review.Hook.Channel.Config.URI, w.spec.URI); w.spec.URI != "" {
-		if err := w.check(ctx); err != nil {
-			bad++
-			fmt.Fprintf(e.out, "FAIL  %v.\n", err)
-		} else {
-			fmt.Fprintln(e.out, "ok    the service answers at this address and accepts the configured secret")
-		}
-	}
-	if bad > 0 {
-		return errSaid
-	}
-	fmt.Fprintln(e.out, "The hook does what it has to.")
-	return nil
-}
-
-func listed(names []string) string {
-	return cmp.Or(strings.Join(names, ", "), "none")
+// patiently bounds a hook command's dealings with Okta; they go before the service's own.
+func (w *hookWork) patiently(limit time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(okta.WithPriority(w.ctx, okta.Urgent), limit)
 }

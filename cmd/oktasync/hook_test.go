@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -56,11 +57,14 @@ func newHookScene(t *testing.T) *hookScene {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { org.Close(context.Background()) })
-	return &hookScene{org: org, endpoint: hookEndpoint(t, testHookSecret), environ: []string{
+	s := &hookScene{org: org, endpoint: hookEndpoint(t, testHookSecret), environ: []string{
 		"OKTASYNC_OKTA_URL=" + org.URL, "OKTASYNC_OKTA_ALLOW_HTTP=true",
 		"OKTASYNC_OKTA_TOKEN=" + emulator.DefaultToken, "OKTASYNC_OKTA_APP_ID=" + org.Org.AppID(),
 		"OKTASYNC_HOOK_SECRETS=" + testHookSecret,
+		"OKTASYNC_DATABASE_URL=sqlite:" + filepath.Join(t.TempDir(), "d.db"),
 	}}
+	s.run(t, 0, "schema version", "migrate")
+	return s
 }
 
 // run runs a command and checks its status and what it says; secrets it must not say.
@@ -150,6 +154,7 @@ func TestHookOfSeveralTenants(t *testing.T) {
 		}
 	}
 	s.environ = s.environ[5:]
+	s.run(t, 0, "schema version", "migrate")
 	s.run(t, 1, "name one with --tenant: acme, globex", "hook", "status")
 	s.run(t, 1, `no tenant "initech"; it has acme, globex`, "hook", "status", "--tenant", "initech")
 	s.run(t, 0, `register the hook "oktasync globex" for https://sync.example.com/webhooks/okta/globex`, "hook", "ensure", "--tenant", "globex", "--url", "https://sync.example.com", "--dry-run")

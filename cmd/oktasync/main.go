@@ -31,7 +31,7 @@ type commands struct {
 	ConfigFile  configCommand      `cmd:"" name:"config" help:"Check or print the configuration."`
 	Token       tokenCommand       `cmd:"" help:"Make a token for the admin API."`
 	Resync      resyncCommand      `cmd:"" help:"Ask the running service to read Okta again."`
-	Runs        runsCommand        `cmd:"" help:"List and show syncs, and decide about those that wait."`
+	Runs        runsCommand        `cmd:"" help:"List full and partial syncs."`
 	People      peopleCommand      `cmd:"" help:"Look people up."`
 	Acts        actsCommand        `cmd:"" help:"List what admins did, when and why."`
 	Quarantine  quarantineCommand  `cmd:"" help:"List records that cannot be applied, with the reasons."`

@@ -159,6 +159,9 @@ func (r *registry) Headers() []string { return r.hooks.Load().Headers() }
 // Only implements webhook.Tenants.
 func (r *registry) Only() (webhook.Tenant, bool) { return r.hooks.Load().Only() }
 
+// fingerprints are those of the secrets that hooks may come with now, by tenant.
+func (r *registry) fingerprints() map[string][]string { return r.hooks.Load().Fingerprints() }
+
 // hookTenants are tenants as the hook endpoint knows them.
 func hookTenants(tenants []config.Tenant) []webhook.Tenant {
 	var list []webhook.Tenant

@@ -17,7 +17,6 @@ func rulesOf(t config.Tenant) directory.Rules {
 		},
 		Limits: directory.Limits{
 			People: directory.Limit(t.Limits.People), Members: directory.Limit(t.Limits.Members), Groups: directory.Limit(t.Limits.Groups),
-			PlanMaxAge: t.Limits.PlanMaxAge,
 		},
 	}
 	for field, source := range t.Mapping {

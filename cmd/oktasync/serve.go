@@ -56,6 +56,7 @@ type service struct {
 	upkeep   *jobs.Upkeep
 	schedule *jobs.Schedule
 	hooks    *webhook.Handler
+	uses     *webhook.Uses
 	health   *health
 	http     *http.Server
 	resyncs  *resyncer
@@ -108,14 +109,15 @@ func (s *service) construct() error {
 		}
 	})
 	s.resyncs = &resyncer{db: s.db, queue: s.queue, log: log}
-	return s.constructWeb(m)
+	return s.constructWeb(owner, m)
 }
 
-func (s *service) constructWeb(m *metrics) error {
+func (s *service) constructWeb(owner string, m *metrics) error {
 	var err error
 	failures := webhook.NewFailureLimit(0, 0, 0) // of hook and API together: one source, one budget
+	s.uses = webhook.NewUses(webhook.UsesOptions{Ledger: s.db, Owner: owner, Secrets: s.tenants.fingerprints, Log: s.log})
 	if s.hooks, err = webhook.New(webhook.Options{
-		Tenants: s.tenants, Inbox: s.db, Enqueuer: s.queue, Logger: s.log, Failures: failures,
+		Tenants: s.tenants, Inbox: s.db, Enqueuer: s.queue, Logger: s.log, Failures: failures, Uses: s.uses,
 		Metrics: webhook.Metrics{
 			Answered: func(_, method string, status int, took time.Duration) {
 				m.hookCalls.WithLabelValues(method, strconv.Itoa(status)).Inc()
@@ -138,7 +140,7 @@ func (s *service) constructWeb(m *metrics) error {
 	s.health.register(e)
 	admin, err := api.New(api.Options{
 		Tokens: adminTokens(s.cfg), Tenants: s.tenants.slugs,
-		Reader: s.db, Resyncer: s.resyncs, Decider: &decider{tenants: s.tenants, queue: s.queue, log: s.log}, Archive: s.db, Enqueuer: s.queue,
+		Reader: s.db, Resyncer: s.resyncs, Archive: s.db, Enqueuer: s.queue,
 		Failures: failures, Version: version, Logger: s.log,
 		AuthFailed: func(string) { m.authFailed.WithLabelValues("api").Inc() },
 	})
@@ -178,6 +180,9 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 		group.Go(func() { s.sweeper.Run(background) })
 		group.Go(func() { s.upkeep.Run(background) })
 		group.Go(func() { s.schedule.Run(background) })
+	}
+	if s.cfg.HasRole(config.RoleWeb) {
+		group.Go(func() { s.uses.Run(background) })
 	}
 	failed := make(chan error, 1)
 	group.Go(func() {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -94,12 +95,12 @@ func (r *Relay) serve(w http.ResponseWriter, request *http.Request) {
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
 	for {
-		status, answer := r.pass(request, body)
+		status, header, answer := r.pass(request, body)
 		if status >= 200 && status < 500 || !r.waits() {
 			if status == 0 {
 				status = http.StatusBadGateway
 			}
-			w.Header().Set("Content-Type", "application/json")
+			maps.Copy(w.Header(), header)
 			w.WriteHeader(status)
 			_, _ = w.Write(answer) // a caller that went away has its own troubles
 			return
@@ -119,20 +120,20 @@ func (r *Relay) waits() bool {
 }
 
 // pass makes one attempt.
-func (r *Relay) pass(request *http.Request, body []byte) (int, []byte) {
+func (r *Relay) pass(request *http.Request, body []byte) (int, http.Header, []byte) {
 	r.mu.Lock()
 	target := r.targets[r.turn%len(r.targets)]
 	r.turn++
 	r.mu.Unlock()
 	forward, err := http.NewRequestWithContext(request.Context(), request.Method, target+request.URL.Path, bytes.NewReader(body))
 	if err != nil {
-		return 0, nil
+		return 0, nil, nil
 	}
 	forward.Header = request.Header.Clone()
 	started := time.Now()
-	status, answer := 0, []byte(nil)
+	status, answer, header := 0, []byte(nil), http.Header{}
 	if response, err := r.client.Do(forward); err == nil {
-		status = response.StatusCode
+		status, header = response.StatusCode, response.Header
 		answer, _ = io.ReadAll(response.Body)
 		_ = response.Body.Close()
 	}
@@ -142,7 +143,7 @@ func (r *Relay) pass(request *http.Request, body []byte) (int, []byte) {
 		r.answers = append(r.answers, note)
 		r.mu.Unlock()
 	}
-	return status, answer
+	return status, header, answer
 }
 
 // eventsIn lists the uuids of the events in a delivery.

@@ -57,6 +57,10 @@ func (f *fixture) settle() {
 		{Type: directory.MembershipRemoved, Subject: directory.SubjectMembership, SubjectID: "g1", PersonID: "u1", ObservedAt: at(0)},
 	}))
 
+	f.must(db.SaveHook(ctx, neighbour, directory.HookRecord{ID: "who9", Secret: "theirs"}))
+	must(db.NoteHookCheck(ctx, neighbour, "theirs", "theirs"))(f)
+	f.must(db.NoteHookUses(ctx, []directory.HookUse{{Tenant: neighbour, Secret: "aa", Uses: 7}, {Tenant: neighbour, Uses: 9}}))
+
 	before := f.snapshot(neighbour)
 	f.Cleanup(func() {
 		f.ctx = context.WithoutCancel(f.ctx)
@@ -79,6 +83,8 @@ func (f *fixture) snapshot(of string) map[string]any {
 		"changes":         must(db.Changes(ctx, of, directory.ChangeQuery{Limit: 100}))(f),
 		"acts":            must(db.Acts(ctx, of, directory.ActQuery{Limit: 100}))(f),
 		"runs":            must(db.Runs(ctx, of, 100))(f),
+		"hook":            must(db.Hook(ctx, of))(f),
+		"hook uses":       must(db.HookUses(ctx, of))(f),
 		"quarantine":      must(db.Quarantine(ctx, of, "", 100))(f),
 		"ignored":         must(db.IgnoredAttributes(ctx, of))(f),
 		"parked":          must(db.Parked(ctx, of, 100))(f),

@@ -48,7 +48,6 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"groups/round trip":                           testGroups,
 		"groups/teams":                                testTeams,
 		"groups/memberships":                          testMemberships,
-		"groups/marks":                                testGroupMarks,
 		"managers/edges":                              testManagerEdges,
 		"managers/queue":                              testManagerQueue,
 		"changes/append and read":                     testChanges,
@@ -76,9 +75,6 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"runs/save inside a transaction":              testSaveInTx,
 		"runs/stale":                                  testStaleRuns,
 		"runs/last ones":                              testLastRuns,
-		"runs/find":                                   testFindRun,
-		"runs/decide":                                 testDecide,
-		"runs/outdate":                                testOutdate,
 		"staging/unseen people":                       testUnseenPeople,
 		"staging/unseen groups":                       testUnseenGroups,
 		"staging/missing members":                     testMissingMembers,
@@ -94,9 +90,11 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"chores/results":                              testChoreResults,
 		"chores/a turn that is lost":                  testChoreLost,
 		"chores/twenty replicas":                      testChoreAtOnce,
+		"hooks/what is known":                         testHookRecord,
+		"hooks/uses":                                  testHookUses,
+		"hooks/doors":                                 testHookDoors,
 		"purge":                                       testPurge,
 		"purge/keeps what is waiting":                 testPurgeKeeps,
-		"purge/plans that wait":                       testPurgeWaiting,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
