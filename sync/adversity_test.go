@@ -160,6 +160,13 @@ func TestListedThenGoneBeforeEverKnown(t *testing.T) {
 	if _, err := f.db.FindPerson(t.Context(), f.tenant, "eve"); !errors.Is(err, directory.ErrNotFound) {
 		t.Errorf("somebody who was never here is found: %v", err)
 	}
+	// The history has no word of the tombstone, so coming in later begins from nothing.
+	f.people["eve"].assigned = true
+	f.event(directory.PersonScope("eve"), "application.user_membership.add")
+	changes, err := f.db.Changes(t.Context(), f.tenant, directory.ChangeQuery{PersonID: "eve", Limit: 1})
+	if err != nil || len(changes) != 1 || changes[0].Type != directory.PersonCreated || changes[0].Fields[0].Field != "status" || changes[0].Fields[0].Before != nil {
+		t.Errorf("the first change about her is %+v, %v; want created, from no status", changes, err)
+	}
 }
 
 // TestOlderPersonWithNewerGroups: a run saw the profile later, but not the groups.

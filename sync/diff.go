@@ -117,6 +117,9 @@ func personChange(have *directory.Person, next directory.Person) (*directory.Pla
 		change.BeforeHash = have.Hash
 		before = *have
 	}
+	if change.Type == directory.PersonCreated {
+		before = directory.Person{} // the history has no word of a tombstone that was there
+	}
 	change.Fields = personFields(before, next)
 	return change, nil
 }
