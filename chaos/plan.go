@@ -17,6 +17,7 @@ const (
 	streamOkta
 	streamHooks
 	streamInstallation
+	streamClock
 )
 
 func stream(seed, which uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, which)) }
@@ -65,6 +66,9 @@ func (t trouble) String() string {
 	if t.fault.Kind != "" {
 		return fmt.Sprintf("Okta: %s for %d %% of the calls, %s", t.fault.Kind, int(t.fault.Probability*100), t.lasts)
 	}
+	if t.what == clockJumps {
+		return fmt.Sprintf("%s to %s off", t.what, clockOffsets()[t.n])
+	}
 	return fmt.Sprintf("%s [%d] for %s", t.what, t.on, t.lasts)
 }
 
@@ -75,7 +79,8 @@ func oktaKinds() []emulator.FaultKind {
 	return []emulator.FaultKind{
 		emulator.FaultRateLimited, emulator.FaultConcurrency, emulator.FaultRateNoReset,
 		emulator.FaultServerError, emulator.FaultEOF, emulator.FaultSlow, emulator.FaultTruncated, emulator.FaultCutJSON,
-		emulator.FaultHTML, emulator.FaultEmptyBody, emulator.FaultRepeatCursor, emulator.FaultFoldedLinks, emulator.FaultUnquotedNext,
+		emulator.FaultHTML, emulator.FaultEmptyList, emulator.FaultEmptyBody, emulator.FaultPartialPage,
+		emulator.FaultCutPage, emulator.FaultRepeatCursor, emulator.FaultFoldedLinks, emulator.FaultUnquotedNext,
 	}
 }
 
@@ -95,6 +100,8 @@ func oktaTroubles(seed uint64, during time.Duration) []trouble {
 		kind := kinds[r.IntN(len(kinds))]
 		t.fault = emulator.Fault{Kind: kind, Probability: 0.1 + 0.9*r.Float64(), Seed: r.Uint64()}
 		switch kind {
+		case emulator.FaultEmptyList, emulator.FaultPartialPage, emulator.FaultCutPage:
+			t.fault.Endpoint = "/api/v1/groups/**"
 		case emulator.FaultSlow:
 			t.fault.Delay = emulator.Duration(between(r, 20*time.Millisecond, 400*time.Millisecond))
 		case emulator.FaultServerError:
@@ -105,8 +112,20 @@ func oktaTroubles(seed uint64, during time.Duration) []trouble {
 		}
 		out = append(out, t)
 	}
+	for range r.IntN(2) {
+		out = append(out, trouble{at: between(r, 0, during), what: clockJumps, n: r.IntN(len(clockOffsets()))})
+	}
 	sortTroubles(out)
 	return out
+}
+
+// clockOffsets are how far Okta's clock may be off.
+func clockOffsets() []time.Duration { return []time.Duration{5 * time.Minute, -5 * time.Minute, 0} }
+
+// firstOffset is how far it is off in the beginning.
+func firstOffset(seed uint64) time.Duration {
+	offsets := clockOffsets()
+	return offsets[stream(seed, streamClock).IntN(len(offsets))]
 }
 
 // hookTroubles are there all the time: each strikes a fifth of the deliveries.
@@ -147,6 +166,7 @@ const (
 	redisCut       = "Redis: " + wireCut
 	redisStall     = "Redis: " + wireStall
 	redisPartition = "Redis: " + wirePartition
+	clockJumps     = "Okta's clock jumps"
 )
 
 // installationTroubles plans what happens to the installation that all tenants of a

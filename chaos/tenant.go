@@ -24,8 +24,8 @@ type tenant struct {
 	seed     uint64
 	slug     string
 	org      *emulator.Server
-	wire     *wire // from the service to the org
-	offset   atomic.Int64
+	wire     *wire        // from the service to the org
+	offset   atomic.Int64 // of the org's clock
 	pauses   []time.Duration
 	history  *installation.History
 	truth    *chronicle
@@ -40,6 +40,7 @@ type tenant struct {
 func newTenant(ctx context.Context, seed uint64, o options, ports *installation.Ports) (*tenant, error) {
 	t := &tenant{seed: seed, slug: fmt.Sprintf("seed-%d", seed)}
 	t.pauses = pauses(seed, o.steps)
+	t.offset.Store(int64(firstOffset(seed)))
 	hooks := emulator.HookOptions{Window: -1, MaxBatch: 1 + int(seed%4), Parallel: 2, Timeout: 5 * time.Minute}
 	if seed%2 == 0 {
 		hooks.Window = 20 * time.Millisecond
@@ -92,6 +93,7 @@ func (t *tenant) begin(ctx context.Context, api *client.Client, relay string, dr
 	if err != nil {
 		return fmt.Errorf("register the event hook of %s: %w", t.slug, err)
 	}
+	t.troubles.note("Okta's clock is %s off", time.Duration(t.offset.Load()))
 	for _, fault := range hookTroubles(t.seed, drops) {
 		if _, err := t.org.Org.AddFault(fault); err != nil {
 			return err
@@ -137,6 +139,8 @@ func (t *tenant) suffer(ctx context.Context, start time.Time) error {
 			t.wire.cutAfter(trouble.n)
 		case wireStall:
 			t.wire.stall()
+		case clockJumps:
+			t.offset.Store(int64(clockOffsets()[trouble.n]))
 		default:
 			id, err := t.org.Org.AddFault(trouble.fault)
 			if err != nil {

@@ -34,7 +34,8 @@ type Waiting struct {
 	Type      string
 	Published time.Time
 	Via       Via
-	Urgent    bool // may take access away
+	Urgent    bool      // may take access away
+	Received  time.Time // database's clock
 }
 
 // Ticket is what was known about a scope before Okta was asked. Marking exactly

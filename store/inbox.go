@@ -139,12 +139,12 @@ func (d *DB) addEvents(ctx context.Context, tx *sql.Tx, tenant string, entries [
 // included, oldest first.
 func (d *DB) Ticket(ctx context.Context, tenant string, scope directory.Scope) (directory.Ticket, error) {
 	const query = `
-		select i.uuid, i.type, i.published, i.via, s.urgent
+		select i.uuid, i.type, i.published, i.via, s.urgent, i.received
 		from inbox_scopes s join inbox i on i.tenant = s.tenant and i.uuid = s.uuid
 		where s.tenant = $1 and s.scope_kind = $2 and s.scope_id = $3 and s.done_at is null
 		order by i.published, i.uuid`
 	scan := func(s scanner) (w directory.Waiting, err error) {
-		return w, s.Scan(&w.UUID, &w.Type, moment{&w.Published}, &w.Via, &w.Urgent)
+		return w, s.Scan(&w.UUID, &w.Type, moment{&w.Published}, &w.Via, &w.Urgent, moment{&w.Received})
 	}
 	events, err := list(ctx, d, d.read, scan, query, tenant, string(scope.Kind), scope.ID)
 	if err != nil {

@@ -164,23 +164,38 @@ func (e *Engine) person(ctx context.Context, ticket directory.Ticket, cause dire
 func (e *Engine) commitPerson(ctx context.Context, ticket directory.Ticket, seen directory.PersonSeen, cause directory.Cause,
 	finish *directory.Run, owner string, result *Result,
 ) error {
+	doubtful := false
 	err := e.store.Update(ctx, e.tenant, func(ctx context.Context, tx Tx) error {
+		var err error
+		if doubtful, err = e.doubtful(ctx, tx, ticket, seen); err != nil {
+			return err
+		}
+		if doubtful {
+			seen.Groups, seen.GroupsRead = nil, false
+		}
 		if seen.ID != "" {
 			if err := e.decidePerson(ctx, tx, seen, cause, result); err != nil {
 				return err
 			}
 		}
-		if finish != nil {
+		if finish != nil && !doubtful {
 			done := e.finished(*finish, directory.RunSucceeded)
 			done.Counts = directory.RunCounts{Changes: result.Changes, Superseded: result.Superseded, Quarantined: result.Quarantined}
 			if err := tx.SaveRun(ctx, done, owner, runLease); err != nil {
 				return fmt.Errorf("finish run %s: %w", finish.ID, err)
 			}
 		}
+		if doubtful {
+			return nil // the events wait for another look
+		}
 		return tx.Mark(ctx, ticket)
 	})
 	if err != nil {
 		return fmt.Errorf("commit %s: %w", ticket.Scope.Public(), err)
+	}
+	if doubtful {
+		return &directory.RetryAfterError{Wait: lookAgainAfter, Err: fmt.Errorf("%s: okta's list lacks groups of the person that no event "+
+			"took away; the memberships are kept and okta is asked again", ticket.Scope.Public())}
 	}
 	result.Events = len(ticket.Events)
 	if cause.Published != nil && result.Events > 0 {

@@ -136,9 +136,10 @@ func TestOlderPullUndoesNothing(t *testing.T) {
 		delete(f.people["cyd"].groups, "g-all")
 		f.people["dan"].groups["g-eng"] = true
 		f.join("eve", map[string]any{"department": "R&D", "managerId": "ada"}).groups["g-all"] = true
-		for _, id := range []string{"ada", "bob", "cyd", "dan", "eve"} {
+		for _, id := range []string{"ada", "bob", "dan", "eve"} {
 			f.event(directory.PersonScope(id))
 		}
+		f.event(directory.PersonScope("cyd"), "group.user_membership.remove")
 	}
 	// Something else must differ, or the old pages would be skipped by their hashes.
 	f.people["ada"].profile["title"] = "Engineer"

@@ -351,8 +351,14 @@ func (x *execution) planMemberships(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("compare memberships: %w", err)
 			}
-			planned := make([]directory.PlannedChange, len(found))
-			for i, m := range found {
+			differing := found
+			if !side.present {
+				if differing, err = x.proven(ctx, found); err != nil {
+					return err
+				}
+			}
+			planned := make([]directory.PlannedChange, len(differing))
+			for i, m := range differing {
 				m.Present = side.present
 				planned[i] = membershipChange(m)
 			}

@@ -66,6 +66,12 @@ func testTicket(f *fixture) {
 	f.add(newer)
 	f.add(older)
 	known := f.ticket(u1)
+	for i, w := range known.Events {
+		if age := time.Since(w.Received); age < -time.Minute || age > time.Minute {
+			f.Errorf("event %s was received %s ago by the ticket", w.UUID, age)
+		}
+		known.Events[i].Received = time.Time{}
+	}
 	f.same("the ticket", known, directory.Ticket{Tenant: tenant, Scope: u1, Events: []directory.Waiting{
 		{UUID: "e2", Type: "user.lifecycle.suspend", Published: at(-5), Via: directory.ViaLog, Urgent: true},
 		{UUID: "e1", Type: "user.account.update_profile", Published: at(0), Via: directory.ViaHook},

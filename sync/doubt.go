@@ -1,0 +1,104 @@
+package sync
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+// Lists prove no absence: Okta, or what stands between, may answer with a part of one and
+// say that it is the whole. So a membership ends when two witnesses agree:
+//
+//	the person's list lacks the group    and as many events tell of an end, or events have
+//	                                     waited for a minute and it still does
+//	the group's list lacks the person    and the person's own list lacks the group
+//	either                               and the group is gone, by a read by id
+//
+// Whatever else the list of a person shows is not taken over while it is in doubt, and the
+// events wait for the next look.
+const (
+	// endOfMembership is the type of the event that tells of one end. Okta: event types.
+	endOfMembership = "group.user_membership.remove"
+	doubtFor        = time.Minute
+	lookAgainAfter  = 10 * time.Second
+	// confirmAtMost is how many missing members of a group are asked for one by one; of more,
+	// the guard's limit decides. It is a page of people's reads at a small org's rates.
+	confirmAtMost = 100
+)
+
+// doubtful says whether a person's list of groups lacks more than the waiting events
+// explain. A deleted group is no loss of the person: it has an event of its own.
+func (e *Engine) doubtful(ctx context.Context, tx Tx, ticket directory.Ticket, seen directory.PersonSeen) (bool, error) {
+	if status, _ := statusOf(seen); !seen.GroupsRead || status == directory.StatusRemoved || len(ticket.Events) == 0 {
+		return false, nil
+	}
+	rows, err := tx.MembershipsOf(ctx, []string{seen.ID})
+	if err != nil {
+		return false, fmt.Errorf("load memberships of person %s: %w", seen.ID, err)
+	}
+	lost := 0
+	for _, m := range rows {
+		listed := slices.ContainsFunc(seen.Groups, func(g directory.GroupSeen) bool { return g.ID == m.GroupID })
+		if m.Present && !listed && !m.ObservedAt.After(seen.At) {
+			lost++
+		}
+	}
+	oldest := tx.Now()
+	for _, event := range ticket.Events {
+		if event.Type == endOfMembership {
+			lost--
+		}
+		if event.Received.Before(oldest) {
+			oldest = event.Received
+		}
+	}
+	return lost > 0 && tx.Now().Sub(oldest) < doubtFor, nil
+}
+
+// proven returns those of a page of unseen members who are to lose the membership.
+func (x *execution) proven(ctx context.Context, unseen []directory.Membership) ([]directory.Membership, error) {
+	byGroup := map[string]int{}
+	for _, m := range unseen {
+		byGroup[m.GroupID]++
+	}
+	gone := map[string]bool{}
+	for _, g := range x.gone {
+		gone[g.ID] = true
+	}
+	own := map[string]directory.PersonSeen{}
+	var ended []directory.Membership
+	for _, m := range unseen {
+		if gone[m.GroupID] || byGroup[m.GroupID] > confirmAtMost {
+			ended = append(ended, m)
+			continue
+		}
+		if !x.tellsOfEnds() {
+			continue
+		}
+		seen, known := own[m.PersonID]
+		if !known {
+			var err error
+			if seen, err = x.engine.source.Person(ctx, directory.PersonRequest{Ref: m.PersonID}); err != nil {
+				return nil, fmt.Errorf("confirm that person %s is no longer in group %s: %w", m.PersonID, m.GroupID, err)
+			}
+			own[m.PersonID] = seen
+			x.run.Counts.Confirmed++
+		}
+		if !slices.ContainsFunc(seen.Groups, func(g directory.GroupSeen) bool { return g.ID == m.GroupID }) {
+			ended = append(ended, m)
+		}
+	}
+	return ended, nil
+}
+
+// tellsOfEnds says whether the run may find ends of memberships at all. Events about a group
+// itself, its name or its app, are no reason for one: each end has an event of its own.
+func (x *execution) tellsOfEnds() bool {
+	return len(x.ticket.Events) == 0 || slices.ContainsFunc(x.ticket.Events, func(w directory.Waiting) bool {
+		return strings.HasPrefix(w.Type, "group.user_membership.")
+	})
+}
