@@ -267,7 +267,7 @@ func (w *world) firstRun(limit time.Duration) v1.Run {
 				break
 			}
 		}
-		if !first.Final() {
+		if first.ID == "" || !first.Final() {
 			return fmt.Sprintf("it is %q, %+v", first.State, first.Progress)
 		}
 		return ""
