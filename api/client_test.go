@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/oktasync/oktasync/api/client"
+	"github.com/oktasync/oktasync/api/v1"
 )
 
 // TestClient calls every method of the client against the real server.
@@ -36,6 +37,19 @@ func TestClient(t *testing.T) {
 	see("tenants", []any{len(tenants.Items), tenants.Next}, err, "[1 acme]")
 	tenant, err := c.Tenant(ctx, "globex")
 	see("tenant", tenant.Blocked, err, "the token is dead; make a new one")
+
+	added, err := c.AddTenant(ctx, v1.TenantRequest{Tenant: "coal", Settings: map[string]any{"secret": "x"}, Paused: "first"})
+	see("added tenant", []any{added.Source, added.Paused.Reason, added.Secrets}, err, "[api first [secret]]")
+	added, err = c.ChangeTenant(ctx, "coal", map[string]any{"team_from": "none"})
+	see("changed tenant", added.Settings, err, "map[team_from:none]")
+	added, err = c.ResumeTenant(ctx, "coal")
+	see("resumed tenant", added.Paused == nil, err, "true")
+	added, err = c.PauseTenant(ctx, "coal", "again")
+	see("paused tenant", added.Paused.Reason, err, "again")
+	added, err = c.DropSettings(ctx, "coal")
+	see("dropped settings", len(added.Settings), err, "0")
+	added, err = c.RemoveTenant(ctx, "coal", "left us")
+	see("removed tenant", added.RemovedAt != nil, err, "true")
 
 	people, err := c.People(ctx, "acme", client.PeopleFilter{Status: "active", Paging: client.Paging{Limit: 1}})
 	see("people", []any{people.Items[0].Profile.FirstName, people.Next}, err, "[Ada "+adaID+"]")

@@ -97,11 +97,19 @@ func runOf(r directory.Run) v1.Run {
 	return answer
 }
 
-func tenantOf(t directory.TenantState) v1.Tenant {
-	return v1.Tenant{
-		Tenant: t.Tenant, Blocked: t.Blocked, BlockedSince: utc(t.BlockedSince), LastFullSync: utc(t.LastFullSync),
+func tenantOf(l directory.TenantListing, t directory.TenantState) v1.Tenant {
+	answer := v1.Tenant{
+		Tenant: l.Tenant, Source: string(l.Source), Problem: l.Problem, Warning: l.Warning,
+		Blocked: t.Blocked, BlockedSince: utc(t.BlockedSince), LastFullSync: utc(t.LastFullSync),
 		Waiting: t.Waiting, OldestWaiting: utc(t.OldestWait), Parked: t.Parked, People: t.People, Quarantined: t.Quarantined,
 	}
+	if l.Pause != nil {
+		answer.Paused = &v1.Pause{At: l.Pause.At.UTC(), By: l.Pause.By, Reason: l.Pause.Reason}
+	}
+	if l.Removal != nil {
+		answer.RemovedAt = utc(&l.Removal.At)
+	}
+	return answer
 }
 
 func quarantinedOf(q directory.Quarantined) v1.Quarantined {

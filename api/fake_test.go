@@ -191,8 +191,14 @@ func (m *memory) Parked(_ context.Context, _ string, limit int) ([]directory.Par
 	return slices.Clone(m.parked[:min(limit, len(m.parked))]), err
 }
 
-func (m *memory) TenantState(_ context.Context, tenant string) (directory.TenantState, error) {
-	return m.states[tenant], m.failing()
+func (m *memory) TenantStates(_ context.Context, tenants []string) ([]directory.TenantState, error) {
+	var states []directory.TenantState
+	for _, tenant := range tenants {
+		state := m.states[tenant]
+		state.Tenant = tenant
+		states = append(states, state)
+	}
+	return states, m.failing()
 }
 
 func (m *memory) Request(_ context.Context, run directory.Run, act directory.Act) (directory.Run, bool, error) {

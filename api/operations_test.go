@@ -26,8 +26,8 @@ const runNightly = `{"id":"run-1","tenant":"acme","scope":"full","cause":"nightl
 	"progress":{"pages":3,"people":3,"groups":0,"members":0,"calls":0,"calls_left":-1,"planned":2,"applied":2},
 	"counts":{"changes":{"person.created":2},"superseded":0,"quarantined":0,"confirmed":1}}`
 
-const tenantAcme = `{"tenant":"acme","last_full_sync":"2026-08-20T08:00:00Z","waiting":1,"oldest_waiting":"2026-08-20T08:00:00Z","parked":0,"people":3,"quarantined":0}`
-const tenantGlobex = `{"tenant":"globex","blocked":"the token is dead; make a new one","blocked_since":"2026-08-20T08:00:00Z","waiting":0,"parked":0,"people":0,"quarantined":0}`
+const tenantAcme = `{"tenant":"acme","source":"file","last_full_sync":"2026-08-20T08:00:00Z","waiting":1,"oldest_waiting":"2026-08-20T08:00:00Z","parked":0,"people":3,"quarantined":0}`
+const tenantGlobex = `{"tenant":"globex","source":"file","blocked":"the token is dead; make a new one","blocked_since":"2026-08-20T08:00:00Z","waiting":0,"parked":0,"people":0,"quarantined":0}`
 
 // change writes the change of that number about that person.
 func change(seq int, person string) string {

@@ -29,5 +29,6 @@ type Reader interface {
 	Quarantine(ctx context.Context, tenant, after string, limit int) ([]directory.Quarantined, error)
 	IgnoredAttributes(ctx context.Context, tenant string) ([]string, error)
 	Parked(ctx context.Context, tenant string, limit int) ([]directory.Parked, error)
-	TenantState(ctx context.Context, tenant string) (directory.TenantState, error)
+	// TenantStates leaves out tenants that do not exist.
+	TenantStates(ctx context.Context, tenants []string) ([]directory.TenantState, error)
 }

@@ -37,6 +37,7 @@ func explain(kind error, format string, values ...any) error {
 //	directory.ErrAmbiguous     409
 //	directory.ErrConflict      409
 //	directory.ErrBusy          409
+//	directory.InvalidError     422 with all that is wrong
 //	what huma made itself      as it is: bad input found by a handler
 //	all others                 500 with a request id; the error is only logged
 func (s *Server) problem(ctx context.Context, operation string, err error) error {
@@ -45,10 +46,14 @@ func (s *Server) problem(ctx context.Context, operation string, err error) error
 	if errors.As(err, &said) {
 		sentence = said.sentence
 	}
+	if refused := (*directory.RefusedError)(nil); errors.As(err, &refused) {
+		sentence = refused.Says
+	}
 	var ready huma.StatusError
 	var later *directory.RetryAfterError
 	var held *directory.HeldError
 	var terminal *directory.TerminalError
+	var invalid *directory.InvalidError
 	switch {
 	case errors.As(err, &ready):
 		return err
@@ -61,6 +66,8 @@ func (s *Server) problem(ctx context.Context, operation string, err error) error
 		return huma.NewError(http.StatusConflict, held.Error())
 	case errors.As(err, &terminal):
 		return huma.NewError(http.StatusUnprocessableEntity, sentence)
+	case errors.As(err, &invalid):
+		return invalidAnswer(invalid)
 	case errors.Is(err, directory.ErrNotFound):
 		return huma.NewError(http.StatusNotFound, sentence)
 	case errors.Is(err, directory.ErrAmbiguous), errors.Is(err, directory.ErrConflict), errors.Is(err, directory.ErrBusy):
@@ -75,6 +82,19 @@ func (s *Server) problem(ctx context.Context, operation string, err error) error
 		s.log.Log(ctx, level, "admin API failed", "operation", operation, "request", id, "error", err)
 		return huma.NewError(http.StatusInternalServerError, "something failed on our side; the log has the reason under request "+id)
 	}
+}
+
+// invalidAnswer lists each problem with its place in the request.
+func invalidAnswer(invalid *directory.InvalidError) error {
+	var details []error
+	for _, p := range invalid.Problems {
+		location := "settings"
+		if p.Key != "" {
+			location = "settings." + p.Key
+		}
+		details = append(details, &huma.ErrorDetail{Location: location, Message: p.Says})
+	}
+	return huma.NewError(http.StatusUnprocessableEntity, "the settings are not valid", details...)
 }
 
 // writeProblem answers outside of any operation.

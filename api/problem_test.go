@@ -120,7 +120,7 @@ func TestBadRequests(t *testing.T) {
 		"negative cursor":         {"GET", "/tenants/acme/changes?after=-1", 422, "after"},
 		"a filter that is none":   {"GET", "/tenants/acme/people?state=active", 422, "state"},
 		"unknown address":         {"GET", "/nothing/here", 404, "no such address"},
-		"wrong method":            {"DELETE", "/tenants/acme", 404, "does not take this method"},
+		"wrong method":            {"PUT", "/tenants/acme", 404, "does not take this method"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -287,7 +287,7 @@ func TestNewChecksItsOptions(t *testing.T) {
 	t.Parallel()
 	m := company()
 	good := Options{
-		Tenants: func() []string { return nil }, Reader: m, Resyncer: m, Archive: m, Enqueuer: m,
+		Tenants: func() []string { return nil }, Admin: newBook(), Reader: m, Resyncer: m, Archive: m, Enqueuer: m,
 		Failures: &countFailures{}, Logger: slog.New(slog.DiscardHandler),
 	}
 	if _, err := New(good); err != nil {

@@ -57,6 +57,7 @@ type Options struct {
 	Tokens []Token
 	// Tenants returns the slugs of all tenants, sorted.
 	Tenants  func() []string
+	Admin    TenantAdmin
 	Reader   Reader
 	Resyncer Resyncer
 	Archive  Archive
@@ -78,6 +79,7 @@ type Options struct {
 type Server struct {
 	tokens     *tokenSet
 	tenants    func() []string
+	admin      TenantAdmin
 	reader     Reader
 	resyncer   Resyncer
 	archive    Archive
@@ -93,8 +95,8 @@ type Server struct {
 // New returns a server. It fails when a part is missing or a token is not
 // usable. Without tokens every request is refused.
 func New(o Options) (*Server, error) {
-	if o.Tenants == nil || o.Reader == nil || o.Resyncer == nil || o.Archive == nil || o.Enqueuer == nil || o.Failures == nil || o.Logger == nil {
-		return nil, errors.New("make admin API: tenants, reader, resyncer, archive, enqueuer, failures and logger are all needed")
+	if o.Tenants == nil || o.Admin == nil || o.Reader == nil || o.Resyncer == nil || o.Archive == nil || o.Enqueuer == nil || o.Failures == nil || o.Logger == nil {
+		return nil, errors.New("make admin API: tenants, their admin, reader, resyncer, archive, enqueuer, failures and logger are all needed")
 	}
 	tokens, err := newTokenSet(o.Tokens)
 	if err != nil {
@@ -113,7 +115,7 @@ func New(o Options) (*Server, error) {
 		o.Now = time.Now
 	}
 	return &Server{
-		tokens: tokens, tenants: o.Tenants, reader: o.Reader, resyncer: o.Resyncer, archive: o.Archive,
+		tokens: tokens, tenants: o.Tenants, admin: o.Admin, reader: o.Reader, resyncer: o.Resyncer, archive: o.Archive,
 		enqueuer: o.Enqueuer, failures: o.Failures, log: o.Logger, authFailed: o.AuthFailed,
 		version: o.Version, timeout: o.Timeout, now: o.Now,
 	}, nil
@@ -163,7 +165,9 @@ func (s *Server) describe() huma.Config {
 // through the one mapping.
 func add[I, O any](s *Server, to huma.API, role directory.Role, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
 	op.Security = []map[string][]string{{tokenScheme: {}}}
-	op.MaxBodyBytes = maxBody
+	if op.MaxBodyBytes == 0 {
+		op.MaxBodyBytes = maxBody
+	}
 	op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusTooManyRequests)
 	op.Middlewares = append(op.Middlewares, s.require(to, role))
 	op.Extensions = map[string]any{roleExtension: role}

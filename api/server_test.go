@@ -142,20 +142,21 @@ type rig struct {
 	t      *testing.T
 	url    string
 	memory *memory
+	book   *book
 	log    *safeBuffer
 }
 
 // start serves the API on a real socket.
 func start(t *testing.T, change func(*Options)) *rig {
 	t.Helper()
-	r := &rig{t: t, memory: company(), log: &safeBuffer{}}
+	r := &rig{t: t, memory: company(), book: newBook(), log: &safeBuffer{}}
 	o := Options{
 		Tokens: []Token{
 			{"alice", hashOf(tokenAlice), directory.RoleApprove}, {"bob", strings.ToUpper(hashOf(tokenBob)), directory.RoleOperate},
 			{"carol", hashOf(tokenCarol), directory.RoleRead},
 		},
 		Tenants: func() []string { return []string{"acme", "globex"} },
-		Reader:  r.memory, Resyncer: r.memory, Archive: r.memory, Enqueuer: r.memory,
+		Admin:   r.book, Reader: r.memory, Resyncer: r.memory, Archive: r.memory, Enqueuer: r.memory,
 		Failures: &countFailures{limit: 20}, Logger: slog.New(slog.NewTextHandler(r.log, nil)), Now: testNow,
 	}
 	if change != nil {

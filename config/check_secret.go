@@ -1,9 +1,11 @@
 package config
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -67,6 +69,20 @@ func checkHookSecret(value string) error {
 		return fmt.Errorf("has %d characters; give at least %d, for example from: openssl rand -hex 32", len(value), minHookSecret)
 	}
 	return checkPlaceholder(value, "make one, for example with: openssl rand -hex 32")
+}
+
+// encryptionKeyBytes is what AES-256 takes.
+const encryptionKeyBytes = 32
+
+func checkEncryptionKey(value string) error {
+	raw, err := base64.StdEncoding.DecodeString(value)
+	if err != nil || len(raw) != encryptionKeyBytes {
+		return fmt.Errorf("holds an entry that is not %d bytes in base64; make one with: oktasync keys new", encryptionKeyBytes)
+	}
+	if bytes.Count(raw, raw[:1]) == len(raw) {
+		return errors.New("holds a key whose bytes are all the same; make one with: oktasync keys new")
+	}
+	return nil
 }
 
 // checkPrivateKey makes sure that the key can sign, before Okta is asked.

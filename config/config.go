@@ -19,9 +19,12 @@ type Config struct {
 	Workers   Workers
 	Queue     Queue
 	Retention Retention
-	Tenants   []Tenant // sorted by slug
+	// Encryption protects the credentials of tenants that the API manages.
+	Encryption Encryption
+	Tenants    []Tenant // sorted by slug
 
-	origins map[string]string // where each value came from, by its full key
+	origins map[string]string           // where each value came from, by its full key
+	presets map[string]map[string]value // by name and by a tenant's key
 }
 
 // The roles that a process can have.
@@ -144,6 +147,12 @@ func (w Workers) Total() int { return w.Leavers + w.People + w.Groups + w.Bulk }
 type Queue struct {
 	CheckInterval time.Duration
 	SweepInterval time.Duration
+}
+
+// Encryption holds the keys for what is stored encrypted: 32 bytes each, in
+// base64. The first one encrypts, all of them decrypt.
+type Encryption struct {
+	Keys []Secret
 }
 
 // Retention says how long finished records are kept.

@@ -253,7 +253,7 @@ func secretsField(at func(target) *[]Secret, most int, check func(string) error)
 				secrets = append(secrets, secret)
 			}
 			if len(secrets) > most {
-				return fmt.Errorf("has %d secrets; give one, or two while you replace the old one", len(secrets))
+				return fmt.Errorf("has %d secrets; give one, or up to %d while you replace the old one", len(secrets), most)
 			}
 			*at(t) = secrets
 			return nil

@@ -62,7 +62,13 @@ type walker struct {
 	table   map[string]setting
 }
 
-func (w *walker) where(n *node) string { return fmt.Sprintf("%s:%d:%d", w.path, n.line, n.column) }
+// where is the node's place in the file, or nothing for settings that come from elsewhere.
+func (w *walker) where(n *node) string {
+	if w.path == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d:%d", w.path, n.line, n.column)
+}
 
 // section reads a mapping. The prefix is that of the tenant ("" or
 // "tenants.<slug>."), the name is the section's key inside the table.
@@ -88,6 +94,8 @@ func (w *walker) entry(prefix, name, key string, e entry) {
 	switch {
 	case key == "tenants" && !w.tenants:
 		w.tenantsBlock(e)
+	case key == "presets" && !w.tenants:
+		w.presetsBlock(e)
 	case isSetting:
 		w.markSingle(s)
 		w.setting(prefix, s, key, e)
@@ -138,7 +146,7 @@ func (w *walker) unknown(prefix, name, key string, e entry) {
 		}
 	}
 	if name == "" && !w.tenants {
-		siblings = append(siblings, "tenants")
+		siblings = append(siblings, "presets", "tenants")
 	}
 	slices.Sort(siblings)
 	siblings = slices.Compact(siblings)
@@ -180,28 +188,37 @@ func shortKey(key string) string {
 
 func (w *walker) tenantsBlock(e entry) {
 	w.loader.many = w.where(e.name)
+	w.block(e, "tenant", tenantSettings(), &w.loader.slugs)
+}
+
+func (w *walker) presetsBlock(e entry) {
+	w.block(e, "preset", presetSettings(), &w.loader.presets)
+}
+
+// block reads several sets of a tenant's settings, each below its name.
+func (w *walker) block(e entry, what string, table []setting, names *[]string) {
 	if e.value.kind == nullNode {
 		return
 	}
 	if e.value.kind != mapNode {
-		w.loader.problems.add("tenants", w.where(e.value), "is not a group of tenants; write each one's slug with its settings below it")
+		w.loader.problems.add(e.key, w.where(e.value), "is not a group of %ss; write each one's name with its settings below it", what)
 		return
 	}
-	inner := &walker{loader: w.loader, path: w.path, tenants: true, table: byKey(tenantSettings())}
-	for _, tenant := range e.value.entries {
-		key := shortKey("tenants." + tenant.key)
+	inner := &walker{loader: w.loader, path: w.path, tenants: true, table: byKey(table)}
+	for _, one := range e.value.entries {
+		key := shortKey(e.key + "." + one.key)
 		switch {
-		case !slugPattern.MatchString(tenant.key):
-			w.loader.problems.add(key, w.where(tenant.name), "is not a slug: it has 1 to 63 small letters, digits and hyphens, and does not begin with a hyphen")
-		case slices.Contains(w.loader.slugs, tenant.key):
-			w.loader.problems.add(key, w.where(tenant.name), "is given twice; remove one")
-		case tenant.value.kind == nullNode:
-			w.loader.slugs = append(w.loader.slugs, tenant.key)
-		case tenant.value.kind != mapNode:
-			w.loader.problems.add(key, w.where(tenant.value), "is not a group of settings; write them indented on the lines below")
+		case !slugPattern.MatchString(one.key):
+			w.loader.problems.add(key, w.where(one.name), "is not a slug: it has 1 to 63 small letters, digits and hyphens, and does not begin with a hyphen")
+		case slices.Contains(*names, one.key):
+			w.loader.problems.add(key, w.where(one.name), "is given twice; remove one")
+		case one.value.kind == nullNode:
+			*names = append(*names, one.key)
+		case one.value.kind != mapNode:
+			w.loader.problems.add(key, w.where(one.value), "is not a group of settings; write them indented on the lines below")
 		default:
-			w.loader.slugs = append(w.loader.slugs, tenant.key)
-			inner.section("tenants."+tenant.key+".", "", tenant.value)
+			*names = append(*names, one.key)
+			inner.section(e.key+"."+one.key+".", "", one.value)
 		}
 	}
 }

@@ -29,18 +29,7 @@ type Options struct {
 // relative to the working directory. The error holds everything that is wrong, see
 // Problems.
 func Load(o Options) (Config, error) {
-	l := &loader{
-		options:  o,
-		values:   map[string]value{},
-		suffixes: map[string]setting{},
-		problems: &problems{},
-	}
-	if l.options.ReadFile == nil {
-		l.options.ReadFile = os.ReadFile
-	}
-	for _, s := range tenantSettings() {
-		l.suffixes[s.variable()] = s
-	}
+	l := newLoader(o)
 	readable := l.readFile()
 	l.readEnvironment()
 	c := l.fill()
@@ -54,6 +43,22 @@ func Load(o Options) (Config, error) {
 	return c, nil
 }
 
+func newLoader(o Options) *loader {
+	l := &loader{
+		options:  o,
+		values:   map[string]value{},
+		suffixes: map[string]setting{},
+		problems: &problems{},
+	}
+	if l.options.ReadFile == nil {
+		l.options.ReadFile = os.ReadFile
+	}
+	for _, s := range tenantSettings() {
+		l.suffixes[s.variable()] = s
+	}
+	return l
+}
+
 // value is what was set for a key, before it is read.
 type value struct {
 	in     input
@@ -65,6 +70,7 @@ type loader struct {
 	options  Options
 	values   map[string]value   // by full key
 	slugs    []string           // of tenants with keys "tenants.<slug>."
+	presets  []string           // names of presets with keys "presets.<name>."
 	onlyEnv  map[string]string  // slugs that no file names, with the first variable that does
 	single   bool               // keys of a tenant stand at the top level
 	many     string             // where the tenants block stands
@@ -76,9 +82,10 @@ type loader struct {
 func (l *loader) fill() Config {
 	c := Config{origins: map[string]string{}}
 	for _, s := range settings() {
-		l.write(target{config: &c}, s, s.key, c.origins)
+		l.write(target{config: &c}, s, "", c.origins)
 	}
 	slices.Sort(c.Roles)
+	c.presets = l.fillPresets(&c)
 	prefixes := map[string]string{}
 	if l.single {
 		prefixes[DefaultSlug] = ""
@@ -87,20 +94,28 @@ func (l *loader) fill() Config {
 		prefixes[slug] = "tenants." + slug + "."
 	}
 	for _, slug := range slices.Sorted(maps.Keys(prefixes)) {
-		prefix := prefixes[slug]
-		t := Tenant{Slug: slug, prefix: prefix}
-		for _, s := range tenantSettings() {
-			l.write(target{config: &c, tenant: &t}, s, prefix+s.key, c.origins)
-		}
-		c.Tenants = append(c.Tenants, t)
+		c.Tenants = append(c.Tenants, l.fillTenant(&c, slug, prefixes[slug]))
 	}
 	return c
 }
 
-func (l *loader) write(t target, s setting, key string, origins map[string]string) {
+func (l *loader) fillTenant(c *Config, slug, prefix string) Tenant {
+	t := Tenant{Slug: slug, prefix: prefix}
+	for _, s := range tenantSettings() {
+		l.write(target{config: c, tenant: &t}, s, prefix, c.origins)
+	}
+	return t
+}
+
+func (l *loader) write(t target, s setting, prefix string, origins map[string]string) {
+	key := prefix + s.key
 	set, isSet := l.values[key]
-	if !isSet {
-		set = value{in: l.defaultFor(s, key), origin: "default"}
+	ofPreset := false
+	if !isSet && t.tenant != nil {
+		set, ofPreset = l.fromPreset(prefix, s.key)
+	}
+	if !isSet && !ofPreset {
+		set = value{in: l.defaultFor(s, prefix), origin: "default"}
 		if set.in.text == "" && !set.in.isList {
 			origins[key] = "not set"
 			return
@@ -108,21 +123,26 @@ func (l *loader) write(t target, s setting, key string, origins map[string]strin
 	}
 	origins[key] = set.origin
 	err := s.set(t, set.in)
-	if err == nil {
+	if err == nil || ofPreset { // a preset's own mistakes are reported with the preset
 		return
 	}
+	l.refused(key, set.where, err)
+}
+
+// refused reports what a setting says about its value.
+func (l *loader) refused(key, where string, err error) {
 	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range many.Unwrap() {
-			l.problems.add(key, set.where, "%s", e.Error())
+			l.problems.add(key, where, "%s", e.Error())
 		}
 		return
 	}
-	l.problems.add(key, set.where, "%s", err.Error())
+	l.problems.add(key, where, "%s", err.Error())
 }
 
 // defaultFor reads the table's default.
-func (l *loader) defaultFor(s setting, key string) input {
-	if s.key == "groups.types" && l.selectsGroups(key) {
+func (l *loader) defaultFor(s setting, prefix string) input {
+	if s.key == "groups.types" && l.selectsGroups(prefix) {
 		// Someone who names groups does not want all others as well.
 		return input{isList: true}
 	}
@@ -132,9 +152,13 @@ func (l *loader) defaultFor(s setting, key string) input {
 	return input{text: s.def}
 }
 
-func (l *loader) selectsGroups(key string) bool {
-	for _, other := range []string{"ids", "names"} {
-		if v, set := l.values[strings.TrimSuffix(key, "types")+other]; set && len(v.in.values()) > 0 {
+func (l *loader) selectsGroups(prefix string) bool {
+	for _, key := range []string{"groups.ids", "groups.names"} {
+		v, set := l.values[prefix+key]
+		if !set {
+			v, set = l.fromPreset(prefix, key)
+		}
+		if set && len(v.in.values()) > 0 {
 			return true
 		}
 	}

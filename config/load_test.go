@@ -116,7 +116,7 @@ func TestLoadWithoutTenants(t *testing.T) {
 		t.Errorf("listen %q with %d tenants, want :9000 with none", c.Server.Listen, len(c.Tenants))
 	}
 	_, err = Load(Options{})
-	want := []string{"okta: no tenant is configured; set okta.url, okta.token, okta.app_id and hook.secrets, or the same below tenants.<slug>"}
+	want := []string{"okta: no tenant is configured; set okta.url, okta.token, okta.app_id and hook.secrets, or the same below tenants.<slug>; or set encryption.keys, to add tenants by the API"}
 	if diff := cmp.Diff(want, lines(err)); diff != "" {
 		t.Errorf("problems (-want +got):\n%s", diff)
 	}

@@ -215,5 +215,10 @@ func settings() []setting {
 			doc:   "How long it is remembered that a person or group was removed, so that an old read cannot bring it back.",
 			field: durationField(func(t target) *time.Duration { return &c(t).Retention.Tombstones }, 7*day, 10*365*day),
 		},
+		{
+			key: "encryption.keys", fromFile: true,
+			doc:   "Keys for the credentials of the tenants that the API manages, which are stored encrypted: 32 bytes in base64 each, from \"oktasync keys new\". The first one encrypts, all of them decrypt, so that a key can be replaced. Without a key there are only the tenants of this configuration.",
+			field: secretsField(func(t target) *[]Secret { return &c(t).Encryption.Keys }, 5, checkEncryptionKey),
+		},
 	}
 }

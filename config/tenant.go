@@ -8,6 +8,7 @@ const DefaultSlug = "default"
 // Tenant is one customer with one Okta org, and the rules for it.
 type Tenant struct {
 	Slug         string
+	Preset       string // whose values it takes where it has none of its own; may be empty
 	Okta         Okta
 	Hook         Hook
 	Nightly      Nightly

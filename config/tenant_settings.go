@@ -153,6 +153,11 @@ func ruleSettings() []setting {
 	}
 	all := []setting{
 		{
+			key:   "preset",
+			doc:   "The preset from which the tenant takes what it does not set itself: a name from presets in the file.",
+			field: textField(func(t target) *string { return &u(t).Preset }, checkPresetName),
+		},
+		{
 			key:   "custom_fields",
 			doc:   "Custom attributes of the directory, each with a name, a type (text, number, boolean, list) and the attributes it comes from. An attribute that is not declared is ignored.",
 			field: customFieldsField(),

@@ -206,8 +206,8 @@ func (l *loader) checkTenants(c *Config) {
 		return
 	}
 	if len(c.Tenants) == 0 {
-		if !l.options.NoTenants && !l.problems.has("tenants") {
-			l.problems.add("okta", "", "no tenant is configured; set okta.url, okta.token, okta.app_id and hook.secrets, or the same below tenants.<slug>")
+		if !l.options.NoTenants && len(c.Encryption.Keys) == 0 && !l.problems.has("tenants", "encryption") {
+			l.problems.add("okta", "", "no tenant is configured; set okta.url, okta.token, okta.app_id and hook.secrets, or the same below tenants.<slug>; or set encryption.keys, to add tenants by the API")
 		}
 		return
 	}
@@ -215,13 +215,20 @@ func (l *loader) checkTenants(c *Config) {
 	for i := range c.Tenants {
 		t := &c.Tenants[i]
 		before := len(l.problems.all)
-		l.checkOkta(t)
-		l.checkHook(t, hosts)
-		l.checkRules(t)
+		l.checkTenant(t, hosts)
 		if variable := l.onlyEnv[t.Slug]; variable != "" && len(l.problems.all) > before {
 			l.problems.add("tenants."+t.Slug, variable, "this tenant is known from the environment alone; if that is not meant, correct the name of the variable")
 		}
 	}
+}
+
+// checkTenant checks what belongs together inside one tenant, and its hosts against those that
+// others have, to which it adds its own.
+func (l *loader) checkTenant(t *Tenant, hosts map[string]string) {
+	l.checkPreset(t)
+	l.checkOkta(t)
+	l.checkHook(t, hosts)
+	l.checkRules(t)
 }
 
 // topLevel lists the sections of a tenant that stand at the top level.
@@ -253,7 +260,7 @@ func (l *loader) checkHook(t *Tenant, hosts map[string]string) {
 }
 
 func (l *loader) checkRules(t *Tenant) {
-	if l.problems.has(t.key("mapping"), t.key("required"), t.key("team_from")) {
+	if l.problems.has(t.key("mapping"), t.key("required"), t.key("team_from"), t.key("preset"), "presets."+t.Preset) {
 		return
 	}
 	unmapped := func(field string) bool {

@@ -37,6 +37,12 @@ const (
 	ActResync  ActKind = "resync"          // asked for a sync
 	ActRetry   ActKind = "archive.retry"   // took parked work up again
 	ActDiscard ActKind = "archive.discard" // gave parked work up
+
+	ActTenantAdd    ActKind = "tenant.add"    // made a tenant
+	ActTenantChange ActKind = "tenant.change" // changed its settings or credentials
+	ActTenantPause  ActKind = "tenant.pause"  // let its work rest
+	ActTenantResume ActKind = "tenant.resume" // let it go on
+	ActTenantRemove ActKind = "tenant.remove" // had it erased
 )
 
 // Act is something that an admin did, whatever came of it. Acts have a list of their

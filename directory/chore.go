@@ -47,3 +47,11 @@ type ChoreState struct {
 	Problem string      `json:"problem,omitempty"`
 	Since   *time.Time  `json:"since,omitempty"` // of the problem
 }
+
+// ChoreProblem says that a chore of a tenant does not go well.
+type ChoreProblem struct {
+	Tenant  string
+	Chore   Chore
+	Problem string
+	Since   time.Time
+}

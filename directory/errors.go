@@ -61,3 +61,39 @@ func (e *HeldError) Error() string {
 	}
 	return text
 }
+
+// RefusedError is one of the errors above with a sentence for the admin who asked.
+type RefusedError struct {
+	Says string
+	Kind error
+}
+
+// Refuse returns a RefusedError of a kind.
+func Refuse(kind error, format string, values ...any) error {
+	return &RefusedError{Says: fmt.Sprintf(format, values...), Kind: kind}
+}
+
+func (e *RefusedError) Error() string { return e.Says }
+
+func (e *RefusedError) Unwrap() error { return e.Kind }
+
+// InvalidError says everything that is wrong with what an admin sent.
+type InvalidError struct{ Problems []InvalidSetting }
+
+// InvalidSetting is one thing that is wrong.
+type InvalidSetting struct {
+	Key  string // the setting; may be empty
+	Says string // without any secret
+}
+
+func (e *InvalidError) Error() string {
+	text := "not valid"
+	for i, p := range e.Problems {
+		separator := "; "
+		if i == 0 {
+			separator = ": "
+		}
+		text += separator + p.Key + " " + p.Says
+	}
+	return text
+}

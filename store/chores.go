@@ -25,7 +25,7 @@ func (d *DB) EnsureChores(ctx context.Context, plans []directory.ChorePlan) erro
 	}
 	const add = `
 		insert into chores (tenant, chore, due_at)
-		select t.slug, v.chore, {now} from {rows} join tenants t on t.slug = v.tenant where true
+		select t.slug, v.chore, {now} from {rows} join tenants t on t.slug = v.tenant where t.removed_at is null
 		on conflict do nothing`
 	const sooner = `
 		update chores set due_at = {now} + {micros v.every}
@@ -165,4 +165,19 @@ func (d *DB) Chores(ctx context.Context, tenant string) ([]directory.ChoreState,
 		return nil, fmt.Errorf("read the chores of tenant %s: %w", tenant, err)
 	}
 	return chores, nil
+}
+
+// ChoreProblems returns the chores of the tenants that do not go well, in order of tenant and name.
+func (d *DB) ChoreProblems(ctx context.Context, tenants []string) ([]directory.ChoreProblem, error) {
+	const query = `
+		select tenant, chore, problem, problem_since from chores
+		where tenant {in $1} and problem <> '' order by tenant, chore`
+	scan := func(s scanner) (p directory.ChoreProblem, err error) {
+		return p, s.Scan(&p.Tenant, &p.Chore, &p.Problem, moment{&p.Since})
+	}
+	problems, err := list(ctx, d, d.read, scan, query, tenants)
+	if err != nil {
+		return nil, fmt.Errorf("read which chores of %d tenants do not go well: %w", len(tenants), err)
+	}
+	return problems, nil
 }

@@ -73,7 +73,7 @@ func entryColumns(entries []entry) []Column {
 func (d *DB) addEventsAtOnce(ctx context.Context, tenant string, entries []entry) error {
 	const query = `
 		with batch as materialized (select * from {rows}),
-		known as (select slug from tenants where slug = $1),
+		known as (select slug from tenants where slug = $1 and removed_at is null),
 		added as (
 			insert into inbox (tenant, uuid, type, published, received, via, delivery_id, outcome)
 			select known.slug, b.uuid, b.type, b.published, {now}, b.via, b.delivery_id, b.outcome
@@ -99,7 +99,7 @@ func (d *DB) addEventsAtOnce(ctx context.Context, tenant string, entries []entry
 
 func (d *DB) addEvents(ctx context.Context, tx *sql.Tx, tenant string, entries []entry) error {
 	var known int
-	if err := d.row(ctx, tx, `select count(*) from tenants where slug = $1`, tenant).Scan(&known); err != nil {
+	if err := d.row(ctx, tx, `select count(*) from tenants where slug = $1 and removed_at is null`, tenant).Scan(&known); err != nil {
 		return err
 	}
 	if known == 0 {

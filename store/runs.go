@@ -52,7 +52,7 @@ func (d *DB) createRun(ctx context.Context, run directory.Run, act *directory.Ac
 	}
 	const insert = `
 		insert into runs (tenant, id, scope_kind, scope_id, cause, date, asked_by, state, created_at, progress, counts, error, swept_at)
-		select slug, $2, $3, $4, $5, $6, $7, 'queued', {now}, $8, $9, '', {now} from tenants where slug = $1
+		select slug, $2, $3, $4, $5, $6, $7, 'queued', {now}, $8, $9, '', {now} from tenants where slug = $1 and removed_at is null
 		on conflict do nothing
 		returning ` + runColumns
 	var made directory.Run
@@ -98,7 +98,7 @@ func (d *DB) sameRun(ctx context.Context, q querier, run directory.Run) (directo
 		return found[0], nil
 	}
 	var known int
-	if err := d.row(ctx, q, `select count(*) from tenants where slug = $1`, run.Tenant).Scan(&known); err != nil {
+	if err := d.row(ctx, q, `select count(*) from tenants where slug = $1 and removed_at is null`, run.Tenant).Scan(&known); err != nil {
 		return directory.Run{}, err
 	}
 	if known == 0 {

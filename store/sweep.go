@@ -13,7 +13,8 @@ import (
 // parked and that were neither received nor swept within olderThan, at most limit, those that
 // wait longest first, and notes that they were swept now. urgent tells which
 // events to look at. Of a tenant that is blocked it returns one scope only: the probe that
-// finds out whether Okta lets us in again. Two sweepers do not get the same scope.
+// finds out whether Okta lets us in again. Of a tenant that is paused, or that no
+// configuration has any more, it returns none. Two sweepers do not get the same scope.
 func (d *DB) StaleScopes(ctx context.Context, urgent bool, olderThan time.Duration, limit int) ([]directory.ScopeHint, error) {
 	// The last two conditions say again, now that the rows are locked, what the
 	// inner query asked; they are worded so that rows are found by scope, not by age.
@@ -27,7 +28,7 @@ func (d *DB) StaleScopes(ctx context.Context, urgent bool, olderThan time.Durati
 				where s.done_at is null and s.parked_at is null and s.urgent = $1 and s.swept_at <= {now} - {micros $2}
 				group by s.tenant, s.scope_kind, s.scope_id
 			) r join tenants t on t.slug = r.r_tenant
-			where t.blocked = '' or r.place = 1
+			where (t.blocked = '' or r.place = 1) and ` + atWork + `
 			order by r.since, r.r_tenant, r.r_kind, r.r_id
 			limit $3
 		) stale
@@ -65,12 +66,14 @@ func distinct(hints []directory.ScopeHint) []directory.ScopeHint {
 
 // StaleRuns returns runs of any tenant that are not over, that no worker holds
 // and that were neither made nor swept within olderThan, oldest first, and notes that
-// they were swept now.
+// they were swept now. Those of tenants that are paused, or that no configuration has any
+// more, are left alone.
 func (d *DB) StaleRuns(ctx context.Context, olderThan time.Duration) ([]directory.Run, error) {
 	const query = `
 		update runs set swept_at = {now}
 		where state in ('queued', 'reading', 'applying') and swept_at <= {now} - {micros $1}
 			and (lease_until is null or lease_until <= {now})
+			and tenant in (select t.slug from tenants t where ` + atWork + `)
 		returning ` + runColumns
 	var runs []directory.Run
 	err := d.again(ctx, func(tx *sql.Tx) error {

@@ -10,22 +10,6 @@ import (
 	"github.com/oktasync/oktasync/directory"
 )
 
-// EnsureTenants makes the row of each tenant that has none.
-func (d *DB) EnsureTenants(ctx context.Context, slugs []string) error {
-	if len(slugs) == 0 {
-		return nil
-	}
-	batch := []Column{texts("slug", slugs, func(s *string) string { return *s })}
-	const query = `
-		insert into tenants (slug, created_at)
-		select v.slug, {now} from {rows} where true
-		on conflict do nothing`
-	if _, err := d.execRows(ctx, d.write, query, batch); err != nil {
-		return fmt.Errorf("make the rows of the tenants: %w", err)
-	}
-	return nil
-}
-
 // Block notes why the tenant's jobs rest. A tenant that is blocked already
 // keeps the time since when.
 func (d *DB) Block(ctx context.Context, tenant, reason string) error {
@@ -67,39 +51,45 @@ func (d *DB) Blocked(ctx context.Context, tenant string) (string, error) {
 	return reason, nil
 }
 
-// TenantState returns the health of a tenant.
-func (d *DB) TenantState(ctx context.Context, tenant string) (directory.TenantState, error) {
+// TenantStates returns the health of the tenants, in order of slug. Those without a row are
+// left out.
+func (d *DB) TenantStates(ctx context.Context, tenants []string) ([]directory.TenantState, error) {
 	const query = `
-		select t.blocked, t.blocked_since,
+		select t.slug, t.blocked, t.blocked_since,
 			(select count(*) from (
-				select distinct scope_kind, scope_id from inbox_scopes
-				where tenant = $1 and done_at is null and parked_at is null) as w),
+				select distinct s.scope_kind, s.scope_id from inbox_scopes s
+				where s.tenant = t.slug and s.done_at is null and s.parked_at is null) as w),
 			(select min(i.received) from inbox_scopes s
 				join inbox i on i.tenant = s.tenant and i.uuid = s.uuid
-				where s.tenant = $1 and s.done_at is null and s.parked_at is null),
+				where s.tenant = t.slug and s.done_at is null and s.parked_at is null),
 			(select count(*) from (
-				select distinct scope_kind, scope_id from inbox_scopes
-				where tenant = $1 and done_at is null and parked_at is not null) as p),
-			(select count(*) from people where tenant = $1 and status in ('active', 'suspended')),
-			(select count(*) from quarantine where tenant = $1)
-		from tenants t where t.slug = $1`
-	state := directory.TenantState{Tenant: tenant}
-	err := d.row(ctx, d.read, query, tenant).Scan(&state.Blocked, maybe{&state.BlockedSince},
-		&state.Waiting, maybe{&state.OldestWait}, &state.Parked, &state.People, &state.Quarantined)
-	if errors.Is(err, sql.ErrNoRows) {
-		return directory.TenantState{}, unknownTenant(tenant)
+				select distinct s.scope_kind, s.scope_id from inbox_scopes s
+				where s.tenant = t.slug and s.done_at is null and s.parked_at is not null) as p),
+			(select count(*) from people where tenant = t.slug and status in ('active', 'suspended')),
+			(select count(*) from quarantine where tenant = t.slug),
+			(select max(finished_at) from runs where tenant = t.slug and scope_kind = 'full' and state = 'succeeded')
+		from tenants t where t.slug {in $1} order by t.slug`
+	scan := func(s scanner) (state directory.TenantState, err error) {
+		return state, s.Scan(&state.Tenant, &state.Blocked, maybe{&state.BlockedSince}, &state.Waiting, maybe{&state.OldestWait},
+			&state.Parked, &state.People, &state.Quarantined, maybe{&state.LastFullSync})
 	}
+	states, err := list(ctx, d, d.read, scan, query, tenants)
 	if err != nil {
-		return directory.TenantState{}, fmt.Errorf("read the state of tenant %s: %w", tenant, err)
+		return nil, fmt.Errorf("read the state of %d tenants: %w", len(tenants), err)
 	}
-	last, found, err := d.LastFullSync(ctx, tenant)
+	return states, nil
+}
+
+// TenantState returns the health of a tenant, or directory.ErrNotFound.
+func (d *DB) TenantState(ctx context.Context, tenant string) (directory.TenantState, error) {
+	states, err := d.TenantStates(ctx, []string{tenant})
 	if err != nil {
 		return directory.TenantState{}, err
 	}
-	if found {
-		state.LastFullSync = &last
+	if len(states) == 0 {
+		return directory.TenantState{}, unknownTenant(tenant)
 	}
-	return state, nil
+	return states[0], nil
 }
 
 // LastFullSync returns when the last full run that succeeded ended. The second

@@ -32,7 +32,7 @@ func (t *Tx) Now() time.Time { return t.now }
 // Update runs fn in one transaction that holds the tenant's lock: no other
 // transaction of the tenant decides or writes meanwhile. An error of fn undoes
 // everything and is returned as it is. fn runs at most once. A tenant that has no
-// row is directory.ErrNotFound.
+// row, or that was removed, is directory.ErrNotFound.
 func (d *DB) Update(ctx context.Context, tenant string, fn func(context.Context, *Tx) error) error {
 	return d.inTx(ctx, func(tx *sql.Tx) error {
 		t := &Tx{db: d, tx: tx, tenant: tenant}
@@ -59,7 +59,7 @@ func (d *DB) Update(ctx context.Context, tenant string, fn func(context.Context,
 // lock, so that it tells when the lock was taken and not when it was asked for.
 func (t *Tx) lock(ctx context.Context) error {
 	const query = `
-		with locked as materialized (select change_seq from tenants where slug = $1 {lock})
+		with locked as materialized (select change_seq from tenants where slug = $1 and removed_at is null {lock})
 		select change_seq, {clock} from locked`
 	err := t.db.row(ctx, t.tx, query, t.tenant).Scan(&t.seq, moment{&t.now})
 	if errors.Is(err, sql.ErrNoRows) {

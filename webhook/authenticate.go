@@ -31,6 +31,13 @@ func (h *Handler) identify(c echo.Context) (Tenant, bool, proof) {
 	return t, known, proofMissing
 }
 
+// outOfService answers for a tenant whose secrets are not at hand: a 401 would make Okta give the
+// events up (event hooks guide: no retry after 4xx).
+func (h *Handler) outOfService(c echo.Context, t Tenant) error {
+	h.log.Warn("hook refused: the tenant is out of service here; Okta was asked to send it again", "tenant", t.Slug)
+	return refuse(c, http.StatusServiceUnavailable, "this can't be taken at the moment; please send it again")
+}
+
 // unauthorized counts a failed authentication and answers it: 401, or 429 once
 // the source has failed too often. An unknown tenant and a wrong secret give
 // the same answer.

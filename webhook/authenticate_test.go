@@ -224,6 +224,7 @@ func TestNewTenantList(t *testing.T) {
 		want    string
 	}{
 		"good":               {[]Tenant{good, {Slug: "b", Secrets: []string{"s", "t"}}}, ""},
+		"out of service":     {[]Tenant{good, {Slug: "b", OutOfService: true}}, ""},
 		"no slug":            {[]Tenant{{Secrets: []string{"s"}}}, "has no slug"},
 		"slug twice":         {[]Tenant{good, {Slug: "a", Secrets: []string{"s"}}}, "is there twice"},
 		"no secret":          {[]Tenant{{Slug: "a"}}, "has 0 hook secrets"},

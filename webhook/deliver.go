@@ -25,6 +25,9 @@ func (h *Handler) deliver(c echo.Context) answered {
 	// A deadline of the connection goes by the machine's clock, not the injected one.
 	readUntil(c, time.Now().Add(h.time.whole))
 	t, known, p := h.identify(c)
+	if known && t.OutOfService {
+		return answered{err: h.outOfService(c, t)}
+	}
 	if p != proofRight {
 		if known && h.uses != nil {
 			h.uses.refused(t.Slug)

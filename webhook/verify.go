@@ -31,6 +31,9 @@ func (h *Handler) verify(c echo.Context) answered {
 		return h.check(c, question)
 	}
 	t, known, p := h.identify(c)
+	if known && t.OutOfService {
+		return answered{err: h.outOfService(c, t)}
+	}
 	if p == proofWrong {
 		return answered{err: h.unauthorized(c, t, known, p)}
 	}

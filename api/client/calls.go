@@ -157,7 +157,38 @@ func (c *Client) Tenants(ctx context.Context, p Paging) (v1.Page[v1.Tenant], err
 	return get[v1.Page[v1.Tenant]](ctx, c, "/tenants", p.values())
 }
 
-// Tenant returns one tenant's health.
-func (c *Client) Tenant(ctx context.Context, tenant string) (v1.Tenant, error) {
-	return get[v1.Tenant](ctx, c, of(tenant), nil)
+// Tenant returns one tenant's health and its settings without secrets.
+func (c *Client) Tenant(ctx context.Context, tenant string) (v1.TenantDetail, error) {
+	return get[v1.TenantDetail](ctx, c, of(tenant), nil)
+}
+
+// AddTenant makes a tenant.
+func (c *Client) AddTenant(ctx context.Context, request v1.TenantRequest) (v1.TenantDetail, error) {
+	return call[v1.TenantDetail](ctx, c, http.MethodPost, "/tenants", nil, request)
+}
+
+// ChangeTenant puts a JSON merge patch on top of a tenant's settings.
+func (c *Client) ChangeTenant(ctx context.Context, tenant string, patch map[string]any) (v1.TenantDetail, error) {
+	return call[v1.TenantDetail](ctx, c, http.MethodPatch, of(tenant), nil, v1.TenantChange{Settings: patch})
+}
+
+// PauseTenant lets a tenant's work rest.
+func (c *Client) PauseTenant(ctx context.Context, tenant, reason string) (v1.TenantDetail, error) {
+	return call[v1.TenantDetail](ctx, c, http.MethodPost, of(tenant, "pause"), nil, v1.TenantReason{Reason: reason})
+}
+
+// ResumeTenant lets the work of a paused tenant go on.
+func (c *Client) ResumeTenant(ctx context.Context, tenant string) (v1.TenantDetail, error) {
+	return call[v1.TenantDetail](ctx, c, http.MethodPost, of(tenant, "resume"), nil, nil)
+}
+
+// RemoveTenant has everything of a tenant erased. There is no way back.
+func (c *Client) RemoveTenant(ctx context.Context, tenant, reason string) (v1.TenantDetail, error) {
+	return call[v1.TenantDetail](ctx, c, http.MethodDelete, of(tenant), nil, v1.TenantRemoval{Confirm: tenant, Reason: reason})
+}
+
+// DropSettings forgets the stored settings of a tenant that stands in the configuration file as
+// well.
+func (c *Client) DropSettings(ctx context.Context, tenant string) (v1.TenantDetail, error) {
+	return call[v1.TenantDetail](ctx, c, http.MethodDelete, of(tenant, "settings"), nil, nil)
 }

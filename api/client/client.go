@@ -48,6 +48,7 @@ func New(baseURL, token string, httpClient *http.Client) (*Client, error) {
 type Error struct {
 	Status     int           // HTTP status
 	Sentence   string        // for a person
+	Details    []string      // of the sentence: what is wrong with each part of the request
 	RetryAfter time.Duration // when to come back, zero when not said
 	RequestID  string        // to find it in the service's log
 }
@@ -132,7 +133,8 @@ func problemOf(response *http.Response, text []byte) *Error {
 		if i == 0 {
 			separator = ": "
 		}
-		e.Sentence += separator + strings.TrimSpace(detail.Location+" "+detail.Message)
+		e.Details = append(e.Details, strings.TrimSpace(detail.Location+" "+detail.Message))
+		e.Sentence += separator + e.Details[i]
 	}
 	return e
 }

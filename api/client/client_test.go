@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +46,7 @@ func TestProblemsBecomeSentences(t *testing.T) {
 		},
 		"with details": {
 			422, nil, `{"detail":"validation failed","errors":[{"message":"expected number <= 1000","location":"query.limit","value":1001},{"message":"x"}]}`,
-			client.Error{Status: 422, Sentence: "validation failed: query.limit expected number <= 1000; x"},
+			client.Error{Status: 422, Sentence: "validation failed: query.limit expected number <= 1000; x", Details: []string{"query.limit expected number <= 1000", "x"}},
 		},
 		"title only": {409, nil, `{"title":"Conflict"}`, client.Error{Status: 409, Sentence: "conflict"}},
 		"come later": {
@@ -59,7 +60,7 @@ func TestProblemsBecomeSentences(t *testing.T) {
 			t.Parallel()
 			_, err := answering(t, test.status, test.header, test.body).Run(t.Context(), "acme", "x")
 			var got *client.Error
-			if !errors.As(err, &got) || *got != test.want || err.Error() != test.want.Sentence {
+			if !errors.As(err, &got) || !reflect.DeepEqual(*got, test.want) || err.Error() != test.want.Sentence {
 				t.Errorf("error %+v, want %+v", err, test.want)
 			}
 			if client.NotFound(err) != (test.status == 404) {

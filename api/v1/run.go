@@ -58,19 +58,6 @@ type Counts struct {
 	Confirmed   int            `json:"confirmed" doc:"People and groups read by id to prove that they are gone"`
 }
 
-// Tenant is a tenant's health.
-type Tenant struct {
-	Tenant        string     `json:"tenant" doc:"The slug" example:"default"`
-	Blocked       string     `json:"blocked,omitempty" doc:"Why Okta refuses the credentials and what to do; absent when all is well"`
-	BlockedSince  *time.Time `json:"blocked_since,omitempty"`
-	LastFullSync  *time.Time `json:"last_full_sync,omitempty" doc:"End of the last full sync that succeeded"`
-	Waiting       int        `json:"waiting" doc:"Event scopes not yet reconciled"`
-	OldestWaiting *time.Time `json:"oldest_waiting,omitempty"`
-	Parked        int        `json:"parked" doc:"Scopes in the archive"`
-	People        int        `json:"people" doc:"Active and suspended people"`
-	Quarantined   int        `json:"quarantined" doc:"Records that cannot be applied"`
-}
-
 // Parked is a scope whose work failed for good.
 type Parked struct {
 	Scope    string    `json:"scope" doc:"person:<id>, group:<id> or full"`

@@ -27,11 +27,16 @@ const (
 
 // remote says which service and tenant a command talks to.
 type remote struct {
-	URL    string `placeholder:"URL" help:"Address of the service (or OKTASYNC_API_URL; http://127.0.0.1:8080 by default)."`
+	server
 	Tenant string `default:"default" help:"Slug of the tenant."`
 }
 
-func (r remote) connect(e *env) (*client.Client, error) {
+// server says which service a command talks to.
+type server struct {
+	URL string `placeholder:"URL" help:"Address of the service (or OKTASYNC_API_URL; http://127.0.0.1:8080 by default)."`
+}
+
+func (r server) connect(e *env) (*client.Client, error) {
 	token := e.variable(apiTokenVariable)
 	if token == "" {
 		return nil, fmt.Errorf("%s is not set; put an admin token there (make one with oktasync token)", apiTokenVariable)

@@ -20,7 +20,7 @@ import (
 type health struct {
 	db       *store.DB
 	queue    *jobs.Client
-	tenants  func() []string
+	tenants  *registry
 	metrics  *metrics
 	stopping atomic.Bool
 }
@@ -68,35 +68,40 @@ func (h *health) ready(c echo.Context) error {
 
 func (h *health) tenantWarnings(ctx context.Context) []string {
 	var warnings []string
-	for _, slug := range h.tenants() {
-		warnings = append(warnings, h.choreWarnings(ctx, slug)...)
-		state, err := h.db.TenantState(ctx, slug)
+	say := func(tenant, format string, values ...any) {
+		warnings = append(warnings, "tenant "+tenant+" "+fmt.Sprintf(format, values...))
+	}
+	states, err := h.db.TenantStates(ctx, h.tenants.slugs())
+	if err != nil {
+		return []string{err.Error()}
+	}
+	for _, state := range states {
+		t, known := h.tenants.find(state.Tenant)
 		switch {
-		case err != nil:
-			warnings = append(warnings, fmt.Sprintf("tenant %s: %v", slug, err))
+		case !known:
+		case t.Problem != "":
+			say(t.Tenant, "is not worked for: %s", t.Problem)
+		case t.Pause != nil:
+			say(t.Tenant, "is paused since %s by %s: %s", t.Pause.At.UTC().Format(time.RFC3339), t.Pause.By, t.Pause.Reason)
 		case state.Blocked != "":
-			warnings = append(warnings, fmt.Sprintf("tenant %s rests: %s", slug, state.Blocked))
+			say(t.Tenant, "rests: %s", state.Blocked)
 		case state.LastFullSync == nil:
-			warnings = append(warnings, fmt.Sprintf("tenant %s has not had a full sync yet", slug))
+			say(t.Tenant, "has not had a full sync yet")
 		case time.Since(*state.LastFullSync) > 26*time.Hour:
-			warnings = append(warnings, fmt.Sprintf("tenant %s had its last full sync at %s", slug, state.LastFullSync.UTC().Format(time.RFC3339)))
+			say(t.Tenant, "had its last full sync at %s", state.LastFullSync.UTC().Format(time.RFC3339))
 		}
+		if t.Warning != "" {
+			say(t.Tenant, "%s", t.Warning)
+		}
+	}
+	chores, err := h.db.ChoreProblems(ctx, h.tenants.working())
+	if err != nil {
+		return append(warnings, err.Error())
+	}
+	for _, c := range chores {
+		say(c.Tenant+":", "%s does not go well since %s: %s", c.Chore, c.Since.Format(time.RFC3339), c.Problem)
 	}
 	slices.Sort(warnings)
-	return warnings
-}
-
-func (h *health) choreWarnings(ctx context.Context, tenant string) []string {
-	chores, err := h.db.Chores(ctx, tenant)
-	if err != nil {
-		return []string{fmt.Sprintf("tenant %s: %v", tenant, err)}
-	}
-	var warnings []string
-	for _, c := range chores {
-		if c.Problem != "" {
-			warnings = append(warnings, fmt.Sprintf("tenant %s: %s does not go well since %s: %s", tenant, c.Chore, c.Since.Format(time.RFC3339), c.Problem))
-		}
-	}
 	return warnings
 }
 
@@ -119,12 +124,12 @@ func (s *stateCollector) Collect(out chan<- prometheus.Metric) {
 	}
 	up := gauge("up", "Whether a part answers.", "part")
 	databaseUp, redisUp := 1.0, 1.0
-	for _, slug := range s.h.tenants() {
-		state, err := s.h.db.TenantState(ctx, slug)
-		if err != nil {
-			databaseUp = 0
-			break
-		}
+	states, err := s.h.db.TenantStates(ctx, s.h.tenants.slugs())
+	if err != nil {
+		databaseUp = 0
+	}
+	for _, state := range states {
+		slug := state.Tenant
 		set(gauge("people", "Active and suspended people.", "tenant"), float64(state.People), slug)
 		set(gauge("events_waiting", "Event scopes not yet reconciled.", "tenant"), float64(state.Waiting), slug)
 		set(gauge("parked", "Scopes that failed for good and wait for an admin.", "tenant"), float64(state.Parked), slug)

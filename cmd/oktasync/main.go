@@ -32,6 +32,8 @@ type commands struct {
 	Token       tokenCommand       `cmd:"" help:"Make a token for the admin API."`
 	Resync      resyncCommand      `cmd:"" help:"Ask the running service to read Okta again."`
 	Runs        runsCommand        `cmd:"" help:"List full and partial syncs."`
+	Tenants     tenantsCommand     `cmd:"" help:"Add, test, pause, resume, remove and list tenants while the service runs."`
+	Keys        keysCommand        `cmd:"" help:"Make, list and replace the keys that encrypt stored credentials."`
 	People      peopleCommand      `cmd:"" help:"Look people up."`
 	Acts        actsCommand        `cmd:"" help:"List what admins did, when and why."`
 	Quarantine  quarantineCommand  `cmd:"" help:"List records that cannot be applied, with the reasons."`

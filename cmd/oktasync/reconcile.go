@@ -22,6 +22,7 @@ const leaseBeat = 15 * time.Second
 // tells logs and metrics what came of them.
 type reconciler struct {
 	tenants *registry
+	refresh func(context.Context) error // brings tenants up to date
 	db      *store.DB
 	metrics *metrics
 	log     *slog.Logger
@@ -29,7 +30,7 @@ type reconciler struct {
 
 // ReconcileScope works off the events that wait for a scope.
 func (r *reconciler) ReconcileScope(ctx context.Context, tenant string, scope directory.Scope) error {
-	return r.measured(tenant, string(scope.Kind), func(e *dirsync.Engine) (dirsync.Result, error) {
+	return r.measured(ctx, tenant, string(scope.Kind), func(ctx context.Context, e *dirsync.Engine) (dirsync.Result, error) {
 		if scope.Kind == directory.ScopePerson {
 			return e.Scope(okta.WithPriority(ctx, okta.Event), scope)
 		}
@@ -40,7 +41,7 @@ func (r *reconciler) ReconcileScope(ctx context.Context, tenant string, scope di
 // ReconcileRun carries out a run.
 func (r *reconciler) ReconcileRun(ctx context.Context, tenant, runID string) error {
 	ctx = okta.WithPriority(ctx, okta.Bulk)
-	return r.measured(tenant, "run", func(e *dirsync.Engine) (dirsync.Result, error) { return e.Run(ctx, runID) })
+	return r.measured(ctx, tenant, "run", func(ctx context.Context, e *dirsync.Engine) (dirsync.Result, error) { return e.Run(ctx, runID) })
 }
 
 // holdLeases renews the lease of a run from its claim to its end, whether a task
@@ -66,7 +67,16 @@ func holdLeases(db *store.DB, tenant string, log *slog.Logger) func(context.Cont
 	}
 }
 
-func (r *reconciler) measured(tenant, kind string, work func(*dirsync.Engine) (dirsync.Result, error)) error {
+func (r *reconciler) measured(ctx context.Context, tenant, kind string, work func(context.Context, *dirsync.Engine) (dirsync.Result, error)) error {
+	if t, known := r.tenants.find(tenant); !known || !t.works() {
+		// It may have been added or resumed elsewhere a moment ago.
+		if err := r.refresh(ctx); err != nil {
+			return err
+		}
+	}
+	if t, known := r.tenants.find(tenant); known && !t.works() {
+		return nil // events and runs stay where they are, and the sweeper brings them back
+	}
 	parts, done, err := r.tenants.use(tenant)
 	if err != nil {
 		return err
@@ -77,8 +87,15 @@ func (r *reconciler) measured(tenant, kind string, work func(*dirsync.Engine) (d
 			"tenant %s is not in this process's configuration; its events are kept; configure the tenant and retry, or discard", tenant)}
 	}
 	defer done()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	defer context.AfterFunc(parts.resting, func() { stop(context.Cause(parts.resting)) })()
 	started := time.Now()
-	result, err := work(parts.engine)
+	result, err := work(ctx, parts.engine)
+	if err != nil && errors.Is(context.Cause(ctx), errTenantRests) {
+		r.log.Info("work was cut short: the tenant was paused or removed", "tenant", tenant, "kind", kind)
+		return nil
+	}
 	took := time.Since(started)
 	if errors.Is(err, directory.ErrBusy) {
 		return err

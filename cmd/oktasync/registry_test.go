@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/oktasync/oktasync/config"
+	"github.com/oktasync/oktasync/directory"
 	"github.com/oktasync/oktasync/okta"
 )
 
@@ -55,11 +56,26 @@ func (w *workshop) seen() (made, closed []string) {
 	return slices.Clone(w.made), slices.Clone(w.closed)
 }
 
-func tenantAt(slug, url string) config.Tenant {
-	return config.Tenant{
-		Slug: slug, Okta: config.Okta{URL: url},
-		Hook: config.Hook{Secrets: []config.Secret{config.NewSecret("secret-of-" + slug)}, Hosts: []string{slug + ".example"}},
+func tenantAt(slug, url string) liveTenant {
+	return liveTenant{
+		TenantListing: directory.TenantListing{Tenant: slug, Source: directory.TenantOfFile},
+		settings: config.Tenant{
+			Slug: slug, Okta: config.Okta{URL: url},
+			Hook: config.Hook{Secrets: []config.Secret{config.NewSecret("secret-of-" + slug)}, Hosts: []string{slug + ".example"}},
+		},
 	}
+}
+
+func listOf(t *testing.T, shop *workshop, tenants ...liveTenant) *registry {
+	t.Helper()
+	r, err := newRegistry(shop.build)
+	if err == nil {
+		err = r.set(tenants)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 func mustUse(t *testing.T, r *registry, slug string) (*tenantParts, func()) {
@@ -74,10 +90,7 @@ func mustUse(t *testing.T, r *registry, slug string) (*tenantParts, func()) {
 func TestRegistryMakesPartsWhenTheyAreNeeded(t *testing.T) {
 	t.Parallel()
 	shop := &workshop{}
-	r, err := newRegistry([]config.Tenant{tenantAt("acme", "https://acme.okta.com"), tenantAt("blue", "https://blue.okta.com")}, shop.build)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := listOf(t, shop, tenantAt("acme", "https://acme.okta.com"), tenantAt("blue", "https://blue.okta.com"))
 	if made, _ := shop.seen(); made != nil {
 		t.Errorf("made before any task: %v", made)
 	}
@@ -108,10 +121,7 @@ func TestRegistryReplacesTenants(t *testing.T) {
 	t.Parallel()
 	shop := &workshop{}
 	acme, blue := tenantAt("acme", "https://acme.okta.com"), tenantAt("blue", "https://blue.okta.com")
-	r, err := newRegistry([]config.Tenant{acme, blue}, shop.build)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := listOf(t, shop, acme, blue)
 	old, doneOld := mustUse(t, r, "acme")
 	kept, doneKept := mustUse(t, r, "blue")
 	doneKept()
@@ -119,7 +129,7 @@ func TestRegistryReplacesTenants(t *testing.T) {
 	r.onChange(func(tenants []config.Tenant) { told = append(told, tenants) })
 
 	moved := tenantAt("acme", "https://acme-two.okta.com")
-	if err := r.set([]config.Tenant{moved, blue, tenantAt("coal", "https://coal.okta.com")}); err != nil {
+	if err := r.set([]liveTenant{moved, blue, tenantAt("coal", "https://coal.okta.com")}); err != nil {
 		t.Fatal(err)
 	}
 	if len(told) != 2 || len(told[0]) != 2 || len(told[1]) != 3 {
@@ -151,14 +161,14 @@ func TestRegistryReplacesTenants(t *testing.T) {
 
 	// A list that the hook endpoint can't tell apart changes nothing.
 	twin := tenantAt("twin", "https://twin.okta.com")
-	twin.Hook.Hosts = blue.Hook.Hosts
-	if err := r.set([]config.Tenant{blue, twin}); err == nil {
+	twin.settings.Hook.Hosts = blue.settings.Hook.Hosts
+	if err := r.set([]liveTenant{blue, twin}); err == nil {
 		t.Error("two tenants share a host and nobody minds")
 	}
 	if got := r.slugs(); len(got) != 3 {
 		t.Errorf("slugs after a refused list %v", got)
 	}
-	if err := r.set([]config.Tenant{blue}); err != nil {
+	if err := r.set([]liveTenant{blue}); err != nil {
 		t.Fatal(err)
 	}
 	if parts, _, _ := r.use("acme"); parts != nil {
@@ -171,4 +181,58 @@ func TestRegistryReplacesTenants(t *testing.T) {
 	if _, closed := shop.seen(); !slices.Equal(closed, []string{"https://acme.okta.com", "https://acme-two.okta.com"}) {
 		t.Errorf("closed %v", closed)
 	}
+}
+
+// A tenant that is paused keeps its hooks, and its work ends; one whose secrets are not at hand is
+// out of service; one that nobody configures is unknown to Okta.
+func TestRegistryRests(t *testing.T) {
+	t.Parallel()
+	shop := &workshop{}
+	acme, blue := tenantAt("acme", "https://acme.okta.com"), tenantAt("blue", "https://blue.okta.com")
+	r := listOf(t, shop, acme, blue)
+	working, done := mustUse(t, r, "acme")
+	other, doneOther := mustUse(t, r, "blue")
+	defer doneOther()
+
+	paused := acme
+	paused.Pause = &directory.TenantPause{By: "ops"}
+	closed := tenantAt("coal", "")
+	closed.Problem, closed.Source = "no key", directory.TenantOfAPI
+	lost := tenantAt("dust", "")
+	lost.Problem, lost.Source = "is in no configuration", directory.TenantOfNone
+	if err := r.set([]liveTenant{paused, blue, closed, lost}); err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(context.Cause(working.resting), errTenantRests) || other.resting.Err() != nil {
+		t.Errorf("work of the paused tenant goes on (%v), or that of another ended (%v)", working.resting.Err(), other.resting.Err())
+	}
+	for _, slug := range []string{"acme", "coal", "dust"} {
+		if parts, _, err := r.use(slug); parts != nil || err != nil {
+			t.Errorf("%s is worked for: %v, error %v", slug, parts, err)
+		}
+	}
+	if got := r.working(); !slices.Equal(got, []string{"blue"}) {
+		t.Errorf("worked for: %v", got)
+	}
+	if got := r.slugs(); len(got) != 4 {
+		t.Errorf("slugs %v", got)
+	}
+	if tenant, found := r.BySlug("acme"); !found || tenant.OutOfService || len(tenant.Secrets) != 1 {
+		t.Errorf("the paused tenant's hooks: %v, out of service %v", found, tenant.OutOfService)
+	}
+	if tenant, found := r.BySlug("coal"); !found || !tenant.OutOfService {
+		t.Errorf("the closed tenant's hooks: %v, out of service %v", found, tenant.OutOfService)
+	}
+	if _, found := r.BySlug("dust"); found {
+		t.Error("hooks of a tenant that nobody configures are taken")
+	}
+	done()
+	if _, closed := shop.seen(); !slices.Equal(closed, []string{"https://acme.okta.com"}) {
+		t.Errorf("closed %v", closed)
+	}
+	if err := r.set([]liveTenant{acme, blue}); err != nil {
+		t.Fatal(err)
+	}
+	_, done = mustUse(t, r, "acme")
+	done()
 }

@@ -50,6 +50,7 @@ type service struct {
 	db       *store.DB
 	redis    *jobs.Redis
 	tenants  *registry
+	book     *tenantBook
 	queue    *jobs.Client
 	workers  *jobs.Server
 	sweeper  *jobs.Sweeper
@@ -69,27 +70,35 @@ func newService(ctx context.Context, cfg config.Config, migrate bool, log *slog.
 	if s.db, err = openReadyStore(ctx, cfg, migrate); err != nil {
 		return nil, err
 	}
-	if err := s.construct(); err != nil {
+	if err := s.construct(ctx); err != nil {
 		s.close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *service) construct() error {
+func (s *service) construct(ctx context.Context) error {
 	var err error
 	cfg, log, owner, m := s.cfg, s.log, ownerName(), newMetrics()
 	if s.redis, err = jobs.Connect(redisOptions(cfg.Redis)); err != nil {
 		return err
 	}
-	if s.tenants, err = newRegistry(cfg.Tenants, partsBuilder(s.db, s.redis.UniversalClient, m, owner, log)); err != nil {
+	if s.tenants, err = newRegistry(partsBuilder(s.db, s.redis.UniversalClient, m, owner, log)); err != nil {
+		return err
+	}
+	keys, err := encryptionKeys(cfg)
+	if err != nil {
+		return err
+	}
+	s.book = newTenantBook(cfg, s.db, keys, s.tenants, log)
+	if err := s.book.refresh(ctx); err != nil {
 		return err
 	}
 	s.queue = jobs.NewClient(jobs.ClientOptions{Redis: s.redis.UniversalClient, Log: log})
 	chores := s.chores()
 	s.workers = jobs.NewServer(jobs.ServerOptions{
 		Redis:      s.redis.UniversalClient,
-		Reconciler: &reconciler{tenants: s.tenants, db: s.db, metrics: m, log: log},
+		Reconciler: &reconciler{tenants: s.tenants, refresh: s.book.refresh, db: s.db, metrics: m, log: log},
 		Ledger:     s.db,
 		Chores:     chores,
 		Leavers:    cfg.Workers.Leavers, People: cfg.Workers.People, Groups: cfg.Workers.Groups, Bulk: cfg.Workers.Bulk,
@@ -99,7 +108,7 @@ func (s *service) construct() error {
 		Client: s.queue, Backlog: s.db, Every: cfg.Queue.SweepInterval, Log: log,
 		Purge: func(ctx context.Context) (int, error) { return s.db.Purge(ctx, store.Retention(cfg.Retention)) },
 	})
-	s.upkeep = jobs.NewUpkeep(jobs.UpkeepOptions{Client: s.queue, Calendar: s.db, Tenants: s.tenants.slugs, Chores: chores, Log: log})
+	s.upkeep = jobs.NewUpkeep(jobs.UpkeepOptions{Client: s.queue, Calendar: s.db, Tenants: s.tenants.working, Chores: chores, Log: log})
 	if s.schedule, err = jobs.NewSchedule(jobs.ScheduleOptions{Calendar: s.db, Client: s.queue, Log: log}); err != nil {
 		return err
 	}
@@ -136,10 +145,10 @@ func (s *service) constructWeb(owner string, m *metrics) error {
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = clientAddress(s.cfg.Server.TrustedProxies)
 	e.HTTPErrorHandler = api.ErrorHandler(s.log)
-	s.health = &health{db: s.db, queue: s.queue, tenants: s.tenants.slugs, metrics: m}
+	s.health = &health{db: s.db, queue: s.queue, tenants: s.tenants, metrics: m}
 	s.health.register(e)
 	admin, err := api.New(api.Options{
-		Tokens: adminTokens(s.cfg), Tenants: s.tenants.slugs,
+		Tokens: adminTokens(s.cfg), Tenants: s.tenants.slugs, Admin: &tenantAdmin{book: s.book},
 		Reader: s.db, Resyncer: s.resyncs, Archive: s.db, Enqueuer: s.queue,
 		Failures: failures, Version: version, Logger: s.log,
 		AuthFailed: func(string) { m.authFailed.WithLabelValues("api").Inc() },
@@ -176,7 +185,9 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 			return err
 		}
 	}
+	group.Go(func() { s.book.Run(background) })
 	if s.cfg.HasRole(config.RoleScheduler) {
+		group.Go(func() { (&eraser{db: s.db, grace: eraseGrace, log: s.log}).Run(background) })
 		group.Go(func() { s.sweeper.Run(background) })
 		group.Go(func() { s.upkeep.Run(background) })
 		group.Go(func() { s.schedule.Run(background) })

@@ -18,8 +18,11 @@ import (
 
 // tenantParts are what works on one tenant.
 type tenantParts struct {
-	reader *okta.Reader
-	engine *dirsync.Engine
+	// resting ends, with the cause errTenantRests, when the tenant is paused or
+	// removed.
+	resting context.Context
+	reader  *okta.Reader
+	engine  *dirsync.Engine
 }
 
 // partsBuilder returns the function that makes one tenant's parts. owner names this

@@ -34,6 +34,11 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 	tests := map[string]func(*fixture){
 		"tenants/ensure, block, unblock":              testBlock,
 		"tenants/state":                               testTenantState,
+		"tenants/states":                              testTenantStates,
+		"tenants/records":                             testTenantRecords,
+		"tenants/pause and resume":                    testPause,
+		"tenants/remove and erase":                    testRemoveTenant,
+		"tenants/in no configuration":                 testForgottenTenant,
 		"update/an error undoes everything":           testUpdateUndoes,
 		"update/an unknown tenant":                    testUpdateUnknown,
 		"update/a cancelled context":                  testUpdateCancelled,
