@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -61,8 +62,12 @@ func TestClient(t *testing.T) {
 	see("person", []any{person.ID, person.Groups[0].Name, person.Manager.Problem}, err, "["+linusID+" Sales / EMEA unresolved]")
 	changes, err := c.PersonChanges(ctx, "acme", "ada+x@acme.example", client.ChangeFilter{Newest: true, Limit: 2})
 	see("changes of a person", []any{changes.Items[0].Seq, changes.Items[1].Seq, changes.Items[0].Cause.Kind}, err, "[30 28 hook]")
-	changes, err = c.Changes(ctx, "acme", client.ChangeFilter{After: 3, Limit: 1})
-	see("changes", []any{changes.Items[0].Seq, changes.Next}, err, "[4 4]")
+	all, err := c.Changes(ctx, "acme", client.ChangeFilter{After: "3", Limit: 1})
+	see("changes", []any{all.Items[0].Seq, all.Next == all.Cursor}, err, "[4 true]")
+	all, err = c.Changes(ctx, "acme", client.ChangeFilter{After: all.Cursor, Limit: 27})
+	see("more changes", []any{all.Items[0].Seq, len(all.Items), all.Next}, err, "[5 26 ]")
+	all, err = c.Changes(ctx, "acme", client.ChangeFilter{After: all.Cursor, Wait: time.Millisecond, Types: []string{"person.*", "team.created"}})
+	see("no more changes", []any{len(all.Items), all.Cursor != ""}, err, "[0 true]")
 
 	teams, err := c.Teams(ctx, "acme", client.Paging{})
 	see("teams", teams.Items[0].People, err, "1")

@@ -119,17 +119,28 @@ func (m *memory) GroupMembers(_ context.Context, _, groupID, after string, limit
 	return window(m.members[groupID], after, limit, func(id string) string { return id }), m.failing()
 }
 
-func (m *memory) Changes(_ context.Context, _ string, q directory.ChangeQuery) ([]directory.Change, error) {
-	var changes []directory.Change
+func (m *memory) Changes(ctx context.Context, tenant string, q directory.ChangeQuery) ([]directory.Change, error) {
+	page, err := m.Feed(ctx, tenant, q)
+	return page.Changes, err
+}
+
+func (m *memory) Feed(_ context.Context, tenant string, q directory.ChangeQuery) (directory.FeedPage, error) {
+	page := directory.FeedPage{Feed: directory.Feed{ID: "feed of " + tenant, Last: int64(len(m.changes))}}
 	for _, c := range m.changes {
 		if c.Seq > q.After && (q.PersonID == "" || c.PersonID == q.PersonID) {
-			changes = append(changes, c)
+			page.Changes = append(page.Changes, c)
 		}
 	}
 	if q.Newest {
-		slices.Reverse(changes)
+		slices.Reverse(page.Changes)
 	}
-	return changes[:min(q.Limit, len(changes))], m.failing()
+	page.Changes = page.Changes[:min(q.Limit, len(page.Changes))]
+	return page, m.failing()
+}
+
+func (m *memory) AwaitChange(ctx context.Context, _ string, _ directory.Feed) bool {
+	<-ctx.Done()
+	return false
 }
 
 func (m *memory) Acts(_ context.Context, tenant string, q directory.ActQuery) ([]directory.Act, error) {

@@ -64,6 +64,10 @@ func TestReading(t *testing.T) {
 		}
 		return `{"items":[` + strings.Join(items, ",") + `]` + next + `}`
 	}
+	cursor := func(seq int64) string { return cursorAt("acme", directory.Feed{ID: "feed of acme"}, seq) }
+	feed := func(items string) string {
+		return fmt.Sprintf(`{"items":[%s],"cursor":%q}`, items, cursor(30))
+	}
 	ada := fmt.Sprintf(personAda, "", "")
 	detail := fmt.Sprintf(personAda, `,"name":"Grace Hopper"`,
 		`,"groups":[{"id":"00g1sales00000000001","name":"Sales / EMEA"}],"changes":`+changesOf(adaID, down(30, 15)...))
@@ -83,11 +87,11 @@ func TestReading(t *testing.T) {
 		"person by login":                {"/tenants/acme/people/ada+x@acme.example", detail},
 		"person by login, escaped":       {"/tenants/acme/people/ada%2Bx%40acme.example", detail},
 		"person by login, another case":  {"/tenants/acme/people/ADA+X@acme.example", detail},
-		"changes of a person":            {"/tenants/acme/people/" + adaID + "/changes?limit=2", `{"items":` + changesOf(adaID, 2, 4) + `,"next":"4"}`},
-		"changes of a person, next page": {"/tenants/acme/people/" + adaID + "/changes?limit=2&after=4", `{"items":` + changesOf(adaID, 6, 8) + `,"next":"8"}`},
-		"changes, last page":             {"/tenants/acme/changes?after=29", page("", change(30, adaID))},
-		"changes, past the end":          {"/tenants/acme/changes?after=30", page("")},
-		"changes, newest":                {"/tenants/acme/changes?newest=true&limit=1", page("", change(30, adaID))},
+		"changes of a person":            {"/tenants/acme/people/" + adaID + "/changes?limit=2", `{"items":` + changesOf(adaID, 2, 4) + `,"next":"` + cursor(4) + `"}`},
+		"changes of a person, next page": {"/tenants/acme/people/" + adaID + "/changes?limit=2&after=" + cursor(4), `{"items":` + changesOf(adaID, 6, 8) + `,"next":"` + cursor(8) + `"}`},
+		"changes, last page":             {"/tenants/acme/changes?after=29", feed(change(30, adaID))},
+		"changes, past the end":          {"/tenants/acme/changes?after=30", feed("")},
+		"changes, newest":                {"/tenants/acme/changes?newest=true&limit=1", feed(change(30, adaID))},
 		"teams":                          {"/tenants/acme/teams", page("", `{"id":"TEAM","name":"Sales","source":"department","people":1,"created_at":"2026-08-20T08:00:00Z"}`)},
 		"groups, first page":             {"/tenants/acme/groups?limit=1", page(salesID, group(salesID, "Sales / EMEA"))},
 		"groups, second page":            {"/tenants/acme/groups?limit=1&after=" + salesID, page(firstID, group(firstID, "Twin"))},

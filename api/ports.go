@@ -21,6 +21,11 @@ type Reader interface {
 	Groups(ctx context.Context, tenant string, ids []string) ([]directory.Group, error)
 	GroupMembers(ctx context.Context, tenant, groupID, after string, limit int) ([]string, error)
 	Changes(ctx context.Context, tenant string, q directory.ChangeQuery) ([]directory.Change, error)
+	// Feed is Changes with the beginning and the end of the history at that moment.
+	Feed(ctx context.Context, tenant string, q directory.ChangeQuery) (directory.FeedPage, error)
+	// AwaitChange waits until the tenant's feed has a change after the last of seen. False
+	// means that the context ended first, or that the process stops.
+	AwaitChange(ctx context.Context, tenant string, seen directory.Feed) bool
 	// Acts returns the newest acts first.
 	Acts(ctx context.Context, tenant string, q directory.ActQuery) ([]directory.Act, error)
 	// Runs returns the newest runs first.

@@ -117,7 +117,7 @@ func TestBadRequests(t *testing.T) {
 		"limit zero":              {"GET", "/tenants/acme/changes?limit=0", 422, "limit"},
 		"limit no number":         {"GET", "/tenants/acme/teams?limit=many", 422, "limit"},
 		"unknown status":          {"GET", "/tenants/acme/people?status=ACTIVE", 422, "status"},
-		"negative cursor":         {"GET", "/tenants/acme/changes?after=-1", 422, "after"},
+		"negative cursor":         {"GET", "/tenants/acme/changes?after=-1", 400, "neither a cursor"},
 		"a filter that is none":   {"GET", "/tenants/acme/people?state=active", 422, "state"},
 		"unknown address":         {"GET", "/nothing/here", 404, "no such address"},
 		"wrong method":            {"PUT", "/tenants/acme", 404, "does not take this method"},

@@ -85,6 +85,7 @@ type Server struct {
 	archive    Archive
 	enqueuer   Enqueuer
 	failures   Failures
+	feedSlots  chan struct{} // one for each request that reads changes
 	log        *slog.Logger
 	authFailed func(reason string)
 	version    string
@@ -118,6 +119,7 @@ func New(o Options) (*Server, error) {
 		tokens: tokens, tenants: o.Tenants, admin: o.Admin, reader: o.Reader, resyncer: o.Resyncer, archive: o.Archive,
 		enqueuer: o.Enqueuer, failures: o.Failures, log: o.Logger, authFailed: o.AuthFailed,
 		version: o.Version, timeout: o.Timeout, now: o.Now,
+		feedSlots: make(chan struct{}, feedReaders),
 	}, nil
 }
 
@@ -164,16 +166,24 @@ func (s *Server) describe() huma.Config {
 // add registers one operation for tokens of the role, and of those above it. Its errors go
 // through the one mapping.
 func add[I, O any](s *Server, to huma.API, role directory.Role, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+	addFor(s, to, s.timeout, role, op, handle)
+}
+
+// addFor is add for an operation that may take longer than others.
+func addFor[I, O any](s *Server, to huma.API, timeout time.Duration, role directory.Role, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
 	op.Security = []map[string][]string{{tokenScheme: {}}}
 	if op.MaxBodyBytes == 0 {
 		op.MaxBodyBytes = maxBody
 	}
 	op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusTooManyRequests)
 	op.Middlewares = append(op.Middlewares, s.require(to, role))
+	if timeout > s.timeout {
+		op.Middlewares = append(op.Middlewares, patient(timeout))
+	}
 	op.Extensions = map[string]any{roleExtension: role}
 	op.Description = strings.TrimSpace(op.Description + " Needs a token with the role " + string(role) + ".")
 	huma.Register(to, op, func(ctx context.Context, in *I) (*O, error) {
-		ctx, cancel := context.WithTimeout(ctx, s.timeout)
+		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
 		out, err := handle(ctx, in)
 		if err != nil {
@@ -181,4 +191,14 @@ func add[I, O any](s *Server, to huma.API, role directory.Role, op huma.Operatio
 		}
 		return out, nil
 	})
+}
+
+// patient keeps the HTTP server from cutting an answer off: its limit for writing one is made
+// for short requests, and counts from their beginning.
+func patient(timeout time.Duration) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		connection := http.NewResponseController(humaecho.Unwrap(ctx).Response())
+		_ = connection.SetWriteDeadline(time.Now().Add(timeout)) // a connection without deadlines has none that is in the way
+		next(ctx)
+	}
 }

@@ -146,11 +146,13 @@ type rig struct {
 	log    *safeBuffer
 }
 
-// start serves the API on a real socket.
-func start(t *testing.T, change func(*Options)) *rig {
-	t.Helper()
-	r := &rig{t: t, memory: company(), book: newBook(), log: &safeBuffer{}}
-	o := Options{
+func newRig(t *testing.T) *rig {
+	return &rig{t: t, memory: company(), book: newBook(), log: &safeBuffer{}}
+}
+
+// options are those of an API on the rig's memory.
+func (r *rig) options() Options {
+	return Options{
 		Tokens: []Token{
 			{"alice", hashOf(tokenAlice), directory.RoleApprove}, {"bob", strings.ToUpper(hashOf(tokenBob)), directory.RoleOperate},
 			{"carol", hashOf(tokenCarol), directory.RoleRead},
@@ -159,20 +161,33 @@ func start(t *testing.T, change func(*Options)) *rig {
 		Admin:   r.book, Reader: r.memory, Resyncer: r.memory, Archive: r.memory, Enqueuer: r.memory,
 		Failures: &countFailures{limit: 20}, Logger: slog.New(slog.NewTextHandler(r.log, nil)), Now: testNow,
 	}
-	if change != nil {
-		change(&o)
-	}
+}
+
+// serve makes what answers requests.
+func (r *rig) serve(o Options) *echo.Echo {
+	r.t.Helper()
 	s, err := New(o)
 	if err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
 	e := echo.New()
 	e.HTTPErrorHandler = ErrorHandler(o.Logger)
 	e.IPExtractor = echo.ExtractIPDirect()
 	if err := s.Register(e); err != nil {
-		t.Fatal(err)
+		r.t.Fatal(err)
 	}
-	server := httptest.NewServer(e)
+	return e
+}
+
+// start serves the API on a real socket.
+func start(t *testing.T, change func(*Options)) *rig {
+	t.Helper()
+	r := newRig(t)
+	o := r.options()
+	if change != nil {
+		change(&o)
+	}
+	server := httptest.NewServer(r.serve(o))
 	t.Cleanup(server.Close)
 	r.url = server.URL
 	return r

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/oktasync/oktasync/api/client"
@@ -188,7 +189,7 @@ func (i *installation) lastChange(ctx context.Context) (int64, error) {
 func (i *installation) changeOf(ctx context.Context, person, want string, history *int64) (v1.Change, error) {
 	var found v1.Change
 	err := eventually(ctx, 20*time.Second, 15*time.Millisecond, want+" of person "+person+" is in the history", func() (bool, error) {
-		page, err := i.api.Changes(ctx, tenant, client.ChangeFilter{After: *history, Limit: 100})
+		page, err := i.api.Changes(ctx, tenant, client.ChangeFilter{After: strconv.FormatInt(*history, 10), Limit: 100})
 		if err != nil {
 			return false, err
 		}

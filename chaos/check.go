@@ -113,19 +113,16 @@ func (t *tenant) judge(ctx context.Context, api *client.Client) error {
 // history reads all changes of a tenant, oldest first.
 func history(ctx context.Context, api *client.Client, tenant string) ([]v1.Change, error) {
 	var all []v1.Change
-	for {
-		var after int64
-		if len(all) > 0 {
-			after = all[len(all)-1].Seq
-		}
+	for after := ""; ; {
 		page, err := api.Changes(ctx, tenant, client.ChangeFilter{After: after, Limit: 1000})
 		if err != nil {
 			return nil, fmt.Errorf("read the history: %w", err)
 		}
-		if len(page.Items) == 0 {
+		all = append(all, page.Items...)
+		if page.Next == "" {
 			return all, nil
 		}
-		all = append(all, page.Items...)
+		after = page.Next
 	}
 }
 

@@ -160,4 +160,5 @@ type Retention struct {
 	Inbox      time.Duration
 	Runs       time.Duration
 	Tombstones time.Duration
+	Changes    time.Duration // zero: for ever
 }

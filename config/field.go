@@ -156,6 +156,33 @@ func durationField(at func(target) *time.Duration, least, most time.Duration) fi
 	}
 }
 
+// forever is how a setting of keepField says that nothing is deleted.
+const forever = "forever"
+
+// keepField is a duration after which things are deleted. Zero stands for never.
+func keepField(at func(target) *time.Duration, least, most time.Duration) field {
+	f := durationField(at, least, most)
+	limited, shown := f.set, f.show
+	f.kind = forever + ", or a " + f.kind
+	f.set = func(t target, in input) error {
+		if in.text == forever {
+			*at(t) = 0
+			return nil
+		}
+		if err := limited(t, in); err != nil {
+			return fmt.Errorf("%w, or %s", err, forever)
+		}
+		return nil
+	}
+	f.show = func(t target) string {
+		if *at(t) == 0 {
+			return forever
+		}
+		return shown(t)
+	}
+	return f
+}
+
 func levelField(at func(target) *slog.Level) field {
 	allowed := []string{"debug", "info", "warn", "error"}
 	return field{

@@ -216,6 +216,11 @@ func settings() []setting {
 			field: durationField(func(t target) *time.Duration { return &c(t).Retention.Tombstones }, 7*day, 10*365*day),
 		},
 		{
+			key: "retention.changes", def: forever,
+			doc:   "How long the history of changes is kept, or forever. A consumer of the feed that stays away for longer starts over from a snapshot.",
+			field: keepField(func(t target) *time.Duration { return &c(t).Retention.Changes }, 7*day, 10*365*day),
+		},
+		{
 			key: "encryption.keys", fromFile: true,
 			doc:   "Keys for the credentials of the tenants that the API manages, which are stored encrypted: 32 bytes in base64 each, from \"oktasync keys new\". The first one encrypts, all of them decrypt, so that a key can be replaced. Without a key there are only the tenants of this configuration.",
 			field: secretsField(func(t target) *[]Secret { return &c(t).Encryption.Keys }, 5, checkEncryptionKey),

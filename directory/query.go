@@ -10,8 +10,10 @@ type PeopleQuery struct {
 
 // ChangeQuery selects changes of a tenant.
 type ChangeQuery struct {
-	PersonID string // only changes about this person
-	After    int64  // only changes after this sequence number
+	PersonID string       // only changes about this person
+	Types    []ChangeType // only changes of these types; none: of all
+	After    int64        // only changes after this sequence number
+	Through  int64        // only changes up to this one; 0: no bound
 	Limit    int
 	Newest   bool // newest first
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/oktasync/oktasync/directory"
 )
@@ -49,24 +50,59 @@ func (t *Tx) Append(ctx context.Context, changes []directory.Change) ([]director
 
 // Changes returns changes of a tenant, oldest first unless the query says otherwise.
 func (d *DB) Changes(ctx context.Context, tenant string, q directory.ChangeQuery) ([]directory.Change, error) {
-	query := `select seq, at, type, subject, subject_id, person_id, fields, cause from changes
-		where tenant = $1 and seq > $2 `
-	values := []any{tenant, q.After, q.Limit}
-	if q.PersonID != "" {
-		query += `and person_id <> '' and person_id = $4 `
-		values = append(values, q.PersonID)
-	}
-	query += `order by seq `
+	page, err := d.Feed(ctx, tenant, q)
+	return page.Changes, err
+}
+
+// Feed is Changes with the feed's beginning and end, as they were when the changes were
+// read: one statement sees one state of the database. A tenant that has no row is
+// directory.ErrNotFound.
+func (d *DB) Feed(ctx context.Context, tenant string, q directory.ChangeQuery) (directory.FeedPage, error) {
+	order := "seq"
 	if q.Newest {
-		query += `desc `
+		order = "seq desc"
 	}
+	where := `tenant = $1 and seq > $2`
+	values := []any{tenant, q.After, q.Limit}
+	also := func(condition string, value any) {
+		values = append(values, value)
+		where += " and " + fmt.Sprintf(condition, "$"+strconv.Itoa(len(values)))
+	}
+	if q.Through > 0 {
+		also(`seq <= %s`, q.Through)
+	}
+	if q.PersonID != "" {
+		also(`person_id <> '' and person_id = %s`, q.PersonID)
+	}
+	if len(q.Types) > 0 {
+		types := make([]string, len(q.Types))
+		for i, t := range q.Types {
+			types[i] = string(t)
+		}
+		also(`type {in %s}`, types)
+	}
+	query := `
+		select t.feed, t.changes_purged, t.change_seq, coalesce(c.seq, 0), c.at, coalesce(c.type, ''), coalesce(c.subject, ''),
+			coalesce(c.subject_id, ''), coalesce(c.person_id, ''), coalesce(c.fields, ''), coalesce(c.cause, '')
+		from tenants t left join (
+			select seq, at, type, subject, subject_id, person_id, fields, cause from changes
+			where ` + where + ` order by ` + order + ` limit $3) c on true
+		where t.slug = $1 order by c.` + order
+	var page directory.FeedPage
 	scan := func(s scanner) (c directory.Change, err error) {
 		c.Fields = []directory.FieldChange{} // never null in the API
-		return c, s.Scan(&c.Seq, moment{&c.At}, &c.Type, &c.Subject, &c.SubjectID, &c.PersonID, jsonText{&c.Fields}, jsonText{&c.Cause})
+		return c, s.Scan(&page.ID, &page.Purged, &page.Last,
+			&c.Seq, moment{&c.At}, &c.Type, &c.Subject, &c.SubjectID, &c.PersonID, jsonText{&c.Fields}, jsonText{&c.Cause})
 	}
-	changes, err := list(ctx, d, d.read, scan, query+`limit $3`, values...)
+	changes, err := list(ctx, d, d.read, scan, query, values...)
 	if err != nil {
-		return nil, fmt.Errorf("read the changes of tenant %s: %w", tenant, err)
+		return directory.FeedPage{}, fmt.Errorf("read the changes of tenant %s: %w", tenant, err)
 	}
-	return changes, nil
+	if len(changes) == 0 {
+		return directory.FeedPage{}, unknownTenant(tenant)
+	}
+	if changes[0].Seq > 0 { // else it is the tenant's row alone
+		page.Changes = changes
+	}
+	return page, nil
 }

@@ -18,13 +18,16 @@ type Retention struct {
 	// last observed. It must be far longer than the longest run, or a run that began before
 	// the removal brings them back.
 	Tombstones time.Duration
+	// Changes are the history: since they were committed. Whoever follows the feed and comes
+	// back later than that has to start over from a snapshot.
+	Changes time.Duration
 }
 
 // purgeAtOnce is how many events, runs or tombstones one transaction deletes.
 const purgeAtOnce = 1000
 
 // Purge deletes what is older than keep says, of all tenants, in chunks, and what
-// finished runs have staged. It returns how many events, runs and tombstones it deleted.
+// finished runs have staged. It returns how many events, runs, tombstones and changes it deleted.
 // A tenant's last nightly run and last full run that succeeded are kept: they say
 // when the next one is due.
 func (d *DB) Purge(ctx context.Context, keep Retention) (int, error) {
@@ -48,6 +51,7 @@ func (d *DB) Purge(ctx context.Context, keep Retention) (int, error) {
 			`select tenant, group_id, person_id from memberships where not present and observed_at < {now} - {micros $1} limit $2`,
 			`delete from memberships where (tenant, group_id, person_id) in (select v.a, v.b, v.c from {rows})
 				and not present and observed_at < {now} - {micros $1}`)},
+		{"changes", keep.Changes, d.purgeChanges},
 	}
 	if err := d.purgeStaging(ctx); err != nil {
 		return 0, fmt.Errorf("purge what finished runs have staged: %w", err)
@@ -143,6 +147,65 @@ func (d *DB) purgeRuns(ctx context.Context, keep time.Duration) (int, error) {
 		}
 	}
 	return len(runs), nil
+}
+
+// purgeChanges deletes the beginning of each tenant's history, and writes down how far.
+func (d *DB) purgeChanges(ctx context.Context, keep time.Duration) (int, error) {
+	now, err := d.Now(ctx)
+	if err != nil {
+		return 0, err
+	}
+	before := now.Add(-keep)
+	const find = `
+		select t.slug from tenants t join changes c on c.tenant = t.slug and c.seq = t.changes_purged + 1
+		where c.at < {at $1} order by t.slug`
+	tenants, err := list(ctx, d, d.read, scanText, find, before)
+	if err != nil {
+		return 0, err
+	}
+	total := 0
+	for _, tenant := range tenants {
+		for {
+			deleted, err := d.purgeSomeChanges(ctx, tenant, before)
+			total += deleted
+			if err != nil {
+				return total, fmt.Errorf("of tenant %s: %w", tenant, err)
+			}
+			if deleted < purgeAtOnce {
+				break
+			}
+		}
+	}
+	return total, nil
+}
+
+// purgeSomeChanges deletes up to purgeAtOnce changes that are older than a moment. They go in order of their numbers, so
+// that what is kept has no gaps even where the clock once went back.
+func (d *DB) purgeSomeChanges(ctx context.Context, tenant string, before time.Time) (int, error) {
+	const last = `
+		with oldest as materialized (
+			select seq, at from changes
+			where tenant = $1 and seq > (select changes_purged from tenants where slug = $1) order by seq limit $3)
+		select coalesce((select min(seq) - 1 from oldest where at >= {at $2}), (select max(seq) from oldest), 0)`
+	deleted := int64(0)
+	err := d.again(ctx, func(tx *sql.Tx) error {
+		// Writers of the tenant wait, as they would for one another.
+		var locked string
+		if err := d.row(ctx, tx, `select slug from tenants where slug = $1 {lock}`, tenant).Scan(&locked); err != nil {
+			return err
+		}
+		var through int64
+		if err := d.row(ctx, tx, last, tenant, before, purgeAtOnce).Scan(&through); err != nil {
+			return err
+		}
+		_, err := d.exec(ctx, tx, `update tenants set changes_purged = $2 where slug = $1 and changes_purged < $2`, tenant, through)
+		if err != nil {
+			return err
+		}
+		deleted, err = d.exec(ctx, tx, `delete from changes where tenant = $1 and seq <= $2`, tenant, through)
+		return err
+	})
+	return int(deleted), err
 }
 
 func (d *DB) purgeStaging(ctx context.Context) error {

@@ -36,6 +36,7 @@ type DB struct {
 	migrations          fs.FS
 	goose               goose.Dialect
 	locker              lock.SessionLocker
+	heads               heads
 }
 
 // New returns a store. It does not talk to the database.

@@ -22,7 +22,8 @@ type Tx struct {
 	tx     *sql.Tx
 	tenant string
 	now    time.Time
-	seq    int64 // of the tenant's last change, those of this transaction included
+	feed   string // id of the tenant's feed
+	seq    int64  // of the tenant's last change, those of this transaction included
 }
 
 // Now is the database's clock just after the lock was taken. As locks of a tenant
@@ -34,12 +35,14 @@ func (t *Tx) Now() time.Time { return t.now }
 // everything and is returned as it is. fn runs at most once. A tenant that has no
 // row, or that was removed, is directory.ErrNotFound.
 func (d *DB) Update(ctx context.Context, tenant string, fn func(context.Context, *Tx) error) error {
-	return d.inTx(ctx, func(tx *sql.Tx) error {
-		t := &Tx{db: d, tx: tx, tenant: tenant}
+	t := &Tx{db: d, tenant: tenant}
+	locked := int64(0)
+	err := d.inTx(ctx, func(tx *sql.Tx) error {
+		t.tx = tx
 		if err := t.lock(ctx); err != nil {
 			return err
 		}
-		locked := t.seq
+		locked = t.seq
 		if err := fn(ctx, t); err != nil {
 			return err
 		}
@@ -53,15 +56,19 @@ func (d *DB) Update(ctx context.Context, tenant string, fn func(context.Context,
 		}
 		return nil
 	})
+	if err == nil && t.seq > locked {
+		d.heads.advance(tenant, t.feed, t.seq)
+	}
+	return err
 }
 
 // lock takes the tenant's row. The clock is read outside the part that waits for the
 // lock, so that it tells when the lock was taken and not when it was asked for.
 func (t *Tx) lock(ctx context.Context) error {
 	const query = `
-		with locked as materialized (select change_seq from tenants where slug = $1 and removed_at is null {lock})
-		select change_seq, {clock} from locked`
-	err := t.db.row(ctx, t.tx, query, t.tenant).Scan(&t.seq, moment{&t.now})
+		with locked as materialized (select feed, change_seq from tenants where slug = $1 and removed_at is null {lock})
+		select feed, change_seq, {clock} from locked`
+	err := t.db.row(ctx, t.tx, query, t.tenant).Scan(&t.feed, &t.seq, moment{&t.now})
 	if errors.Is(err, sql.ErrNoRows) {
 		return unknownTenant(t.tenant)
 	}

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/oktasync/oktasync/api/v1"
 )
@@ -35,15 +37,22 @@ type PeopleFilter struct {
 
 // ChangeFilter selects changes.
 type ChangeFilter struct {
-	After  int64 // only changes after this sequence number
+	After  string // only changes after this cursor, or after this sequence number
 	Limit  int
 	Newest bool // newest first; one page only
+	// Types and Wait are for the whole tenant's changes only: the types to read, and how
+	// long to wait for a change when there is none.
+	Types []string
+	Wait  time.Duration
 }
 
 func (f ChangeFilter) values() url.Values {
-	v := Paging{Limit: f.Limit}.values()
-	if f.After > 0 {
-		v.Set("after", strconv.FormatInt(f.After, 10))
+	v := Paging{After: f.After, Limit: f.Limit}.values()
+	if len(f.Types) > 0 {
+		v.Set("types", strings.Join(f.Types, ","))
+	}
+	if f.Wait > 0 {
+		v.Set("wait", f.Wait.String())
 	}
 	if f.Newest {
 		v.Set("newest", "true")
@@ -103,8 +112,12 @@ func (c *Client) PersonChanges(ctx context.Context, tenant, who string, f Change
 }
 
 // Changes returns a page of the tenant's history.
-func (c *Client) Changes(ctx context.Context, tenant string, f ChangeFilter) (v1.Page[v1.Change], error) {
-	return get[v1.Page[v1.Change]](ctx, c, of(tenant, "changes"), f.values())
+func (c *Client) Changes(ctx context.Context, tenant string, f ChangeFilter) (v1.ChangePage, error) {
+	patient := *c
+	if c.limit > 0 {
+		patient.limit += f.Wait
+	}
+	return get[v1.ChangePage](ctx, &patient, of(tenant, "changes"), f.values())
 }
 
 // Acts returns a page of what admins did, newest first.

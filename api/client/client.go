@@ -25,10 +25,12 @@ type Client struct {
 	base  string
 	token string
 	http  *http.Client
+	limit time.Duration // of one call; zero: the http client's own
 }
 
 // New returns a client for the service at baseURL, such as
-// "https://sync.example.org". A nil httpClient means one with a timeout of 30 s.
+// "https://sync.example.org". With a nil httpClient a call may take 30 s, and
+// longer by what it asks the service to wait. One that is given has limits of its own.
 func New(baseURL, token string, httpClient *http.Client) (*Client, error) {
 	u, err := url.Parse(strings.TrimSpace(baseURL))
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
@@ -37,11 +39,12 @@ func New(baseURL, token string, httpClient *http.Client) (*Client, error) {
 	if strings.TrimSpace(token) == "" {
 		return nil, errors.New("an admin token is needed to call the service; none was given")
 	}
+	c := &Client{token: strings.TrimSpace(token), http: httpClient}
 	if httpClient == nil {
-		httpClient = &http.Client{Timeout: defaultTimeout}
+		c.http, c.limit = &http.Client{}, defaultTimeout
 	}
-	base := strings.TrimSuffix(u.String(), "/")
-	return &Client{base: strings.TrimSuffix(base, apiPath) + apiPath, token: strings.TrimSpace(token), http: httpClient}, nil
+	c.base = strings.TrimSuffix(strings.TrimSuffix(u.String(), "/"), apiPath) + apiPath
+	return c, nil
 }
 
 // Error is an answer of the service that is no success.
@@ -65,6 +68,12 @@ func NotFound(err error) bool {
 func call[T any](ctx context.Context, c *Client, method, path string, query url.Values, body any) (T, error) {
 	var answer T
 	var payload io.Reader
+	limited := ctx
+	if c.limit > 0 {
+		var cancel context.CancelFunc
+		limited, cancel = context.WithTimeout(ctx, c.limit)
+		defer cancel()
+	}
 	if body != nil {
 		text, err := json.Marshal(body)
 		if err != nil {
@@ -76,7 +85,7 @@ func call[T any](ctx context.Context, c *Client, method, path string, query url.
 	if len(query) > 0 {
 		address += "?" + query.Encode()
 	}
-	request, err := http.NewRequestWithContext(ctx, method, address, payload)
+	request, err := http.NewRequestWithContext(limited, method, address, payload)
 	if err != nil {
 		return answer, fmt.Errorf("make request: %w", err)
 	}

@@ -2,6 +2,13 @@ package v1
 
 import "time"
 
+// ChangePage is a piece of the history.
+type ChangePage struct {
+	Items  []Change `json:"items" nullable:"false" doc:"Changes in order of sequence"`
+	Cursor string   `json:"cursor" doc:"Where this page ends. Pass it as 'after' to read on, also after a page without items. It stays good for as long as the changes after it are kept, and only for this tenant"`
+	Next   string   `json:"next,omitempty" doc:"The same as 'cursor', when there is more already; absent at the end of the history"`
+}
+
 // Change is one fact of the history.
 type Change struct {
 	Seq       int64         `json:"seq" doc:"Position in the tenant's history, from 1, without gaps"`

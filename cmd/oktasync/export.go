@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 
 	"github.com/oktasync/oktasync/api/client"
 	"github.com/oktasync/oktasync/api/v1"
@@ -106,8 +105,8 @@ func (x *export) all() error {
 		return err
 	}
 	if err := everyPage(func(after string) (v1.Page[v1.Change], error) {
-		seq, _ := strconv.ParseInt(after, 10, 64) // the service's own cursor
-		return x.service.Changes(x.ctx, x.slug, client.ChangeFilter{After: seq, Limit: exportPage})
+		page, err := x.service.Changes(x.ctx, x.slug, client.ChangeFilter{After: after, Limit: exportPage})
+		return v1.Page[v1.Change]{Items: page.Items, Next: page.Next}, err
 	}, func(c v1.Change) { x.write("change", c) }); err != nil {
 		return err
 	}

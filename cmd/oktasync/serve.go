@@ -63,6 +63,9 @@ type service struct {
 	resyncs  *resyncer
 }
 
+// watchEvery is how soon those who wait for changes learn of what other processes committed.
+const watchEvery = time.Second
+
 // newService connects and constructs everything. Nothing works yet when it returns.
 func newService(ctx context.Context, cfg config.Config, migrate bool, log *slog.Logger) (*service, error) {
 	s := &service{cfg: cfg, log: log}
@@ -194,6 +197,10 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 	}
 	if s.cfg.HasRole(config.RoleWeb) {
 		group.Go(func() { s.uses.Run(background) })
+	}
+	if s.cfg.HasRole(config.RoleWeb) {
+		// Ends before HTTP is drained, and sends those home who wait for changes.
+		group.Go(func() { s.db.Watch(background, watchEvery, s.log) })
 	}
 	failed := make(chan error, 1)
 	group.Go(func() {

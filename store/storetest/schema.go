@@ -24,6 +24,8 @@ func Schema(t *testing.T, open func(t *testing.T) Empty) {
 		"two at once":          testMigrateAtOnce,
 		"a newer schema":       testNewerSchema,
 		"lost staging":         testLostStaging,
+		"changes of another":   testWatch,
+		"purge of changes":     testPurgeChanges,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -57,6 +57,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"managers/queue":                              testManagerQueue,
 		"changes/append and read":                     testChanges,
 		"changes/an undone transaction leaves no gap": testChangesUndone,
+		"changes/the feed":                            testFeed,
+		"changes/wait":                                testAwait,
 		"quarantine":                                  testQuarantine,
 		"ignored attributes":                          testIgnored,
 		"acts":                                        testActs,
