@@ -12,6 +12,7 @@ import (
 
 	"github.com/oktasync/oktasync/api/client"
 	"github.com/oktasync/oktasync/api/v1"
+	"github.com/oktasync/oktasync/directory"
 )
 
 // TestClient calls every method of the client against the real server.
@@ -87,6 +88,16 @@ func TestClient(t *testing.T) {
 	runs, err := c.Runs(ctx, "acme", 10)
 	see("runs", []any{len(runs.Items), runs.Items[0].ID == run.ID, runs.Items[1].Final()}, err, "[2 true true]")
 
+	dry, err := c.DryRun(ctx, "acme", "full", "")
+	see("dry run", []any{dry.DryRun, dry.State}, err, "[true queued]")
+	plan, err := c.Plan(ctx, "acme", dry.ID, client.Paging{Limit: 5})
+	see("plan", plan.Items, err, "[]")
+	r.memory.runs = append(r.memory.runs, directory.Run{ID: "0199-a", Tenant: "acme", State: directory.RunHeld}, directory.Run{ID: "0200-b", Tenant: "acme", State: directory.RunHeld})
+	run, err = c.Approve(ctx, "acme", "0199", "it is right")
+	see("approve", []any{run.State, *run.Decision, run.Final()}, err, "[applying {approved alice 2026-08-20 09:00:00 +0000 UTC it is right} false]")
+	run, err = c.Reject(ctx, "acme", "0200", "it is wrong")
+	see("reject", []any{run.State, run.Decision.Verdict, run.Final()}, err, "[rejected rejected true]")
+
 	parked, err := c.Archive(ctx, "acme", 10)
 	see("archive", len(parked.Items), err, "2")
 	result, err := c.Retry(ctx, "acme", parked.Items[0].Scope)
@@ -94,9 +105,9 @@ func TestClient(t *testing.T) {
 	result, err = c.Discard(ctx, "acme", parked.Items[1].Scope)
 	see("discard", result.Result, err, "discarded")
 	acts, err := c.Acts(ctx, "acme", client.Paging{Limit: 1})
-	see("acts", []any{acts.Items[0].Act, acts.Items[0].Actor, acts.Next}, err, "[archive.discard alice 3]")
+	see("acts", []any{acts.Items[0].Act, acts.Items[0].Actor, acts.Next}, err, "[archive.discard alice 6]")
 	acts, err = c.Acts(ctx, "acme", client.Paging{After: acts.Next})
-	see("older acts", []any{len(acts.Items), acts.Items[1].RunID == run.ID}, err, "[2 true]")
+	see("older acts", []any{len(acts.Items), acts.Items[1].RunID}, err, "[5 0200-b]")
 }
 
 func TestClientErrors(t *testing.T) {

@@ -56,15 +56,17 @@ func groupOf(g directory.GroupSize) v1.Group {
 	}
 }
 
+func fieldAnswer(f directory.FieldChange) v1.FieldChange {
+	return v1.FieldChange{Field: f.Field, Before: f.Before, After: f.After}
+}
+
 func changeOf(c directory.Change) v1.Change {
 	return v1.Change{
 		Seq: c.Seq, At: c.At.UTC(), Type: string(c.Type), Subject: string(c.Subject), SubjectID: c.SubjectID, PersonID: c.PersonID,
-		Fields: convert(c.Fields, func(f directory.FieldChange) v1.FieldChange {
-			return v1.FieldChange{Field: f.Field, Before: f.Before, After: f.After}
-		}),
+		Fields: convert(c.Fields, fieldAnswer),
 		Cause: v1.Cause{
 			Kind: string(c.Cause.Kind), RunID: c.Cause.RunID, Events: c.Cause.Events, EventTypes: c.Cause.EventTypes,
-			Actor: c.Cause.Actor, Published: utc(c.Cause.Published),
+			Actor: c.Cause.Actor, Published: utc(c.Cause.Published), Approval: decisionOf(c.Cause.Approval),
 		},
 	}
 }
@@ -74,6 +76,34 @@ func actAnswer(a directory.Act) v1.Act {
 		ID: a.ID, At: a.At.UTC(), Actor: a.Actor, Role: string(a.Role), Act: string(a.Kind),
 		Subject: a.Subject, RunID: a.RunID, Reason: a.Reason,
 	}
+}
+
+func decisionOf(d *directory.Decision) *v1.Decision {
+	if d == nil {
+		return nil
+	}
+	verdict := "rejected"
+	if d.Approved {
+		verdict = "approved"
+	}
+	return &v1.Decision{Verdict: verdict, By: d.By, At: d.At.UTC(), Reason: d.Reason}
+}
+
+func planOf(p *directory.PlanSummary) *v1.Plan {
+	if p == nil {
+		return nil
+	}
+	effect := func(e directory.PlanEffect) v1.Effect {
+		return v1.Effect{Kind: string(e.Kind), ID: e.ID, Name: e.Name, Gained: e.Gained, Lost: e.Lost}
+	}
+	answer := &v1.Plan{
+		Joiners: p.Joiners, Leavers: p.Leavers, Suspended: p.Suspended, Returning: p.Returning, Moves: p.Moves,
+		Changes: make(map[string]int, len(p.Changes)), Teams: convert(p.Teams, effect), Effects: convert(p.Effects, effect),
+	}
+	for kind, n := range p.Changes {
+		answer.Changes[string(kind)] = n
+	}
+	return answer
 }
 
 func runOf(r directory.Run) v1.Run {
@@ -86,7 +116,10 @@ func runOf(r directory.Run) v1.Run {
 			Planned: r.Progress.Planned, Applied: r.Progress.Applied, ETA: utc(r.Progress.ETA),
 		},
 		Counts: v1.Counts{Superseded: r.Counts.Superseded, Quarantined: r.Counts.Quarantined, Confirmed: r.Counts.Confirmed},
-		Error:  r.Error,
+		Error:  r.Error, DryRun: r.DryRun, PlannedAt: utc(r.PlannedAt), Decision: decisionOf(r.Decision), Plan: planOf(r.Plan),
+	}
+	if r.State.Waiting() && r.PlannedAt != nil {
+		answer.ApproveUntil = utc(r.WaitsUntil)
 	}
 	if len(r.Counts.Changes) > 0 {
 		answer.Counts.Changes = make(map[string]int, len(r.Counts.Changes))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/oktasync/oktasync/directory"
@@ -20,6 +21,7 @@ type memory struct {
 	states  map[string]directory.TenantState
 	held    []directory.Quarantined
 	ignored []string
+	plans   map[string][]directory.PlannedChange // by run
 
 	mu     sync.Mutex
 	fail   error
@@ -177,14 +179,61 @@ func (m *memory) Runs(_ context.Context, _ string, limit int) ([]directory.Run, 
 	return runs[:min(limit, len(runs))], err
 }
 
-func (m *memory) Run(ctx context.Context, tenant, id string) (directory.Run, error) {
+func (m *memory) FindRun(ctx context.Context, tenant, prefix string) (directory.Run, error) {
 	runs, err := m.Runs(ctx, tenant, 1000)
+	if err != nil {
+		return directory.Run{}, err
+	}
+	var found []directory.Run
 	for _, r := range runs {
-		if r.ID == id {
-			return r, err
+		if r.Tenant == tenant && strings.HasPrefix(r.ID, prefix) {
+			found = append(found, r)
 		}
 	}
-	return directory.Run{}, fmt.Errorf("select from runs: %w", directory.ErrNotFound)
+	switch len(found) {
+	case 0:
+		return directory.Run{}, fmt.Errorf("select from runs: %w", directory.ErrNotFound)
+	case 1:
+		return found[0], nil
+	default:
+		return directory.Run{}, fmt.Errorf("several begin with it; give more of it: %w", directory.ErrAmbiguous)
+	}
+}
+
+func (m *memory) Approve(_ context.Context, _, id string, act directory.Act) (directory.Run, error) {
+	return m.settle(id, act, directory.RunApplying)
+}
+
+func (m *memory) Reject(_ context.Context, _, id string, act directory.Act) (directory.Run, error) {
+	return m.settle(id, act, directory.RunRejected)
+}
+
+func (m *memory) settle(id string, act directory.Act, state directory.RunState) (directory.Run, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	i := slices.IndexFunc(m.runs, func(r directory.Run) bool { return r.ID == id })
+	if !m.runs[i].State.Waiting() {
+		return directory.Run{}, directory.Refuse(directory.ErrConflict, "run %s is over", id)
+	}
+	m.runs[i].State = state
+	m.runs[i].Decision = &directory.Decision{Approved: state == directory.RunApplying, By: act.Actor, At: cet(11), Reason: act.Reason}
+	act.RunID = id
+	m.did(act)
+	return m.runs[i], nil
+}
+
+func (m *memory) Plan(_ context.Context, _, run string, after int64, limit int) ([]directory.PlannedChange, error) {
+	var page []directory.PlannedChange
+	for _, c := range m.plans[run] {
+		if c.Seq > after && len(page) < limit {
+			page = append(page, c)
+		}
+	}
+	return page, m.failing()
+}
+
+func (m *memory) People(_ context.Context, _ string, ids []string) ([]directory.Person, error) {
+	return slices.DeleteFunc(slices.Clone(m.people), func(p directory.Person) bool { return !slices.Contains(ids, p.ID) }), m.failing()
 }
 
 func (m *memory) Quarantine(_ context.Context, _, after string, limit int) ([]directory.Quarantined, error) {
@@ -219,7 +268,7 @@ func (m *memory) Request(_ context.Context, run directory.Run, act directory.Act
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, r := range m.runs {
-		if r.Scope == run.Scope && r.State == directory.RunQueued {
+		if r.Scope == run.Scope && r.DryRun == run.DryRun && r.State == directory.RunQueued {
 			act.RunID = r.ID
 			m.did(act)
 			return r, false, nil

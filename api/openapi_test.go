@@ -85,6 +85,9 @@ func TestOpenAPIListsEverything(t *testing.T) {
 		"POST /tenants/{tenant}/resyncs",
 		"GET /tenants/{tenant}/runs",
 		"GET /tenants/{tenant}/runs/{id}",
+		"POST /tenants/{tenant}/runs/{id}/approve",
+		"GET /tenants/{tenant}/runs/{id}/plan",
+		"POST /tenants/{tenant}/runs/{id}/reject",
 		"DELETE /tenants/{tenant}/settings",
 		"GET /tenants/{tenant}/teams",
 	}
@@ -116,9 +119,15 @@ func TestAnswersFollowTheDocument(t *testing.T) {
 			TenantListing: directory.TenantListing{Tenant: slug, Source: directory.TenantOfAPI}, Settings: []byte(`{"a":1}`), Secrets: []string{"secret"},
 		}
 	}
+	for i, id := range []string{"wait-approve-run", "wait-reject-run"} {
+		at := cet(10 + i)
+		r.memory.runs = append(r.memory.runs, directory.Run{ID: id, Tenant: "acme", Scope: directory.FullScope(), Cause: directory.CauseNightly,
+			State: directory.RunHeld, CreatedAt: at, PlannedAt: &at, WaitsUntil: &at, Error: "too many would leave"})
+	}
 	examples := map[string]string{
 		"add-tenant":    `{"tenant":"ember","settings":{"okta":{"url":"https://ember.okta.com"},"secret":"x"},"paused":"first"}`,
 		"change-tenant": `{"settings":{}}`, "pause-tenant": `{"reason":"x"}`, "remove-tenant": `{"confirm":"dust"}`,
+		"approve-run": `{"reason":"it is right"}`, "reject-run": `{"reason":"it is wrong"}`,
 		"request-resync": `{"scope":"full"}`, "retry-archived": `{"scope":"group:` + salesID + `"}`, "discard-archived": `{"scope":"person:ada+x@acme.example"}`,
 	}
 	check := func(t *testing.T, schema any, body string) {
@@ -152,7 +161,11 @@ func TestAnswersFollowTheDocument(t *testing.T) {
 	slices.SortStableFunc(list, func(a, b operation) int { return strings.Compare(a.method, b.method) })
 	for _, op := range list {
 		id := op.described["operationId"].(string)
-		path := strings.NewReplacer("{tenant}", cmp.Or(of[id], "acme"), "{who}", adaID, "groups/{id}", "groups/"+salesID, "runs/{id}", "runs/run-1").Replace(op.path)
+		run := "run-1"
+		if op.method == http.MethodPost {
+			run = "wait-" + id
+		}
+		path := strings.NewReplacer("{tenant}", cmp.Or(of[id], "acme"), "{who}", adaID, "groups/{id}", "groups/"+salesID, "runs/{id}", "runs/"+run).Replace(op.path)
 		t.Run(id, func(t *testing.T) {
 			a := r.do(op.method, path, examples[id])
 			if a.status > 299 {

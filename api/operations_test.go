@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -150,7 +151,7 @@ func TestResync(t *testing.T) {
 		"group without id":         {`{"scope":"group","id":"  "}`, 422, "needs its id"},
 		"a scope that is none":     {`{"scope":"team","id":"x"}`, 422, "validation failed"},
 		"no scope":                 {`{}`, 422, "validation failed"},
-		"a member that is unknown": {`{"scope":"full","dry_run":true}`, 422, "validation failed"},
+		"a member that is unknown": {`{"scope":"full","dry":true}`, 422, "validation failed"},
 		"not JSON":                 {`{"scope":`, 400, ""},
 		"no body":                  {``, 400, "request body is required"},
 		"a body without end":       {`{"scope":"full","id":"` + strings.Repeat("x", maxBody) + `"}`, 413, ""},
@@ -194,6 +195,130 @@ func TestResync(t *testing.T) {
 				t.Errorf("asked again: %v, want the same run", again)
 			}
 		})
+	}
+}
+
+func TestPlan(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	at := cet(10)
+	row := func(v any) json.RawMessage { return json.RawMessage(marshal(t, v)) }
+	left := r.memory.people[0]
+	newcomer := directory.Person{ID: "00u1new", Profile: directory.Profile{FirstName: "Nina", LastName: "New", Login: "nina@acme.example"}}
+	r.memory.runs = append(r.memory.runs, directory.Run{ID: "dry-1", Tenant: "acme", Scope: directory.FullScope(), State: directory.RunPlanned, DryRun: true, CreatedAt: at,
+		PlannedAt: &at, WaitsUntil: &at, Progress: directory.Progress{Planned: 5}, Plan: &directory.PlanSummary{Joiners: 1, Leavers: 1,
+			Changes: map[directory.ChangeType]int{directory.PersonCreated: 1}, Effects: []directory.PlanEffect{{Kind: directory.SubjectTeam, ID: "t", Name: "Sales", Lost: 1}}}})
+	r.memory.plans = map[string][]directory.PlannedChange{"dry-1": {
+		{Seq: 1, Type: directory.PersonRemoved, Subject: directory.SubjectPerson, SubjectID: adaID, PersonID: adaID, ObservedAt: at, After: row(left),
+			Fields: []directory.FieldChange{{Field: "status", Before: "active", After: "removed"}}},
+		{Seq: 2, Type: directory.PersonCreated, Subject: directory.SubjectPerson, SubjectID: "00u1new", PersonID: "00u1new", ObservedAt: at, After: row(newcomer)},
+		{Seq: 3, Type: directory.GroupUpdated, Subject: directory.SubjectGroup, SubjectID: salesID, ObservedAt: at, After: row(directory.Group{ID: salesID, Name: "Sales"})},
+		{Seq: 4, Type: directory.MembershipRemoved, Subject: directory.SubjectMembership, SubjectID: salesID, PersonID: linusID, ObservedAt: at},
+		{Seq: 5, Type: "person.quarantined", Subject: directory.SubjectPerson, SubjectID: graceID, PersonID: graceID, ObservedAt: at, After: row(directory.Quarantined{PersonID: graceID})},
+	}}
+	change := func(seq int, kind, subject, id, person, name, fields string) string {
+		if person != "" {
+			person = `,"person_id":"` + person + `"`
+		}
+		if name != "" {
+			name = `,"name":"` + name + `"`
+		}
+		return fmt.Sprintf(`{"seq":%d,"type":%q,"subject":%q,"subject_id":%q%s%s,"observed_at":"2026-08-20T08:00:00Z","fields":[%s]}`, seq, kind, subject, id, person, name, fields)
+	}
+	first := change(1, "person.removed", "person", adaID, adaID, "Ada Lovelace <ada+x@acme.example>", `{"field":"status","before":"active","after":"removed"}`) + "," +
+		change(2, "person.created", "person", "00u1new", "00u1new", "Nina New <nina@acme.example>", "")
+	rest := change(3, "group.updated", "group", salesID, "", "Sales", "") + "," +
+		change(4, "membership.removed", "membership", salesID, linusID, "Linus <li/nus@acme.example> in Sales / EMEA", "") + "," +
+		change(5, "person.quarantined", "person", graceID, graceID, "", "")
+	for path, want := range map[string]string{
+		"/plan?limit=2":         `{"items":[` + first + `],"next":"2"}`,
+		"/plan?after=2&limit=3": `{"items":[` + rest + `]}`,
+		"/plan?after=5":         `{"items":[]}`,
+		"": `{"id":"dry-1","tenant":"acme","scope":"full","cause":"","state":"planned","dry_run":true,"created_at":"2026-08-20T08:00:00Z","planned_at":"2026-08-20T08:00:00Z","approve_until":"2026-08-20T08:00:00Z",
+			"progress":{"pages":0,"people":0,"groups":0,"members":0,"calls":0,"calls_left":0,"planned":5,"applied":0},"counts":{"superseded":0,"quarantined":0,"confirmed":0},
+			"plan":{"joiners":1,"leavers":1,"suspended":0,"returning":0,"moves":0,"changes":{"person.created":1},"teams":[],"effects":[{"kind":"team","id":"t","name":"Sales","gained":0,"lost":1}]}}`,
+	} {
+		a := r.do(http.MethodGet, "/tenants/acme/runs/dry-1"+path, "", "Authorization", "Bearer "+tokenCarol)
+		if a.status != http.StatusOK {
+			t.Fatalf("%s: %d %s", path, a.status, a.body)
+		}
+		if diff := cmp.Diff(decoded(t, want), decoded(t, a.body)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", path, diff)
+		}
+	}
+	// Asked for, a dry run is one, and does not join a real one that waits.
+	r.do(http.MethodPost, "/tenants/acme/resyncs", `{"scope":"full"}`)
+	a := r.do(http.MethodPost, "/tenants/acme/resyncs", `{"scope":"full","dry_run":true}`)
+	if a.status != http.StatusAccepted || !strings.Contains(a.body, `"dry_run":true`) || strings.Contains(a.body, "joined") {
+		t.Errorf("a dry run: %d %s", a.status, a.body)
+	}
+	if acts := r.memory.actsNow(); len(acts) != 2 || acts[1].Kind != directory.ActDryRun {
+		t.Errorf("acts %+v", acts)
+	}
+}
+
+func TestDecisions(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	at, until := cet(10), cet(20)
+	waiting := directory.Run{ID: "0199-a", Tenant: "acme", Scope: directory.FullScope(), Cause: directory.CauseNightly, State: directory.RunHeld,
+		CreatedAt: at, StartedAt: &at, PlannedAt: &at, WaitsUntil: &until, Error: "too many would leave"}
+	other, blind, foreign := waiting, waiting, waiting
+	other.ID, blind.ID, blind.PlannedAt, foreign.ID, foreign.Tenant = "0199-b", "0200-c", nil, "0300-d", "globex"
+	r.memory.runs = append(r.memory.runs, waiting, other, blind, foreign)
+	run := func(id, state, more string) string {
+		return `{"id":"` + id + `","tenant":"acme","scope":"full","cause":"nightly","state":"` + state + `","created_at":"2026-08-20T08:00:00Z","started_at":"2026-08-20T08:00:00Z",
+			"progress":{"pages":0,"people":0,"groups":0,"members":0,"calls":0,"calls_left":0,"planned":0,"applied":0},
+			"counts":{"superseded":0,"quarantined":0,"confirmed":0},"error":"too many would leave"` + more + `}`
+	}
+	decided := func(verdict string) string {
+		return `,"planned_at":"2026-08-20T08:00:00Z","decision":{"verdict":"` + verdict + `","by":"alice","at":"2026-08-20T09:00:00Z","reason":"the site was closed"}`
+	}
+	because := `{"reason":" the site was closed "}`
+	for _, step := range []struct {
+		name, method, path, body string
+		status                   int
+		want                     string // whole for 200 and 202, a part else
+	}{
+		{"a run that waits", "GET", "0199-a", "", 200, run("0199-a", "held", `,"planned_at":"2026-08-20T08:00:00Z","approve_until":"2026-08-20T18:00:00Z"`)},
+		{"a run without a plan", "GET", "0200", "", 200, run("0200-c", "held", "")},
+		{"no reason", "POST", "0199-a/approve", `{}`, 422, "reason"},
+		{"a blank reason", "POST", "0199-a/approve", `{"reason":"  "}`, 422, "say why"},
+		{"a long reason", "POST", "0199-a/approve", `{"reason":"` + strings.Repeat("x", 301) + `"}`, 422, "reason"},
+		{"two of these", "POST", "0199/approve", because, 409, "give more of it"},
+		{"none of these", "POST", "0199-x/reject", because, 404, "there is no run of this id"},
+		{"another tenant's", "POST", "0300-d/approve", because, 404, "there is no run of this id"},
+		{"approved", "POST", "0199-a/approve", because, 202, run("0199-a", "applying", decided("approved"))},
+		{"approved again", "POST", "0199-a/approve", because, 409, "run 0199-a is over"},
+		{"rejected after that", "POST", "0199-a/reject", because, 409, "run 0199-a is over"},
+		{"rejected, by its beginning", "POST", "0199-b/reject", because, 200, run("0199-b", "rejected", decided("rejected"))},
+	} {
+		a := r.do(step.method, "/tenants/acme/runs/"+step.path, step.body)
+		if a.status != step.status {
+			t.Fatalf("%s: answer %d %s, want %d", step.name, a.status, a.body, step.status)
+		}
+		if step.status > 299 {
+			if !strings.Contains(a.body, step.want) {
+				t.Errorf("%s: answer %s, want %q", step.name, a.body, step.want)
+			}
+			continue
+		}
+		if diff := cmp.Diff(decoded(t, step.want), decoded(t, a.body)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", step.name, diff)
+		}
+	}
+	acts := r.memory.actsNow()
+	want := []directory.Act{
+		{ID: 1, Tenant: "acme", At: testNow(), Actor: "alice", Role: directory.RoleApprove, Kind: directory.ActApprove, Subject: "full", RunID: "0199-a", Reason: "the site was closed"},
+		{ID: 2, Tenant: "acme", At: testNow(), Actor: "alice", Role: directory.RoleApprove, Kind: directory.ActReject, Subject: "full", RunID: "0199-b", Reason: "the site was closed"},
+	}
+	if diff := cmp.Diff(want, acts); diff != "" {
+		t.Errorf("acts (-want +got):\n%s", diff)
+	}
+	for _, line := range []string{`msg="a run was decided about" tenant=acme run=0199-a act=run.approve by=alice state=applying`, `msg="a decision about a run was refused" tenant=acme run=0199-a act=run.reject`} {
+		if !strings.Contains(r.log.String(), line) {
+			t.Errorf("%q is not in the log:\n%s", line, r.log)
+		}
 	}
 }
 

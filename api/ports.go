@@ -30,7 +30,12 @@ type Reader interface {
 	Acts(ctx context.Context, tenant string, q directory.ActQuery) ([]directory.Act, error)
 	// Runs returns the newest runs first.
 	Runs(ctx context.Context, tenant string, limit int) ([]directory.Run, error)
-	Run(ctx context.Context, tenant, id string) (directory.Run, error)
+	// FindRun finds by id or by its beginning; several are directory.ErrAmbiguous.
+	FindRun(ctx context.Context, tenant, prefix string) (directory.Run, error)
+	// Plan returns planned changes of a run in order after position `after`.
+	Plan(ctx context.Context, tenant, run string, after int64, limit int) ([]directory.PlannedChange, error)
+	// People returns the people of these ids, removed ones included.
+	People(ctx context.Context, tenant string, ids []string) ([]directory.Person, error)
 	Quarantine(ctx context.Context, tenant, after string, limit int) ([]directory.Quarantined, error)
 	IgnoredAttributes(ctx context.Context, tenant string) ([]string, error)
 	Parked(ctx context.Context, tenant string, limit int) ([]directory.Parked, error)

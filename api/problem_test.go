@@ -29,6 +29,7 @@ func TestErrorsAreMappedOnce(t *testing.T) {
 		"conflict":    {fmt.Errorf("the run is over: %w", directory.ErrConflict), 409, "the run is over: conflict"},
 		"busy":        {fmt.Errorf("run r: %w", directory.ErrBusy), 409, "run r: another worker is at it"},
 		"held":        {fmt.Errorf("apply: %w", &directory.HeldError{Reasons: []string{"600 people would leave"}}), 409, "600 people would leave"},
+		"refused":     {fmt.Errorf("decide: %w", directory.Refuse(directory.ErrConflict, "it was rejected already")), 409, `"it was rejected already"`},
 		"terminal":    {fmt.Errorf("run: %w", &directory.TerminalError{Err: errors.New("the app does not exist")}), 422, "the app does not exist"},
 		"retry after": {fmt.Errorf("call: %w", &directory.RetryAfterError{Wait: 2100 * time.Millisecond, Err: errors.New("10.0.0.5 says 429")}), 503, "try again in 3 s"},
 		"explained":   {fmt.Errorf("inner: %w", explain(directory.ErrNotFound, "there is no such thing")), 404, `"there is no such thing"`},
@@ -287,7 +288,7 @@ func TestNewChecksItsOptions(t *testing.T) {
 	t.Parallel()
 	m := company()
 	good := Options{
-		Tenants: func() []string { return nil }, Admin: newBook(), Reader: m, Resyncer: m, Archive: m, Enqueuer: m,
+		Tenants: func() []string { return nil }, Admin: newBook(), Reader: m, Resyncer: m, Decider: m, Archive: m, Enqueuer: m,
 		Failures: &countFailures{}, Logger: slog.New(slog.DiscardHandler),
 	}
 	if _, err := New(good); err != nil {

@@ -27,9 +27,9 @@ type resyncOutput struct {
 	Body     v1.Run
 }
 
-type runInput struct {
+type RunInput struct {
 	TenantPath
-	ID string `path:"id" maxLength:"100" doc:"The run's id"`
+	ID string `path:"id" maxLength:"100" doc:"The run's id, or as much of its beginning as no other run's has, at least 4 characters"`
 }
 
 type runsInput struct {
@@ -66,14 +66,18 @@ func (s *Server) requestResync(ctx context.Context, in *resyncInput) (*resyncOut
 	if err != nil {
 		return nil, fmt.Errorf("make an id for a run: %w", err)
 	}
+	kind := directory.ActResync
+	if in.Body.DryRun {
+		kind = directory.ActDryRun
+	}
 	run, created, err := s.resyncer.Request(ctx, directory.Run{
 		ID: id.String(), Tenant: in.Tenant, Scope: scope, Cause: directory.CauseManual,
-		By: callerOf(ctx).name, State: directory.RunQueued, CreatedAt: s.now().UTC(),
-	}, actOf(ctx, directory.ActResync, in.Tenant, scope))
+		By: callerOf(ctx).name, State: directory.RunQueued, CreatedAt: s.now().UTC(), DryRun: in.Body.DryRun,
+	}, actOf(ctx, kind, in.Tenant, scope))
 	if err != nil {
 		return nil, err
 	}
-	s.log.InfoContext(ctx, "resync requested", "tenant", in.Tenant, "run", run.ID, "scope", loggable(scope), "by", callerOf(ctx).name, "joined", !created)
+	s.log.InfoContext(ctx, "resync requested", "tenant", in.Tenant, "run", run.ID, "scope", loggable(scope), "by", callerOf(ctx).name, "dry_run", run.DryRun, "joined", !created)
 	answer := runOf(run)
 	answer.Joined = !created
 	return &resyncOutput{Location: Path + "/tenants/" + in.Tenant + "/runs/" + run.ID, Body: answer}, nil
@@ -162,15 +166,20 @@ func (s *Server) listRuns(ctx context.Context, in *runsInput) (*pageOut[v1.Run],
 	return &pageOut[v1.Run]{v1.Page[v1.Run]{Items: convert(runs, runOf)}}, nil
 }
 
-func (s *Server) getRun(ctx context.Context, in *runInput) (*body[v1.Run], error) {
-	if err := s.known(in.Tenant); err != nil {
+func (s *Server) getRun(ctx context.Context, in *RunInput) (*body[v1.Run], error) {
+	run, err := s.findRun(ctx, in)
+	if err != nil {
 		return nil, err
 	}
-	run, err := s.reader.Run(ctx, in.Tenant, in.ID)
-	if err != nil {
-		return nil, notFoundAs(err, "there is no run of this id")
-	}
 	return &body[v1.Run]{runOf(run)}, nil
+}
+
+func (s *Server) findRun(ctx context.Context, in *RunInput) (directory.Run, error) {
+	if err := s.known(in.Tenant); err != nil {
+		return directory.Run{}, err
+	}
+	run, err := s.reader.FindRun(ctx, in.Tenant, in.ID)
+	return run, notFoundAs(err, "there is no run of this id")
 }
 
 // notFoundAs puts a sentence to directory.ErrNotFound and leaves other errors alone.

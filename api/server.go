@@ -60,6 +60,7 @@ type Options struct {
 	Admin    TenantAdmin
 	Reader   Reader
 	Resyncer Resyncer
+	Decider  Decider
 	Archive  Archive
 	Enqueuer Enqueuer
 	Failures Failures
@@ -82,6 +83,7 @@ type Server struct {
 	admin      TenantAdmin
 	reader     Reader
 	resyncer   Resyncer
+	decider    Decider
 	archive    Archive
 	enqueuer   Enqueuer
 	failures   Failures
@@ -96,8 +98,8 @@ type Server struct {
 // New returns a server. It fails when a part is missing or a token is not
 // usable. Without tokens every request is refused.
 func New(o Options) (*Server, error) {
-	if o.Tenants == nil || o.Admin == nil || o.Reader == nil || o.Resyncer == nil || o.Archive == nil || o.Enqueuer == nil || o.Failures == nil || o.Logger == nil {
-		return nil, errors.New("make admin API: tenants, their admin, reader, resyncer, archive, enqueuer, failures and logger are all needed")
+	if o.Tenants == nil || o.Admin == nil || o.Reader == nil || o.Resyncer == nil || o.Decider == nil || o.Archive == nil || o.Enqueuer == nil || o.Failures == nil || o.Logger == nil {
+		return nil, errors.New("make admin API: tenants, their admin, reader, resyncer, decider, archive, enqueuer, failures and logger are all needed")
 	}
 	tokens, err := newTokenSet(o.Tokens)
 	if err != nil {
@@ -116,7 +118,7 @@ func New(o Options) (*Server, error) {
 		o.Now = time.Now
 	}
 	return &Server{
-		tokens: tokens, tenants: o.Tenants, admin: o.Admin, reader: o.Reader, resyncer: o.Resyncer, archive: o.Archive,
+		tokens: tokens, tenants: o.Tenants, admin: o.Admin, reader: o.Reader, resyncer: o.Resyncer, decider: o.Decider, archive: o.Archive,
 		enqueuer: o.Enqueuer, failures: o.Failures, log: o.Logger, authFailed: o.AuthFailed,
 		version: o.Version, timeout: o.Timeout, now: o.Now,
 		feedSlots: make(chan struct{}, feedReaders),
@@ -134,6 +136,8 @@ func (s *Server) Register(e *echo.Echo) error {
 	described.UseMiddleware(s.authenticate(described))
 	s.addTenants(described)
 	s.addRuns(described)
+	s.addPlan(described)
+	s.addDecisions(described)
 	s.addPeople(described)
 	s.addGroups(described)
 	s.addChanges(described)

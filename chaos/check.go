@@ -87,7 +87,7 @@ func (t *tenant) judge(ctx context.Context, api *client.Client) error {
 		if run.Scope == "full" {
 			full++
 		}
-		if run.State == "held" || run.State == "failed" && run.Scope == "full" {
+		if run.State == "held" || run.State == "outdated" || run.State == "failed" && run.Scope == "full" {
 			t.wrong = append(t.wrong, fmt.Sprintf("run %s of %s is %s: %s", run.ID, run.Scope, run.State, run.Error))
 		}
 	}

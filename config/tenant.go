@@ -1,6 +1,9 @@
 package config
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // DefaultSlug is the slug of the tenant that is configured at the top level.
 const DefaultSlug = "default"
@@ -87,7 +90,17 @@ type Limits struct {
 	People  Limit
 	Members Limit
 	Groups  Limit
+
+	PlanMaxAge time.Duration // how long a plan that is over them may wait for approval
+	Safety     string        // SafetyUpToLimit, SafetyAll or SafetyNone
 }
+
+// What goes through while a plan waits: deactivations and suspensions that Okta states.
+const (
+	SafetyUpToLimit = "up_to_limit"
+	SafetyAll       = "all"
+	SafetyNone      = "none"
+)
 
 // Limit is exceeded by more than Floor leavers that are also more than Absolute
 // or more than the Fraction of what was there.

@@ -1,5 +1,7 @@
 package config
 
+import "time"
+
 // never is the schedule of a sync that does not run by itself.
 const never = "never"
 
@@ -200,5 +202,16 @@ func ruleSettings() []setting {
 	}
 	all = append(all, limit("limits.people", "people", func(t target) *Limit { return &u(t).Limits.People }, "500", "0.1", "5")...)
 	all = append(all, limit("limits.groups", "groups", func(t target) *Limit { return &u(t).Limits.Groups }, "50", "0.2", "3")...)
-	return append(all, limit("limits.members", "members of one group", func(t target) *Limit { return &u(t).Limits.Members }, "1000", "0.5", "10")...)
+	all = append(all, limit("limits.members", "members of one group", func(t target) *Limit { return &u(t).Limits.Members }, "1000", "0.5", "10")...)
+	all = append(all, setting{
+		key: "limits.safety", def: SafetyUpToLimit,
+		doc:   "Which deactivations and suspensions are applied while a plan waits for approval, those alone that Okta states itself (DEPROVISIONED, SUSPENDED): as many as limits.people.absolute, all, or none.",
+		field: choiceField(func(t target) *string { return &u(t).Limits.Safety }, SafetyUpToLimit, SafetyAll, SafetyNone),
+	})
+	return append(all, setting{
+		key: "limits.plan_max_age", def: "1d",
+		doc: "How long the plan of a run that was held may be approved. After that the run is outdated, and the sync has to be run again.",
+		// Shorter than the least retention.tombstones: an old plan must not bring back what is forgotten.
+		field: durationField(func(t target) *time.Duration { return &u(t).Limits.PlanMaxAge }, 10*time.Minute, 5*day),
+	})
 }

@@ -35,6 +35,9 @@ type ActKind string
 // The acts of admins.
 const (
 	ActResync  ActKind = "resync"          // asked for a sync
+	ActDryRun  ActKind = "dry_run"         // asked for a plan
+	ActApprove ActKind = "run.approve"     // let a plan be applied
+	ActReject  ActKind = "run.reject"      // decided against a plan
 	ActRetry   ActKind = "archive.retry"   // took parked work up again
 	ActDiscard ActKind = "archive.discard" // gave parked work up
 

@@ -63,6 +63,7 @@ type Cause struct {
 	EventTypes []string   `json:"event_types,omitempty"` // without repeats
 	Actor      string     `json:"actor,omitempty"`       // name of the admin token
 	Published  *time.Time `json:"published,omitempty"`   // of the oldest event
+	Approval   *Decision  `json:"approval,omitempty"`    // where an admin had to approve the plan
 }
 
 // Change is one append-only fact of a tenant's history.

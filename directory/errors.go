@@ -49,13 +49,19 @@ func (e *TerminalError) Error() string { return e.Err.Error() }
 
 func (e *TerminalError) Unwrap() error { return e.Err }
 
-// HeldError says that the guard refused a plan. Nothing of it was applied.
+// HeldError says that the guard stopped a plan, which waits for an admin. Nothing of it was applied
+// but for what Safe counts.
 type HeldError struct {
+	RunID   string   // set once the run waits
 	Reasons []string // sentences, one per limit
+	Safe    int      // deactivations and suspensions that were applied all the same
 }
 
 func (e *HeldError) Error() string {
 	text := "the plan was held back and nothing was applied"
+	if e.Safe > 0 {
+		text = fmt.Sprintf("the plan was held back; of it only %d deactivations and suspensions were applied, which Okta states itself", e.Safe)
+	}
 	for _, r := range e.Reasons {
 		text += "; " + r
 	}

@@ -4,6 +4,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Source is where a field's value comes from.
@@ -75,12 +76,27 @@ func (l Limit) Exceeded(leave, before int) bool {
 	return leave > l.Absolute || float64(leave) > l.Fraction*float64(before)
 }
 
-// Limits are the guard's limits.
+// Limits are the guard's limits, and what becomes of a plan that is over them.
 type Limits struct {
 	People  Limit // people deactivated, removed or suspended by one run
 	Members Limit // members removed from one group by one run, unless the group itself is gone
 	Groups  Limit // groups removed by one run
+	// PlanMaxAge is how long a plan may wait for approval.
+	PlanMaxAge time.Duration
+	// Safety says which deactivations and suspensions go through while a plan waits.
+	Safety Safety
 }
+
+// Safety says what of a plan that waits is applied all the same: deactivations and
+// suspensions that Okta states, never what follows from somebody's absence.
+type Safety string
+
+// The choices. Empty means SafetyUpToLimit.
+const (
+	SafetyUpToLimit Safety = "up_to_limit" // as many as Limits.People.Absolute
+	SafetyAll       Safety = "all"
+	SafetyNone      Safety = "none"
+)
 
 // Rules are what a tenant's configuration says about turning Okta's facts into
 // the directory.
@@ -125,6 +141,9 @@ func DefaultRules() Rules {
 			People:  Limit{Absolute: 500, Fraction: 0.1, Floor: 5},
 			Members: Limit{Absolute: 1000, Fraction: 0.5, Floor: 10},
 			Groups:  Limit{Absolute: 50, Fraction: 0.2, Floor: 3},
+
+			PlanMaxAge: 24 * time.Hour,
+			Safety:     SafetyUpToLimit,
 		},
 	}
 }

@@ -5,26 +5,31 @@ import "time"
 // RunState is where a run stands.
 type RunState string
 
-// The states of a run, in order; the last four are final.
+// The states of a run. A worker takes it from the first to the third; then it waits for
+// an admin, or is over:
+//
+//	queued ─> reading ─┬─────────────────────────────> applying ─> succeeded
+//	                   └─> held, planned ─┬─ approved ──┘
+//	                                      ├─ rejected
+//	                                      └─ outdated: it waited too long, or somebody read later
 const (
 	RunQueued    RunState = "queued"
 	RunReading   RunState = "reading"  // pages come in from Okta, the plan grows
-	RunApplying  RunState = "applying" // the plan is within the limits and is being applied
+	RunApplying  RunState = "applying" // the plan is within the limits, or approved, and is being applied
+	RunHeld      RunState = "held"     // the guard stopped the plan, which waits for an admin
+	RunPlanned   RunState = "planned"  // the same of a dry run, whatever the guard says
 	RunSucceeded RunState = "succeeded"
-	RunHeld      RunState = "held"   // the guard refused the plan; nothing was applied
 	RunFailed    RunState = "failed" // could not finish; nothing was applied unless Counts says so
 	RunCancelled RunState = "cancelled"
+	RunRejected  RunState = "rejected" // an admin said no
+	RunOutdated  RunState = "outdated" // waited too long, or a newer run has read the same since
 )
 
-// Final says whether the run is over.
-func (s RunState) Final() bool {
-	switch s {
-	case RunSucceeded, RunHeld, RunFailed, RunCancelled:
-		return true
-	default:
-		return false
-	}
-}
+// Open says whether a worker has the run, or will.
+func (s RunState) Open() bool { return s == RunQueued || s == RunReading || s == RunApplying }
+
+// Waiting says whether the run waits for an admin's decision.
+func (s RunState) Waiting() bool { return s == RunHeld || s == RunPlanned }
 
 // Progress is how far a run has come.
 type Progress struct {
@@ -64,6 +69,45 @@ type Run struct {
 	Progress   Progress   `json:"progress"`
 	Counts     RunCounts  `json:"counts"`
 	Error      string     `json:"error,omitempty"` // a sentence for an admin
+	// DryRun says that the run was to stop after the plan.
+	DryRun bool `json:"dry_run,omitempty"`
+	// PlannedAt is when the plan of a run that waits was complete. Without it reading
+	// stopped early: there is nothing that could be approved.
+	PlannedAt *time.Time `json:"planned_at,omitempty"`
+	// WaitsUntil is when the plan gets too old to be approved.
+	WaitsUntil *time.Time `json:"waits_until,omitempty"`
+	Decision   *Decision  `json:"decision,omitempty"`
+	// Plan sums up the plan of a run that waits, or waited.
+	Plan *PlanSummary `json:"plan,omitempty"`
+}
+
+// PlanSummary says in figures what a plan would do.
+type PlanSummary struct {
+	Joiners   int                `json:"joiners"`
+	Leavers   int                `json:"leavers"` // removed and deactivated
+	Suspended int                `json:"suspended"`
+	Returning int                `json:"returning"`
+	Moves     int                `json:"moves"` // from one team to another
+	Changes   map[ChangeType]int `json:"changes"`
+	Teams     []PlanEffect       `json:"teams"`   // the largest, by people lost or gained
+	Effects   []PlanEffect       `json:"effects"` // the largest of teams and groups together
+}
+
+// PlanEffect is what a plan does to one team or group.
+type PlanEffect struct {
+	Kind   SubjectKind `json:"kind"`
+	ID     string      `json:"id"`
+	Name   string      `json:"name,omitempty"` // empty for a group that the plan makes
+	Gained int         `json:"gained"`
+	Lost   int         `json:"lost"`
+}
+
+// Decision is what an admin decided about a plan that waited.
+type Decision struct {
+	Approved bool      `json:"approved"` // false: rejected
+	By       string    `json:"by"`       // name of the admin token
+	At       time.Time `json:"at"`       // database's clock
+	Reason   string    `json:"reason"`   // in the admin's words
 }
 
 // PlanCounts is what the guard judges: how much a plan takes away, of how much.

@@ -38,8 +38,11 @@ type Group struct {
 	Type        string // OKTA_GROUP, APP_GROUP or BUILT_IN
 	Removed     bool   // deleted in Okta, or no longer selected; kept as a tombstone
 	ObservedAt  time.Time
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
+	// MembersObservedAt is when the list of its members was last read to the end; zero when
+	// it never was. What somebody else saw of the members before that is old.
+	MembersObservedAt time.Time
+	CreatedAt         time.Time
+	UpdatedAt         time.Time
 }
 
 // Membership says that a person is, or was, in a group.

@@ -182,7 +182,7 @@ func (t *tables) StaleRuns(_ context.Context, olderThan time.Duration) ([]direct
 	defer t.mu.Unlock()
 	var runs []directory.Run
 	for _, id := range slices.Sorted(maps.Keys(t.runs)) {
-		if !t.runs[id].State.Final() && time.Since(t.swept[id]) >= olderThan {
+		if t.runs[id].State.Open() && time.Since(t.swept[id]) >= olderThan {
 			t.swept[id] = time.Now()
 			runs = append(runs, t.runs[id])
 		}

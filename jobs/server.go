@@ -52,7 +52,7 @@ type ServerOptions struct {
 //	stopping                    again after the restart, at no attempt
 //	*directory.CredentialsError the tenant is blocked; its events stay
 //	*directory.TerminalError    parked at once
-//	*directory.HeldError        parked at once (a run: done, it is held)
+//	*directory.HeldError        done: the run waits for an admin, with its events
 //	directory.ErrConflict       a run that is over: done
 //	directory.ErrNotFound       a run that is gone: done
 //	any other, panics, timeout  again after a growing delay; parked after the last

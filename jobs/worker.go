@@ -209,10 +209,14 @@ func (w *worker) settle(ctx context.Context, j *job, err error) error {
 		return err
 	case errors.As(err, &credentials):
 		return w.block(ctx, j, err)
-	case errors.As(err, &held) && j.Run != "":
-		j.log.Warn("the run is held", "reasons", held.Reasons)
+	case errors.As(err, &held):
+		line := j.log
+		if j.Run == "" {
+			line = line.With("run", held.RunID)
+		}
+		line.Error("a run is held: its plan waits for an admin", "reasons", held.Reasons)
 		return nil
-	case errors.As(err, &terminal), errors.As(err, &held):
+	case errors.As(err, &terminal):
 		return w.giveUp(ctx, j, err.Error())
 	case j.Probe:
 		// The next probe is the next attempt.

@@ -44,7 +44,7 @@ func TestOutcomes(t *testing.T) {
 		{name: "retry after of a run, for a day", err: &directory.RetryAfterError{Wait: time.Second, Err: plain}, run: true, age: 25 * time.Hour, gone: "asked to wait again and again for 25h0m0s; the last time: try again in 1s: connection reset"},
 		{name: "terminal", err: fmt.Errorf("read: %w", &directory.TerminalError{Err: plain}), gone: "read: connection reset"},
 		{name: "terminal of a run", err: &directory.TerminalError{Err: plain}, run: true, gone: "connection reset"},
-		{name: "held", err: &directory.HeldError{Reasons: []string{"60 of 100 would leave"}}, gone: "the plan was held back and nothing was applied; 60 of 100 would leave"},
+		{name: "held", err: &directory.HeldError{RunID: "r2", Reasons: []string{"60 of 100 would leave"}}},
 		{name: "held run", err: &directory.HeldError{Reasons: []string{"60 of 100 would leave"}}, run: true},
 		{name: "credentials", err: fmt.Errorf("read: %w", &directory.CredentialsError{Advice: "make a new token", Err: plain}), blocks: true},
 		{name: "credentials of a run", err: &directory.CredentialsError{Advice: "make a new token", Err: plain}, run: true, blocks: true},

@@ -74,6 +74,13 @@ func (r *Reader) activeApp(ctx context.Context) (application, error) {
 	return app, nil
 }
 
+// Check asks Okta once whether the credentials are taken and the app is there and active. The
+// error is of the same kinds as when reading.
+func (r *Reader) Check(ctx context.Context) error {
+	_, err := r.activeApp(ctx)
+	return err
+}
+
 // time reads the database's clock. It is read before a request, so that what
 // the answer shows is at least as new.
 func (r *Reader) time(ctx context.Context) (time.Time, error) {

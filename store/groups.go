@@ -8,11 +8,11 @@ import (
 	"github.com/oktasync/oktasync/directory"
 )
 
-const groupColumns = `id, name, description, type, removed, observed_at, created_at, updated_at`
+const groupColumns = `id, name, description, type, removed, observed_at, members_observed_at, created_at, updated_at`
 
 func scanGroup(s scanner) (g directory.Group, err error) {
 	return g, s.Scan(&g.ID, &g.Name, &g.Description, &g.Type, &g.Removed,
-		moment{&g.ObservedAt}, moment{&g.CreatedAt}, moment{&g.UpdatedAt})
+		moment{&g.ObservedAt}, moment{&g.MembersObservedAt}, moment{&g.CreatedAt}, moment{&g.UpdatedAt})
 }
 
 func scanTeam(s scanner) (t directory.Team, err error) {
@@ -45,8 +45,8 @@ func (d *DB) groups(ctx context.Context, q querier, tenant string, ids []string)
 	return groups, nil
 }
 
-// PutGroups writes whole rows. CreatedAt is set on insert, UpdatedAt always, both
-// to Now.
+// PutGroups writes whole rows but for MembersObservedAt. CreatedAt is set on insert, UpdatedAt
+// always, both to Now.
 func (t *Tx) PutGroups(ctx context.Context, groups []directory.Group) error {
 	if len(groups) == 0 {
 		return nil
@@ -68,6 +68,30 @@ func (t *Tx) PutGroups(ctx context.Context, groups []directory.Group) error {
 	}, t.tenant, t.now)
 	if err != nil {
 		return fmt.Errorf("write %d groups: %w", len(groups), err)
+	}
+	return nil
+}
+
+// TouchGroup moves ObservedAt of a group forward to at: the row was seen to be right, or is about to
+// be made so. It does nothing where there is no row.
+func (t *Tx) TouchGroup(ctx context.Context, id string, at time.Time) error {
+	const query = `update groups set observed_at = {at $3} where tenant = $1 and id = $2 and observed_at < {at $3}`
+	if _, err := t.db.exec(ctx, t.tx, query, t.tenant, id, at); err != nil {
+		return fmt.Errorf("touch group %s: %w", id, err)
+	}
+	return nil
+}
+
+// MarkMembersRead moves MembersObservedAt forward for the groups whose list of members the run has
+// read to the last page, to when it asked for the first.
+func (t *Tx) MarkMembersRead(ctx context.Context, run string) error {
+	const query = `
+		update groups set members_observed_at = s.first_at
+		from staged_groups s
+		where s.tenant = $1 and s.run = $2 and s.complete and groups.tenant = $1 and groups.id = s.group_id
+			and (groups.members_observed_at is null or groups.members_observed_at < s.first_at)`
+	if _, err := t.db.exec(ctx, t.tx, query, t.tenant, run); err != nil {
+		return fmt.Errorf("note which groups' members run %s has read: %w", run, err)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -43,7 +44,7 @@ func (d *DB) ClaimRun(ctx context.Context, tenant, id, owner string, lease time.
 		const oust = `
 			update runs set lease_owner = '-', lease_until = null, state = 'queued'
 			where tenant = $1 and id <> $2 and scope_kind = $3 and scope_id = $4 and lease_owner not in ('', '-')
-				and state in ('queued', 'reading', 'applying')`
+				and state in ('queued', 'reading', 'applying') and decision = ''`
 		_, err = d.exec(ctx, tx, oust, tenant, id, string(run.Scope.Kind), run.Scope.ID)
 		return err
 	})
@@ -64,15 +65,20 @@ func (d *DB) mayClaim(ctx context.Context, tx *sql.Tx, tenant, id, owner string)
 		scope     directory.ScopeKind
 		state     directory.RunState
 		held      bool
+		approved  bool
 	}
+	// An approved plan is older than what others read, so it is applied while no other run of
+	// its scope, and no full one, is under way.
 	const query = `
-		select id, scope_kind, state, lease_owner, coalesce(lease_until > {now}, false)
+		select id, scope_kind, state, lease_owner, coalesce(lease_until > {now}, false), decision <> ''
 		from runs
-		where tenant = $1 and (id = $2 or (state in ('queued', 'reading', 'applying') and (scope_kind, scope_id) = (
-			select m.scope_kind, m.scope_id from runs m where m.tenant = $1 and m.id = $2)))
+		where tenant = $1 and (id = $2 or (state in ('queued', 'reading', 'applying') and (
+			(scope_kind, scope_id) = (select m.scope_kind, m.scope_id from runs m where m.tenant = $1 and m.id = $2)
+			or scope_kind = 'full' and (select m.decision from runs m where m.tenant = $1 and m.id = $2) <> ''
+			or decision <> '' and (select m.scope_kind from runs m where m.tenant = $1 and m.id = $2) = 'full')))
 		order by id {lock}`
 	scan := func(s scanner) (c candidate, err error) {
-		return c, s.Scan(&c.id, &c.scope, &c.state, &c.owner, &c.held)
+		return c, s.Scan(&c.id, &c.scope, &c.state, &c.owner, &c.held, &c.approved)
 	}
 	candidates, err := list(ctx, d, tx, scan, query, tenant, id)
 	if err != nil {
@@ -87,7 +93,7 @@ func (d *DB) mayClaim(ctx context.Context, tx *sql.Tx, tenant, id, owner string)
 	if mine == nil {
 		return unknownRun(tenant, id)
 	}
-	if mine.state.Final() {
+	if !mine.state.Open() {
 		return fmt.Errorf("the run is over, it is %s: %w", mine.state, directory.ErrConflict)
 	}
 	if mine.held && mine.owner != owner {
@@ -97,12 +103,16 @@ func (d *DB) mayClaim(ctx context.Context, tx *sql.Tx, tenant, id, owner string)
 		if c.id != id && c.held {
 			return fmt.Errorf("run %s of the same scope is under way: %w", c.id, directory.ErrBusy)
 		}
+		if c.id != id && c.approved && !mine.approved {
+			return fmt.Errorf("the plan of run %s was approved and is applied first: %w", c.id, directory.ErrBusy)
+		}
 	}
 	return nil
 }
 
 // SaveRun writes state, progress, counts and error of a claimed run and renews the
-// lease; a final state gives it up and sets FinishedAt unless it is given. It fails
+// lease; a state that is not open gives it up. One that is over sets FinishedAt unless it is
+// given, one that waits writes when it was planned and until when it waits. It fails
 // with directory.ErrBusy when the lease went to another owner,
 // directory.ErrConflict when the run is over, and directory.ErrNotFound. A lease that ran
 // out and that nobody took counts as held.
@@ -130,6 +140,10 @@ const (
 			started_at = coalesce({at $8}, started_at), finished_at = coalesce({at $9}, {now}),
 			lease_owner = '', lease_until = null
 		where tenant = $1 and id = $2 and lease_owner = $3 and state in ('queued', 'reading', 'applying')`
+	wait = `
+		update runs set state = $4, progress = $5, counts = $6, error = $7,
+			planned_at = {at $8}, waits_until = {at $9}, plan_summary = $10, lease_owner = '', lease_until = null
+		where tenant = $1 and id = $2 and lease_owner = $3 and state in ('queued', 'reading', 'applying')`
 )
 
 // saveRun writes the run with the query renew, or finishes it.
@@ -138,14 +152,20 @@ func (d *DB) saveRun(ctx context.Context, q querier, renew string, run directory
 	if err != nil {
 		return err
 	}
-	var saved int64
-	if run.State.Final() {
-		saved, err = d.exec(ctx, q, finish, run.Tenant, run.ID, owner, string(run.State), progress, counts, run.Error,
-			run.StartedAt, run.FinishedAt)
-	} else {
-		saved, err = d.exec(ctx, q, renew, run.Tenant, run.ID, owner, string(run.State), progress, counts, run.Error,
-			run.StartedAt, lease)
+	query, values := finish, []any{run.Tenant, run.ID, owner, string(run.State), progress, counts, run.Error}
+	switch {
+	case run.State.Open():
+		query, values = renew, append(values, run.StartedAt, lease)
+	case run.State.Waiting():
+		summary, err := json.Marshal(run.Plan)
+		if err != nil {
+			return fmt.Errorf("write the summary of run %s: %w", run.ID, err)
+		}
+		query, values = wait, append(values, run.PlannedAt, run.WaitsUntil, string(summary))
+	default:
+		values = append(values, run.StartedAt, run.FinishedAt)
 	}
+	saved, err := d.exec(ctx, q, query, values...)
 	if err != nil {
 		return fmt.Errorf("save run %s of tenant %s: %w", run.ID, run.Tenant, err)
 	}
@@ -165,7 +185,7 @@ func (d *DB) whyNotSaved(ctx context.Context, q querier, run directory.Run, owne
 	if err != nil {
 		return fmt.Errorf("save run %s of tenant %s: %w", run.ID, run.Tenant, err)
 	}
-	if state.Final() {
+	if !state.Open() {
 		return fmt.Errorf("save run %s of tenant %s: the run is over, it is %s: %w", run.ID, run.Tenant, state, directory.ErrConflict)
 	}
 	return fmt.Errorf("save run %s of tenant %s: %s no longer holds its lease, nothing was written: %w", run.ID, run.Tenant, owner, directory.ErrBusy)

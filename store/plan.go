@@ -57,9 +57,22 @@ func (d *DB) AppendPlan(ctx context.Context, tenant, run string, changes []direc
 
 // Plan returns changes of the plan in order after position `after`, at most limit.
 func (d *DB) Plan(ctx context.Context, tenant, run string, after int64, limit int) ([]directory.PlannedChange, error) {
-	const query = `
+	return d.planned(ctx, tenant, run, `seq > $3`, after, limit)
+}
+
+// PlanOf is Plan for changes of these types alone.
+func (d *DB) PlanOf(ctx context.Context, tenant, run string, types []directory.ChangeType, after int64, limit int) ([]directory.PlannedChange, error) {
+	names := make([]string, len(types))
+	for i, t := range types {
+		names[i] = string(t)
+	}
+	return d.planned(ctx, tenant, run, `seq > $3 and type {in $5}`, after, limit, names)
+}
+
+func (d *DB) planned(ctx context.Context, tenant, run, which string, values ...any) ([]directory.PlannedChange, error) {
+	query := `
 		select seq, type, subject, subject_id, person_id, before_hash, observed_at, fields, after
-		from plan where tenant = $1 and run = $2 and seq > $3 order by seq limit $4`
+		from plan where tenant = $1 and run = $2 and ` + which + ` order by seq limit $4`
 	scan := func(s scanner) (c directory.PlannedChange, err error) {
 		var after string
 		err = s.Scan(&c.Seq, &c.Type, &c.Subject, &c.SubjectID, &c.PersonID, &c.BeforeHash, moment{&c.ObservedAt},
@@ -69,11 +82,35 @@ func (d *DB) Plan(ctx context.Context, tenant, run string, after int64, limit in
 		}
 		return c, err
 	}
-	changes, err := list(ctx, d, d.read, scan, query, tenant, run, after, limit)
+	changes, err := list(ctx, d, d.read, scan, query, append([]any{tenant, run}, values...)...)
 	if err != nil {
 		return nil, fmt.Errorf("read the plan of run %s of tenant %s: %w", run, tenant, err)
 	}
 	return changes, nil
+}
+
+// GroupsOfPeople counts the present memberships of the people, by group.
+func (d *DB) GroupsOfPeople(ctx context.Context, tenant string, people []string) (map[string]int, error) {
+	if len(people) == 0 {
+		return nil, nil
+	}
+	const query = keyed + `
+		select group_id, count(*) from wanted cross join memberships
+		where tenant = of_tenant and person_id = key and present group by group_id`
+	type ofGroup struct {
+		id    string
+		count int
+	}
+	scan := func(s scanner) (g ofGroup, err error) { return g, s.Scan(&g.id, &g.count) }
+	found, err := list(ctx, d, d.read, scan, query, tenant, people)
+	if err != nil {
+		return nil, fmt.Errorf("count the memberships of %d people of tenant %s: %w", len(people), tenant, err)
+	}
+	counts := make(map[string]int, len(found))
+	for _, g := range found {
+		counts[g.id] = g.count
+	}
+	return counts, nil
 }
 
 // PlanCounts sums the plan up for the guard.

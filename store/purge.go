@@ -29,7 +29,8 @@ const purgeAtOnce = 1000
 // Purge deletes what is older than keep says, of all tenants, in chunks, and what
 // finished runs have staged. It returns how many events, runs, tombstones and changes it deleted.
 // A tenant's last nightly run and last full run that succeeded are kept: they say
-// when the next one is due.
+// when the next one is due. A run that waits for an admin is kept with its plan; one
+// that has waited too long is ended here, and deleted like others later.
 func (d *DB) Purge(ctx context.Context, keep Retention) (int, error) {
 	total := 0
 	steps := []struct {
@@ -52,6 +53,9 @@ func (d *DB) Purge(ctx context.Context, keep Retention) (int, error) {
 			`delete from memberships where (tenant, group_id, person_id) in (select v.a, v.b, v.c from {rows})
 				and not present and observed_at < {now} - {micros $1}`)},
 		{"changes", keep.Changes, d.purgeChanges},
+	}
+	if err := d.outdateOld(ctx); err != nil {
+		return 0, err
 	}
 	if err := d.purgeStaging(ctx); err != nil {
 		return 0, fmt.Errorf("purge what finished runs have staged: %w", err)

@@ -13,12 +13,12 @@ import (
 )
 
 const runColumns = `tenant, id, scope_kind, scope_id, cause, date, asked_by, state,
-	created_at, started_at, finished_at, progress, counts, error`
+	created_at, started_at, finished_at, progress, counts, error, planned_at, waits_until, decision, dry_run, plan_summary`
 
 func scanRun(s scanner) (r directory.Run, err error) {
 	return r, s.Scan(&r.Tenant, &r.ID, &r.Scope.Kind, &r.Scope.ID, &r.Cause, &r.Date, &r.By, &r.State,
 		moment{&r.CreatedAt}, maybe{&r.StartedAt}, maybe{&r.FinishedAt},
-		jsonText{&r.Progress}, jsonText{&r.Counts}, &r.Error)
+		jsonText{&r.Progress}, jsonText{&r.Counts}, &r.Error, maybe{&r.PlannedAt}, maybe{&r.WaitsUntil}, jsonText{&r.Decision}, &r.DryRun, jsonText{&r.Plan})
 }
 
 // sortRuns puts the oldest first.
@@ -51,15 +51,15 @@ func (d *DB) createRun(ctx context.Context, run directory.Run, act *directory.Ac
 		return directory.Run{}, false, err
 	}
 	const insert = `
-		insert into runs (tenant, id, scope_kind, scope_id, cause, date, asked_by, state, created_at, progress, counts, error, swept_at)
-		select slug, $2, $3, $4, $5, $6, $7, 'queued', {now}, $8, $9, '', {now} from tenants where slug = $1 and removed_at is null
+		insert into runs (tenant, id, scope_kind, scope_id, cause, date, asked_by, state, created_at, progress, counts, error, swept_at, dry_run)
+		select slug, $2, $3, $4, $5, $6, $7, 'queued', {now}, $8, $9, '', {now}, $10 from tenants where slug = $1 and removed_at is null
 		on conflict do nothing
 		returning ` + runColumns
 	var made directory.Run
 	isNew := false
 	err = d.again(ctx, func(tx *sql.Tx) error {
 		rows, err := list(ctx, d, tx, scanRun, insert, run.Tenant, run.ID, string(run.Scope.Kind), run.Scope.ID,
-			string(run.Cause), run.Date, run.By, progress, counts)
+			string(run.Cause), run.Date, run.By, progress, counts, run.DryRun)
 		if err != nil {
 			return err
 		}
@@ -88,9 +88,9 @@ func (d *DB) sameRun(ctx context.Context, q querier, run directory.Run) (directo
 		select ` + runColumns + ` from runs
 		where tenant = $1 and (id = $2
 			or ($3 <> '' and date = $3)
-			or ($3 = '' and date = '' and state = 'queued' and lease_owner = '' and scope_kind = $4 and scope_id = $5))
+			or ($3 = '' and date = '' and state = 'queued' and lease_owner = '' and scope_kind = $4 and scope_id = $5 and dry_run = $6))
 		order by created_at, id limit 1`
-	found, err := list(ctx, d, q, scanRun, query, run.Tenant, run.ID, run.Date, string(run.Scope.Kind), run.Scope.ID)
+	found, err := list(ctx, d, q, scanRun, query, run.Tenant, run.ID, run.Date, string(run.Scope.Kind), run.Scope.ID, run.DryRun)
 	if err != nil {
 		return directory.Run{}, err
 	}
@@ -122,7 +122,11 @@ func runTexts(run directory.Run) (progress, counts string, err error) {
 
 // Run returns a run, or directory.ErrNotFound.
 func (d *DB) Run(ctx context.Context, tenant, id string) (directory.Run, error) {
-	run, err := scanRun(d.row(ctx, d.read, `select `+runColumns+` from runs where tenant = $1 and id = $2`, tenant, id))
+	return d.run(ctx, d.read, tenant, id)
+}
+
+func (d *DB) run(ctx context.Context, q querier, tenant, id string) (directory.Run, error) {
+	run, err := scanRun(d.row(ctx, q, `select `+runColumns+` from runs where tenant = $1 and id = $2`, tenant, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return directory.Run{}, unknownRun(tenant, id)
 	}
@@ -130,6 +134,33 @@ func (d *DB) Run(ctx context.Context, tenant, id string) (directory.Run, error) 
 		return directory.Run{}, fmt.Errorf("read run %s of tenant %s: %w", id, tenant, err)
 	}
 	return run, nil
+}
+
+// leastPrefix is how much of a run's id has to be given.
+const leastPrefix = 4
+
+// FindRun returns the run whose id this is, or is the beginning of. Several are
+// directory.ErrAmbiguous, none or too short a beginning is directory.ErrNotFound.
+func (d *DB) FindRun(ctx context.Context, tenant, prefix string) (directory.Run, error) {
+	run, err := d.Run(ctx, tenant, prefix)
+	if !errors.Is(err, directory.ErrNotFound) || len(prefix) < leastPrefix {
+		return run, err
+	}
+	const query = `select ` + runColumns + ` from runs where tenant = $1 and id > $2 and id < $3 order by id limit 2`
+	// Ids are written in ASCII, so none that begins with the prefix comes after its end.
+	runs, findErr := list(ctx, d, d.read, scanRun, query, tenant, prefix, prefix+"\x7f")
+	if findErr != nil {
+		return directory.Run{}, fmt.Errorf("find the run %s of tenant %s: %w", prefix, tenant, findErr)
+	}
+	switch len(runs) {
+	case 0:
+		return directory.Run{}, err
+	case 1:
+		return runs[0], nil
+	default:
+		return directory.Run{}, fmt.Errorf("the ids of several runs begin with %s, %s and %s among them; give more of it: %w",
+			prefix, runs[0].ID, runs[1].ID, directory.ErrAmbiguous)
+	}
 }
 
 // Runs returns the tenant's runs, newest first, at most limit.

@@ -149,7 +149,8 @@ func (b *batch) applyPeople(ctx context.Context) error {
 		}
 	}
 	for i, c := range planned {
-		if newest[key(c)] != i {
+		row, exists := b.people[c.PersonID]
+		if newest[key(c)] != i || exists && row.ObservedAt.After(c.ObservedAt) {
 			b.out.superseded++
 			continue
 		}
@@ -161,8 +162,7 @@ func (b *batch) applyPeople(ctx context.Context) error {
 			quarantined = append(quarantined, q)
 			continue
 		}
-		row, exists := b.people[c.PersonID]
-		if exists && (row.Hash != c.BeforeHash || row.ObservedAt.After(c.ObservedAt)) || !exists && c.BeforeHash != "" {
+		if exists && row.Hash != c.BeforeHash || !exists && c.BeforeHash != "" {
 			b.out.superseded++
 			continue
 		}
@@ -425,7 +425,8 @@ func (b *batch) applyMemberships(ctx context.Context) error {
 		person, known := b.people[c.PersonID]
 		group, groupKnown := b.groups[c.SubjectID]
 		out := join && (!known || person.Status == directory.StatusRemoved || !groupKnown || group.Removed)
-		stale := row.ObservedAt.After(c.ObservedAt) || person.GroupsObservedAt.After(c.ObservedAt)
+		stale := row.ObservedAt.After(c.ObservedAt) || person.GroupsObservedAt.After(c.ObservedAt) ||
+			group.MembersObservedAt.After(c.ObservedAt)
 		if out || stale || row.Present == join {
 			b.out.superseded++
 			continue

@@ -288,7 +288,7 @@ func TestGuard(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			err := Guard(limits, tt.plan)
+			err := Guard(limits, tt.plan, nil)
 			if (err != nil) != tt.held {
 				t.Errorf("Guard = %v, want held %t", err, tt.held)
 			}

@@ -230,22 +230,7 @@ func (e *Engine) settleRest(ctx context.Context, cause directory.Cause, result *
 
 // decidePerson compares, applies and records one sighting inside a transaction.
 func (e *Engine) decidePerson(ctx context.Context, tx Tx, seen directory.PersonSeen, cause directory.Cause, result *Result) error {
-	rows, err := tx.People(ctx, []string{seen.ID})
-	if err != nil {
-		return fmt.Errorf("load person %s: %w", seen.ID, err)
-	}
-	var have *directory.Person
-	if len(rows) == 1 {
-		have = &rows[0]
-	}
-	decided, err := e.mapper.diffPerson(have, seen)
-	if err != nil {
-		return err
-	}
-	if decided.stale {
-		return errOvertaken
-	}
-	planned, err := e.planPerson(ctx, tx, have, decided, seen)
+	have, decided, planned, err := e.compare(ctx, tx, seen)
 	if err != nil {
 		return err
 	}
@@ -290,6 +275,27 @@ func (e *Engine) decidePerson(ctx context.Context, tx Tx, seen directory.PersonS
 	result.more = more
 	result.countChanges(managers)
 	return appendChanges(ctx, tx, append(done.changes, managers...))
+}
+
+// compare decides what follows from one sighting, and writes nothing.
+func (e *Engine) compare(ctx context.Context, tx Tx, seen directory.PersonSeen) (*directory.Person, outcome, []directory.PlannedChange, error) {
+	rows, err := tx.People(ctx, []string{seen.ID})
+	if err != nil {
+		return nil, outcome{}, nil, fmt.Errorf("load person %s: %w", seen.ID, err)
+	}
+	var have *directory.Person
+	if len(rows) == 1 {
+		have = &rows[0]
+	}
+	decided, err := e.mapper.diffPerson(have, seen)
+	if err != nil {
+		return nil, outcome{}, nil, err
+	}
+	if decided.stale {
+		return nil, outcome{}, nil, errOvertaken
+	}
+	planned, err := e.planPerson(ctx, tx, have, decided, seen)
+	return have, decided, planned, err
 }
 
 // planPerson turns a decision about one person into planned changes, groups and memberships included.

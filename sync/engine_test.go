@@ -2,6 +2,7 @@ package sync_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -184,7 +185,7 @@ func TestNobodyIsRemovedWithoutProof(t *testing.T) {
 		f.people["ada"].profile["department"] = "Sales"
 		f.failAfter = 6
 		run, err := f.full()
-		if err == nil || run.State.Final() || !strings.Contains(run.Error, "nothing was changed") {
+		if err == nil || !run.State.Open() || !strings.Contains(run.Error, "nothing was changed") {
 			t.Errorf("run is %s with %q, %v; want it to be tried again, nothing changed", run.State, run.Error, err)
 		}
 		sameDirectory(t, f, before)
@@ -221,8 +222,47 @@ func TestNobodyIsRemovedWithoutProof(t *testing.T) {
 		f.people["ada"].assigned, f.people["bob"].assigned = false, false
 		f.people["cyd"].profile["department"] = "Office"
 		run, _ := f.full()
-		if run.State != directory.RunHeld || f.reads != 0 {
-			t.Errorf("run ended %s after %d reads by id, want held without any: %s", run.State, f.reads, run.Error)
+		if run.State != directory.RunHeld || f.reads != 2 || run.PlannedAt == nil {
+			t.Errorf("run ended %s after %d reads by id, want held with a plan after 2: %s", run.State, f.reads, run.Error)
+		}
+		sameDirectory(t, f, before)
+	})
+	t.Run("a list that is wrong", func(t *testing.T) {
+		t.Parallel()
+		f := newFixture(t, func(r *directory.Rules) { r.Limits.People = directory.Limit{Absolute: 100, Fraction: 0.2, Floor: 1} })
+		for i := range 60 {
+			f.join(fmt.Sprintf("p%02d", i), nil)
+		}
+		f.mustFull()
+		before := f.stored()
+		f.listOmits = map[string]bool{}
+		for i := 10; i < 50; i++ {
+			f.listOmits[fmt.Sprintf("p%02d", i)] = true
+		}
+		run, _ := f.full()
+		if run.State != directory.RunHeld || f.reads != 25 || run.PlannedAt != nil || !strings.Contains(run.Error, "Okta's list lacks 40 of the 60 people") {
+			t.Errorf("run ended %s after %d reads by id, want held without a plan after 25: %s", run.State, f.reads, run.Error)
+		}
+		// One of the first is really gone: all are read, and the doubt stays.
+		f.people["p12"].status = "DEPROVISIONED"
+		run, _ = f.full()
+		if run.State != directory.RunHeld || f.reads != 25+40 || run.PlannedAt == nil || !strings.Contains(run.Error, "39 are still assigned") {
+			t.Errorf("run ended %s after %d reads by id, want held with a plan after 65: %s", run.State, f.reads, run.Error)
+		}
+		delete(before, "p12") // of whom Okta says that he is deactivated
+		sameDirectory(t, f, before)
+	})
+	t.Run("everybody is gone", func(t *testing.T) {
+		t.Parallel()
+		f := company(t, nil) // whose limits allow that
+		f.mustFull()
+		before := f.stored()
+		for _, h := range f.people {
+			h.assigned = false
+		}
+		run, _ := f.full()
+		if run.State != directory.RunHeld || run.PlannedAt == nil || !strings.Contains(run.Error, "Okta listed nobody") {
+			t.Errorf("run ended %s: %s; want held with a plan", run.State, run.Error)
 		}
 		sameDirectory(t, f, before)
 	})
@@ -353,7 +393,7 @@ func TestInterruptedRunGoesOn(t *testing.T) {
 	f.people["ada"].assigned = false
 	f.confirmErr = later
 	run, err := f.full()
-	if !errors.Is(err, later) || run.State.Final() {
+	if !errors.Is(err, later) || !run.State.Open() {
 		t.Fatalf("run is %s after %v, want it to wait", run.State, err)
 	}
 	f.confirmErr = nil

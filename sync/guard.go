@@ -10,9 +10,10 @@ import (
 const maxReasons = 5
 
 // Guard judges a plan as a whole and returns a *directory.HeldError when it takes away more
-// than the limits allow. A plan that only adds always passes.
-func Guard(limits directory.Limits, plan directory.PlanCounts) error {
-	var reasons []string
+// than the limits allow, or when there are doubts about what it rests on. A plan that only adds,
+// and about which there are none, always passes.
+func Guard(limits directory.Limits, plan directory.PlanCounts, doubts []string) error {
+	reasons := doubts
 	if limits.People.Exceeded(plan.PeopleLeave, plan.PeopleBefore) {
 		reasons = append(reasons, tooManyPeople(limits.People, plan.PeopleLeave, plan.PeopleBefore))
 	}
@@ -44,6 +45,5 @@ func tooManyPeople(limit directory.Limit, leave, before int) string {
 }
 
 func describe(l directory.Limit) string {
-	return fmt.Sprintf("%d or %g %% (up to %d always pass); if this is right, raise the limits for this tenant and run a full sync again",
-		l.Absolute, l.Fraction*100, l.Floor)
+	return fmt.Sprintf("%d or %g %% (up to %d always pass)", l.Absolute, l.Fraction*100, l.Floor)
 }

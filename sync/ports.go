@@ -19,6 +19,8 @@ type Source interface {
 	// Pull streams the pages of a scope. It ends without an error only after the last
 	// page of everything; any error means that the whole reading is incomplete.
 	Pull(ctx context.Context, request directory.PullRequest) iter.Seq2[directory.Page, error]
+	// Check asks Okta once whether the credentials are taken and the app is there and active.
+	Check(ctx context.Context) error
 }
 
 // Store keeps one directory per tenant, with inbox, runs and plans. Errors of
@@ -31,6 +33,8 @@ type Store interface {
 	// transaction of the tenant decides or writes meanwhile. An error of fn
 	// undoes everything.
 	Update(ctx context.Context, tenant string, fn func(context.Context, Tx) error) error
+	// Blocked returns why the tenant's jobs rest, empty when they do not.
+	Blocked(ctx context.Context, tenant string) (string, error)
 
 	RunStore
 }
@@ -46,8 +50,10 @@ type RunStore interface {
 	// CreateRun adds a queued run. It returns the one that already exists, and
 	// false, when a nightly run of that date or a queued run of the same scope does.
 	CreateRun(ctx context.Context, run directory.Run) (directory.Run, bool, error)
+	// Run returns a run.
+	Run(ctx context.Context, tenant, id string) (directory.Run, error)
 	// SaveRun writes state, progress, counts and error of a claimed run and
-	// renews the lease; a final state gives it up. It fails with
+	// renews the lease; a state that is not open gives it up. It fails with
 	// directory.ErrBusy when the lease was lost to another owner.
 	SaveRun(ctx context.Context, run directory.Run, owner string, lease time.Duration) error
 	// ResetRun forgets what the run has seen and planned.
@@ -92,6 +98,10 @@ type RunStore interface {
 	AppendPlan(ctx context.Context, tenant, run string, changes []directory.PlannedChange) error
 	// Plan returns changes of the plan in order after position `after`.
 	Plan(ctx context.Context, tenant, run string, after int64, limit int) ([]directory.PlannedChange, error)
+	// PlanOf is Plan for changes of these types alone.
+	PlanOf(ctx context.Context, tenant, run string, types []directory.ChangeType, after int64, limit int) ([]directory.PlannedChange, error)
+	// GroupsOfPeople counts the present memberships of the people, by group.
+	GroupsOfPeople(ctx context.Context, tenant string, people []string) (map[string]int, error)
 	// PlanCounts sums the plan up for the guard.
 	PlanCounts(ctx context.Context, tenant, run string) (directory.PlanCounts, error)
 }
@@ -124,7 +134,13 @@ type Tx interface {
 	// its memberships were seen to be right. It does nothing where there is no row.
 	Touch(ctx context.Context, personID string, at, groupsAt time.Time) error
 	PutTeams(ctx context.Context, teams []directory.Team) error
+	// PutGroups writes whole rows but for MembersObservedAt.
 	PutGroups(ctx context.Context, groups []directory.Group) error
+	// TouchGroup moves ObservedAt of a group forward to at.
+	TouchGroup(ctx context.Context, id string, at time.Time) error
+	// MarkMembersRead moves MembersObservedAt forward for the groups whose members
+	// the run has read to the last page.
+	MarkMembersRead(ctx context.Context, run string) error
 	PutMemberships(ctx context.Context, memberships []directory.Membership) error
 
 	// ManagerEdges returns the edges of the people that have a row, in order of id.
@@ -151,6 +167,16 @@ type Tx interface {
 	Append(ctx context.Context, changes []directory.Change) ([]directory.Change, error)
 	// Mark marks exactly the ticket's events as done for its scope.
 	Mark(ctx context.Context, ticket directory.Ticket) error
+	// Run returns a run as this transaction sees it.
+	Run(ctx context.Context, id string) (directory.Run, error)
+	// DecideRun writes state, error, decision and end of a run that waits, and records
+	// the act. It fails with directory.ErrConflict when the run waits no more.
+	DecideRun(ctx context.Context, run directory.Run, act directory.Act) error
+	// OutdateRuns ends the runs that wait and that a newer one makes worthless.
+	OutdateRuns(ctx context.Context, newer directory.Run) error
+	// NewerRun returns the id of a run that was carried out after the given one had made its
+	// plan, and that read at least the same; empty when there is none.
+	NewerRun(ctx context.Context, run directory.Run) (string, error)
 	// SaveRun is RunStore.SaveRun inside this transaction.
 	SaveRun(ctx context.Context, run directory.Run, owner string, lease time.Duration) error
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/oktasync/oktasync/directory"
 )
 
-// read takes in every page, proves absences, and completes the plan.
+// read takes in every page, proves absences, and completes the plan. A *directory.HeldError says
+// that it stopped before that, because what it read is not to be relied on.
 func (x *execution) read(ctx context.Context) error {
 	e := x.engine
 	if err := e.store.ResetRun(ctx, e.tenant, x.run.ID); err != nil {
@@ -45,14 +46,7 @@ func (x *execution) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := x.plan(ctx, planned); err != nil {
-		return err
-	}
-	counts, err := e.store.PlanCounts(ctx, e.tenant, x.run.ID)
-	if err != nil {
-		return fmt.Errorf("sum up the plan of run %s: %w", x.run.ID, err)
-	}
-	return Guard(e.rules.Limits, counts)
+	return x.plan(ctx, planned)
 }
 
 // take plans what one page shows to differ.
@@ -203,114 +197,6 @@ func (x *execution) plan(ctx context.Context, changes []directory.PlannedChange)
 	return nil
 }
 
-// confirmAbsences reads by id whom and what the pull did not show. A list alone
-// proves nothing; and when so many are missing that the guard would refuse the
-// plan, not even the reads are worth their calls.
-func (x *execution) confirmAbsences(ctx context.Context) error {
-	if err := x.checkUnseen(ctx); err != nil {
-		return err
-	}
-	e := x.engine
-	for _, status := range []directory.Status{directory.StatusActive, directory.StatusSuspended, directory.StatusDeactivated} {
-		after := ""
-		for {
-			ids, err := e.store.UnseenPeople(ctx, e.tenant, x.run.ID, status, after, pageSize)
-			if err != nil {
-				return fmt.Errorf("find unseen people: %w", err)
-			}
-			if err := x.confirmPeople(ctx, ids); err != nil {
-				return err
-			}
-			if len(ids) < pageSize {
-				break
-			}
-			after = ids[len(ids)-1]
-		}
-	}
-	groups, err := e.store.UnseenGroups(ctx, e.tenant, x.run.ID)
-	if err != nil {
-		return fmt.Errorf("find unseen groups: %w", err)
-	}
-	for _, id := range groups {
-		if err := x.confirmGroup(ctx, id); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// checkUnseen refuses a reading in which so many people are missing that it is
-// more likely to be wrong than they are to be gone.
-func (x *execution) checkUnseen(ctx context.Context) error {
-	e := x.engine
-	present, unseen := 0, 0
-	for _, status := range []directory.Status{directory.StatusActive, directory.StatusSuspended} {
-		n, err := e.store.CountPeople(ctx, e.tenant, status)
-		if err != nil {
-			return fmt.Errorf("count %s people: %w", status, err)
-		}
-		missing, err := e.store.CountUnseenPeople(ctx, e.tenant, x.run.ID, status)
-		if err != nil {
-			return fmt.Errorf("count unseen %s people: %w", status, err)
-		}
-		present, unseen = present+n, unseen+missing
-	}
-	if present > 0 && x.run.Progress.People == 0 {
-		return &directory.HeldError{Reasons: []string{fmt.Sprintf(
-			"Okta listed nobody as assigned to the app, while the directory has %d people; an empty list usually means a "+
-				"service app without an admin role, a changed app id, or an outage: run oktasync doctor", present)}}
-	}
-	if e.rules.Limits.People.Exceeded(unseen, present) {
-		return &directory.HeldError{Reasons: []string{fmt.Sprintf("Okta's list lacks %d of the %d people in the directory; ", unseen, present) +
-			tooManyPeople(e.rules.Limits.People, unseen, present)}}
-	}
-	return nil
-}
-
-func (x *execution) confirmPeople(ctx context.Context, ids []string) error {
-	if len(ids) == 0 {
-		return nil
-	}
-	e := x.engine
-	rows, err := e.store.People(ctx, e.tenant, ids)
-	if err != nil {
-		return fmt.Errorf("load %d people: %w", len(ids), err)
-	}
-	for i := range rows {
-		seen, err := e.source.Person(ctx, directory.PersonRequest{Ref: rows[i].ID})
-		if err != nil {
-			return fmt.Errorf("confirm absence of person %s: %w", rows[i].ID, err)
-		}
-		x.run.Counts.Confirmed++
-		// Memberships come from the groups' lists in a run.
-		seen.Groups, seen.GroupsRead = nil, false
-		planned, err := e.plannedPerson(&rows[i], seen)
-		if err != nil {
-			return err
-		}
-		if err := x.plan(ctx, planned); err != nil {
-			return err
-		}
-		if err := x.progress(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (x *execution) confirmGroup(ctx context.Context, id string) error {
-	e := x.engine
-	seen, err := e.source.Group(ctx, id)
-	if err != nil {
-		return fmt.Errorf("confirm absence of group %s: %w", id, err)
-	}
-	x.run.Counts.Confirmed++
-	if seen.Exists && e.rules.Groups.Selects(seen) {
-		return nil // the list missed it; its members were not read and stay
-	}
-	return x.dropGroup(ctx, seen)
-}
-
 // takeGroups plans the groups that are wanted and keeps the others for the end.
 func (x *execution) takeGroups(ctx context.Context, seen []directory.GroupSeen) ([]directory.PlannedChange, error) {
 	var wanted []directory.GroupSeen
@@ -321,6 +207,15 @@ func (x *execution) takeGroups(ctx context.Context, seen []directory.GroupSeen) 
 		}
 		if err := x.dropGroup(ctx, g); err != nil {
 			return nil, err
+		}
+	}
+	// In a full run there are many, and it makes plans that wait worthless all the same.
+	if x.run.Scope.Kind == directory.ScopeGroup {
+		for _, g := range wanted {
+			err := x.mark(ctx, func(ctx context.Context, tx Tx) error { return tx.TouchGroup(ctx, g.ID, g.At) })
+			if err != nil {
+				return nil, err
+			}
 		}
 	}
 	return diffGroups(ctx, x.groups, wanted, x.engine.rules)
@@ -337,10 +232,27 @@ func (x *execution) dropGroup(ctx context.Context, seen directory.GroupSeen) err
 	return nil
 }
 
+// mark notes what has been read of groups, before it is compared: whoever writes older sight
+// meanwhile, such as a plan that waited for its approval, has either written it by
+// now, and the comparison finds it, or leaves these groups alone.
+func (x *execution) mark(ctx context.Context, what func(context.Context, Tx) error) error {
+	if x.run.DryRun {
+		return nil
+	}
+	if err := x.engine.store.Update(ctx, x.engine.tenant, what); err != nil {
+		return fmt.Errorf("mark what run %s has read: %w", x.run.ID, err)
+	}
+	return nil
+}
+
 // planMemberships plans the memberships that were seen and are missing, then
 // those that are there and were not seen.
 func (x *execution) planMemberships(ctx context.Context) error {
 	e := x.engine
+	err := x.mark(ctx, func(ctx context.Context, tx Tx) error { return tx.MarkMembersRead(ctx, x.run.ID) })
+	if err != nil {
+		return err
+	}
 	for _, side := range []struct {
 		present bool
 		find    func(context.Context, string, string, directory.Membership, int) ([]directory.Membership, error)

@@ -20,12 +20,13 @@ const (
 )
 
 // Run carries out a run, or goes on with one that was interrupted: a plan that was being applied
-// is applied further, a reading starts over. Whatever the plan holds back, or
-// whatever fails before the plan is complete, changes nothing.
+// is applied further, a reading starts over. Whatever the guard holds back, or
+// whatever fails before the plan is complete, changes nothing. A plan that was approved
+// is applied by the same call. A dry run stops with its plan, and is otherwise the same.
 //
 // Errors: directory.ErrBusy while another process is at it;
 // *directory.RetryAfterError and a cancelled context leave the run for later;
-// all others have failed the run, with a sentence in Run.Error.
+// *directory.HeldError says that it waits for an admin; all others have failed the run, with a sentence in Run.Error.
 func (e *Engine) Run(ctx context.Context, id string) (Result, error) {
 	return e.carryOut(ctx, id, true)
 }
@@ -46,28 +47,36 @@ func (e *Engine) carryOut(ctx context.Context, id string, retried bool) (Result,
 	if e.hold != nil {
 		defer e.hold(ctx, id, owner)()
 	}
-	x := &execution{engine: e, retried: retried, owner: owner, run: run, cause: directory.Cause{Kind: run.Cause, RunID: run.ID, Actor: run.By}}
+	cause := directory.Cause{Kind: run.Cause, RunID: run.ID, Actor: run.By, Approval: run.Decision}
+	x := &execution{engine: e, retried: retried, owner: owner, run: run, cause: cause}
 	x.result = Result{Scope: run.Scope, RunID: run.ID}
-	if err := x.do(ctx); err != nil {
+	err = x.do(ctx)
+	var held *directory.HeldError
+	switch {
+	case err == nil:
+		return x.result, nil
+	case errors.As(err, &held):
+		return x.result, err // it waits, and is saved as that
+	default:
 		return Result{}, x.fail(ctx, err)
 	}
-	return x.result, nil
 }
 
 // execution is one process's work on one run.
 type execution struct {
-	engine  *Engine
-	owner   string
-	retried bool
-	run     directory.Run
-	cause   directory.Cause
-	ticket  directory.Ticket
-	result  Result
-	started time.Time // of this reading, for the estimate
-	first   time.Time // when the first page was asked for, database's clock
-	gone    []directory.GroupSeen
-	ignored map[string]bool
-	saved   time.Time // last progress
+	engine   *Engine
+	owner    string
+	retried  bool
+	run      directory.Run
+	cause    directory.Cause
+	ticket   directory.Ticket
+	result   Result
+	started  time.Time // of this reading, for the estimate
+	first    time.Time // when the first page was asked for, database's clock
+	gone     []directory.GroupSeen
+	absences absences // people whom the list lacks
+	ignored  map[string]bool
+	saved    time.Time // last progress
 }
 
 func (x *execution) do(ctx context.Context) error {
@@ -81,24 +90,44 @@ func (x *execution) do(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read waiting events of %s: %w", x.run.Scope.Public(), err)
 		}
+		if x.run.DryRun {
+			ticket.Events = nil // their work is still to be done
+		}
 		x.ticket = ticket
 		if len(ticket.Events) > 0 {
 			events := causeOf(ticket)
 			x.cause.Events, x.cause.EventTypes, x.cause.Published = events.Events, events.EventTypes, events.Published
 			x.result.Events, x.result.Oldest = len(ticket.Events), *events.Published
 		}
-		if x.run.Scope.Kind == directory.ScopePerson {
+		one := x.run.Scope.Kind == directory.ScopePerson
+		if one && !x.run.DryRun {
 			x.ticket.Tenant, x.ticket.Scope = e.tenant, x.run.Scope
 			x.result, err = e.person(ctx, x.ticket, x.cause, &x.run, x.owner)
 			return err
 		}
-		if err := x.read(ctx); err != nil {
+		if one {
+			err = x.planOne(ctx)
+		} else {
+			err = x.read(ctx)
+		}
+		complete := err == nil
+		if complete && !one { // one person may always lose access
+			err = x.judge(ctx)
+		}
+		var held *directory.HeldError
+		switch {
+		case errors.As(err, &held), err == nil && x.run.DryRun:
+			return x.wait(ctx, held, complete)
+		case err != nil:
 			return err
 		}
 		x.run.State, x.run.Progress.ETA, x.run.Progress.CallsLeft = directory.RunApplying, nil, 0
 		if err := x.save(ctx); err != nil {
 			return err
 		}
+	}
+	if over, err := x.overtaken(ctx); over || err != nil {
+		return err
 	}
 	return x.apply(ctx)
 }
@@ -127,6 +156,12 @@ func (x *execution) apply(ctx context.Context) error {
 }
 
 func (x *execution) applyPlanned(ctx context.Context, planned []directory.PlannedChange) error {
+	_, err := x.applySome(ctx, planned, planned[len(planned)-1].Seq)
+	return err
+}
+
+// applySome applies changes of the plan, of which everything up to position is dealt with then.
+func (x *execution) applySome(ctx context.Context, planned []directory.PlannedChange, position int64) (applied, error) {
 	e := x.engine
 	var done applied
 	run := x.run
@@ -139,15 +174,15 @@ func (x *execution) applyPlanned(ctx context.Context, planned []directory.Planne
 			return err
 		}
 		run = x.counted(done)
-		run.Progress.Applied = planned[len(planned)-1].Seq
+		run.Progress.Applied = position
 		return tx.SaveRun(ctx, run, x.owner, runLease)
 	})
 	if err != nil {
-		return fmt.Errorf("apply %d changes of run %s: %w", len(planned), run.ID, err)
+		return applied{}, fmt.Errorf("apply %d changes of run %s: %w", len(planned), run.ID, err)
 	}
 	x.run = run
 	x.result.count(done)
-	return nil
+	return done, nil
 }
 
 func (x *execution) settleManagers(ctx context.Context) (bool, error) {
@@ -212,6 +247,9 @@ func (x *execution) finish(ctx context.Context) error {
 				return fmt.Errorf("mark events: %w", err)
 			}
 		}
+		if err := tx.OutdateRuns(ctx, run); err != nil {
+			return err
+		}
 		return tx.SaveRun(ctx, run, x.owner, runLease)
 	})
 	if err != nil {
@@ -254,16 +292,12 @@ func (x *execution) fail(ctx context.Context, cause error) error {
 	defer cancel()
 	var later *directory.RetryAfterError
 	interrupted := stopped || errors.Is(cause, context.Canceled) || errors.As(cause, &later)
-	var held *directory.HeldError
 	run := x.run
 	switch {
 	case errors.Is(cause, directory.ErrBusy):
 		return cause // the lease was lost: the run is another process's now
 	case interrupted:
 		// As it is.
-	case errors.As(cause, &held):
-		run = x.engine.finished(run, directory.RunHeld)
-		run.Error = held.Error()
 	case x.retried && !lasting(cause):
 		// As it is; after the last attempt the worker ends it (store.FailRun).
 		run.Error = failure(run, cause)

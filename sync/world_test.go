@@ -52,6 +52,8 @@ type world struct {
 	edit       func([]directory.Page) []directory.Page
 	between    func() // called between the reading of the pages and their arrival
 	confirmErr error  // what a read by id answers
+	checkErr   error  // what the source says of itself
+	checks     int    // how often it was asked
 	reads      int    // by id
 	asked      []directory.PersonRequest
 }
@@ -110,6 +112,11 @@ func (w *world) Person(ctx context.Context, request directory.PersonRequest) (di
 func (w *world) Group(ctx context.Context, id string) (directory.GroupSeen, error) {
 	name, exists := w.groups[id]
 	return directory.GroupSeen{ID: id, At: w.clock(ctx), Exists: exists, Name: name, Type: "OKTA_GROUP"}, nil
+}
+
+func (w *world) Check(context.Context) error {
+	w.checks++
+	return w.checkErr
 }
 
 func (w *world) Pull(ctx context.Context, request directory.PullRequest) iter.Seq2[directory.Page, error] {

@@ -79,9 +79,29 @@ func (c *Client) Resync(ctx context.Context, tenant, scope, id string) (v1.Run, 
 	return call[v1.Run](ctx, c, http.MethodPost, of(tenant, "resyncs"), nil, v1.ResyncRequest{Scope: scope, ID: id})
 }
 
-// Run returns one run with its progress.
+// Run returns one run with its progress; id may be the beginning of the run's.
 func (c *Client) Run(ctx context.Context, tenant, id string) (v1.Run, error) {
 	return get[v1.Run](ctx, c, of(tenant, "runs", id), nil)
+}
+
+// DryRun asks for the plan of a resync; scope and id are those of Resync.
+func (c *Client) DryRun(ctx context.Context, tenant, scope, id string) (v1.Run, error) {
+	return call[v1.Run](ctx, c, http.MethodPost, of(tenant, "resyncs"), nil, v1.ResyncRequest{Scope: scope, ID: id, DryRun: true})
+}
+
+// Plan returns a page of the changes that a run has planned; id may be the beginning of the run's.
+func (c *Client) Plan(ctx context.Context, tenant, id string, p Paging) (v1.Page[v1.PlannedChange], error) {
+	return get[v1.Page[v1.PlannedChange]](ctx, c, of(tenant, "runs", id, "plan"), p.values())
+}
+
+// Approve has the plan of a run that waits applied; id may be the beginning of the run's.
+func (c *Client) Approve(ctx context.Context, tenant, id, reason string) (v1.Run, error) {
+	return call[v1.Run](ctx, c, http.MethodPost, of(tenant, "runs", id, "approve"), nil, v1.DecisionRequest{Reason: reason})
+}
+
+// Reject ends a run that waits; id may be the beginning of the run's.
+func (c *Client) Reject(ctx context.Context, tenant, id, reason string) (v1.Run, error) {
+	return call[v1.Run](ctx, c, http.MethodPost, of(tenant, "runs", id, "reject"), nil, v1.DecisionRequest{Reason: reason})
 }
 
 // Runs returns the newest runs first.

@@ -36,4 +36,5 @@ type Cause struct {
 	EventTypes []string   `json:"event_types,omitempty"`
 	Actor      string     `json:"actor,omitempty" doc:"Name of the admin token"`
 	Published  *time.Time `json:"published,omitempty" doc:"When the oldest event happened in Okta"`
+	Approval   *Decision  `json:"approval,omitempty" doc:"Who approved the plan that this change was part of, if it needed that"`
 }

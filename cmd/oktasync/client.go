@@ -53,12 +53,28 @@ func (e *env) variable(name string) string {
 	return ""
 }
 
-type resyncCommand struct {
+// target is what a sync, or its plan, is asked for.
+type target struct {
 	remote
 	Full   bool   `xor:"what" required:"" help:"Read everybody and everything."`
 	Person string `xor:"what" required:"" placeholder:"WHO" help:"Read one person: Okta id, login or e-mail."`
 	Group  string `xor:"what" required:"" placeholder:"GROUP" help:"Read one group with its members: Okta id or name."`
-	Wait   bool   `help:"Wait for the end and show the progress."`
+}
+
+func (t target) scope() (scope, id string) {
+	switch {
+	case t.Person != "":
+		return "person", t.Person
+	case t.Group != "":
+		return "group", t.Group
+	default:
+		return "full", ""
+	}
+}
+
+type resyncCommand struct {
+	target
+	Wait bool `help:"Wait for the end and show the progress."`
 }
 
 func (c resyncCommand) Run(e *env) error {
@@ -66,13 +82,7 @@ func (c resyncCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	scope, id := "full", ""
-	switch {
-	case c.Person != "":
-		scope, id = "person", c.Person
-	case c.Group != "":
-		scope, id = "group", c.Group
-	}
+	scope, id := c.scope()
 	run, err := service.Resync(e.ctx, c.remote.Tenant, scope, id)
 	if err != nil {
 		return err
@@ -85,34 +95,43 @@ func (c resyncCommand) Run(e *env) error {
 	if !c.Wait {
 		return nil
 	}
-	return waitForRun(e, run.ID, func(ctx context.Context) (v1.Run, error) { return service.Run(ctx, c.remote.Tenant, run.ID) })
+	return followRun(e, service, run)
 }
 
 // waitForRun shows a run's progress until it ends, and its result.
 func waitForRun(e *env, id string, read func(context.Context) (v1.Run, error)) error {
+	run, err := watchRun(e, id, read)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(e.out, summary(run))
+	if run.State != "succeeded" {
+		return errSaid
+	}
+	return nil
+}
+
+// watchRun shows a run's progress until nothing more happens to it by itself.
+func watchRun(e *env, id string, read func(context.Context) (v1.Run, error)) (v1.Run, error) {
 	bar := newBar(e.err)
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		run, err := read(e.ctx)
 		if err != nil {
-			return fmt.Errorf("follow run %s: %w", id, err)
+			return run, fmt.Errorf("follow run %s: %w", id, err)
 		}
 		bar.show(run)
 		if run.Final() {
 			bar.done()
-			fmt.Fprintln(e.out, summary(run))
-			if run.State != "succeeded" {
-				return errSaid
-			}
-			return nil
+			return run, nil
 		}
 		select {
 		case <-tick.C:
 		case <-e.ctx.Done():
 			bar.done()
-			fmt.Fprintf(e.out, "The run goes on; see it with: oktasync runs --tenant %s\n", run.Tenant)
-			return e.ctx.Err()
+			fmt.Fprintf(e.err, "The run goes on; see it with: oktasync runs --tenant %s\n", run.Tenant)
+			return run, e.ctx.Err()
 		}
 	}
 }

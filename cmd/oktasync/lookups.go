@@ -13,39 +13,6 @@ import (
 	"github.com/oktasync/oktasync/api/v1"
 )
 
-type runsCommand struct {
-	remote
-	Limit int `default:"20" help:"How many, newest first."`
-}
-
-func (c runsCommand) Run(e *env) error {
-	service, err := c.connect(e)
-	if err != nil {
-		return err
-	}
-	page, err := service.Runs(e.ctx, c.remote.Tenant, c.Limit)
-	if err != nil {
-		return err
-	}
-	var rows [][]string
-	for _, r := range page.Items {
-		result := "-"
-		if r.State == "succeeded" {
-			result = countWords(r.Counts)
-		}
-		rows = append(rows, []string{r.ID, stamp(&r.CreatedAt), r.Scope, r.Cause, r.State, result})
-	}
-	if err := table(e.out, "RUN\tASKED FOR (UTC)\tSCOPE\tCAUSE\tSTATE\tRESULT", rows); err != nil {
-		return err
-	}
-	for _, r := range page.Items {
-		if r.Error != "" {
-			fmt.Fprintf(e.out, "\n%s %s: %s\n", r.ID, r.State, r.Error)
-		}
-	}
-	return nil
-}
-
 type peopleCommand struct {
 	Show peopleShowCommand `cmd:"" help:"Show one person with team, manager, groups and the last changes."`
 	List peopleListCommand `cmd:"" help:"List people."`
@@ -148,6 +115,9 @@ func causeWords(c v1.Cause) string {
 	}
 	if c.Actor != "" {
 		text += " of " + c.Actor
+	}
+	if c.Approval != nil {
+		text += fmt.Sprintf(", approved by %s (%s)", c.Approval.By, c.Approval.Reason)
 	}
 	if c.RunID != "" {
 		text += ", run " + c.RunID

@@ -31,7 +31,8 @@ type commands struct {
 	ConfigFile  configCommand      `cmd:"" name:"config" help:"Check or print the configuration."`
 	Token       tokenCommand       `cmd:"" help:"Make a token for the admin API."`
 	Resync      resyncCommand      `cmd:"" help:"Ask the running service to read Okta again."`
-	Runs        runsCommand        `cmd:"" help:"List full and partial syncs."`
+	Plan        planCommand        `cmd:"" help:"Show what a sync would change, and change nothing."`
+	Runs        runsCommand        `cmd:"" help:"List and show syncs, and decide about those that wait."`
 	Tenants     tenantsCommand     `cmd:"" help:"Add, test, pause, resume, remove and list tenants while the service runs."`
 	Keys        keysCommand        `cmd:"" help:"Make, list and replace the keys that encrypt stored credentials."`
 	People      peopleCommand      `cmd:"" help:"Look people up."`

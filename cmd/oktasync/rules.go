@@ -17,6 +17,7 @@ func rulesOf(t config.Tenant) directory.Rules {
 		},
 		Limits: directory.Limits{
 			People: directory.Limit(t.Limits.People), Members: directory.Limit(t.Limits.Members), Groups: directory.Limit(t.Limits.Groups),
+			PlanMaxAge: t.Limits.PlanMaxAge, Safety: directory.Safety(t.Limits.Safety),
 		},
 	}
 	for field, source := range t.Mapping {

@@ -33,6 +33,15 @@ func testPlan(f *fixture) {
 	f.same("another run", must(f.db.Plan(f.ctx, tenant, "r9", 0, 10))(f), nil)
 	f.fails(f.db.AppendPlan(f.ctx, tenant, "r9", changes), directory.ErrNotFound)
 
+	f.same("of some types", must(f.db.PlanOf(f.ctx, tenant, "r1", []directory.ChangeType{directory.TeamCreated, directory.MembershipRemoved}, 0, 1))(f), changes[1:2])
+	f.same("of some types, the next page", must(f.db.PlanOf(f.ctx, tenant, "r1", []directory.ChangeType{directory.TeamCreated, directory.MembershipRemoved}, 2, 10))(f), changes[2:])
+	f.same("of none", must(f.db.PlanOf(f.ctx, tenant, "r1", nil, 0, 10))(f), nil)
+	left := member("g2", "u2")
+	left.Present = false
+	f.putMembers(member("g1", "u1"), member("g1", "u2"), member("g2", "u1"), member("g2", "u3"), left)
+	f.same("groups of people", must(f.db.GroupsOfPeople(f.ctx, tenant, []string{"u1", "u2", "u9"}))(f), map[string]int{"g1": 2, "g2": 1})
+	f.same("groups of nobody", len(must(f.db.GroupsOfPeople(f.ctx, tenant, nil))(f)), 0)
+
 	var back directory.Person
 	f.must(json.Unmarshal(must(f.db.Plan(f.ctx, tenant, "r1", 0, 1))(f)[0].After, &back))
 	f.same("the row comes back", back, person("u1"))

@@ -46,6 +46,8 @@ func testCreateRun(f *fixture) {
 		{"manual, while one is queued", directory.Run{ID: "m2", Scope: directory.FullScope(), Cause: directory.CauseManual}, "m1"},
 		{"of a group", directory.Run{ID: "h1", Scope: directory.GroupScope("g1"), Cause: directory.CauseHook}, "h1"},
 		{"of the group, while one is queued", directory.Run{ID: "h2", Scope: directory.GroupScope("g1"), Cause: directory.CauseManual}, "h1"},
+		{"dry, of the group", directory.Run{ID: "d1", Scope: directory.GroupScope("g1"), Cause: directory.CauseManual, DryRun: true}, "d1"},
+		{"dry, while one is queued", directory.Run{ID: "d2", Scope: directory.GroupScope("g1"), Cause: directory.CauseManual, DryRun: true}, "d1"},
 		{"of another group", directory.Run{ID: "h3", Scope: directory.GroupScope("g2"), Cause: directory.CauseHook}, "h3"},
 	}
 	for _, test := range tests {
@@ -64,7 +66,7 @@ func testCreateRun(f *fixture) {
 	for _, r := range must(f.db.Runs(f.ctx, tenant, 3))(f) {
 		order = append(order, r.ID)
 	}
-	f.same("newest first", order, []string{"h4", "h3", "h1"})
+	f.same("newest first", order, []string{"h4", "h3", "d1"})
 	_, err := f.db.Run(f.ctx, tenant, "r9")
 	f.fails(err, directory.ErrNotFound)
 	_, _, err = f.db.CreateRun(f.ctx, directory.Run{Tenant: "nobody", ID: "r1", Scope: directory.FullScope()})

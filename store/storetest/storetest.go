@@ -53,6 +53,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"groups/round trip":                           testGroups,
 		"groups/teams":                                testTeams,
 		"groups/memberships":                          testMemberships,
+		"groups/marks":                                testGroupMarks,
 		"managers/edges":                              testManagerEdges,
 		"managers/queue":                              testManagerQueue,
 		"changes/append and read":                     testChanges,
@@ -82,6 +83,9 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"runs/save inside a transaction":              testSaveInTx,
 		"runs/stale":                                  testStaleRuns,
 		"runs/last ones":                              testLastRuns,
+		"runs/find":                                   testFindRun,
+		"runs/decide":                                 testDecide,
+		"runs/outdate":                                testOutdate,
 		"staging/unseen people":                       testUnseenPeople,
 		"staging/unseen groups":                       testUnseenGroups,
 		"staging/missing members":                     testMissingMembers,
@@ -102,6 +106,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"hooks/doors":                                 testHookDoors,
 		"purge":                                       testPurge,
 		"purge/keeps what is waiting":                 testPurgeKeeps,
+		"purge/plans that wait":                       testPurgeWaiting,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

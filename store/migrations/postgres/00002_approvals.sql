@@ -14,5 +14,33 @@ create table acts (
 );
 create index acts_tenant on acts (tenant, id);
 
+-- A run that waits for an admin: since when its plan is complete, until when that is
+-- good, and what was decided (as JSON).
+alter table runs add column planned_at timestamptz;
+alter table runs add column waits_until timestamptz;
+alter table runs add column decision text not null default '';
+alter table runs add column plan_summary text not null default '';
+create index runs_approval on runs (tenant) where state in ('held', 'planned');
+-- A dry run stops after its plan: neither stands for the other while it waits in the queue.
+alter table runs add column dry_run boolean not null default false;
+drop index runs_waiting;
+create unique index runs_waiting on runs (tenant, scope_kind, scope_id, dry_run)
+    where state = 'queued' and date = '' and lease_owner = '';
+-- Until now a run that was held was over, and whether its plan is complete is not known.
+update runs set state = 'outdated' where state = 'held';
+
+-- When a group's list of members was last read to its end.
+alter table groups add column members_observed_at timestamptz;
+
 -- +goose Down
+alter table groups drop column members_observed_at;
+drop index runs_waiting;
+create unique index runs_waiting on runs (tenant, scope_kind, scope_id)
+    where state = 'queued' and date = '' and lease_owner = '';
+alter table runs drop column dry_run;
+drop index runs_approval;
+alter table runs drop column plan_summary;
+alter table runs drop column decision;
+alter table runs drop column waits_until;
+alter table runs drop column planned_at;
 drop table acts;

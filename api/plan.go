@@ -1,0 +1,106 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/oktasync/oktasync/api/v1"
+	"github.com/oktasync/oktasync/directory"
+)
+
+type planInput struct {
+	RunInput
+	LimitQuery
+	After int64 `query:"after" minimum:"0" doc:"Only changes after this position in the plan"`
+}
+
+func (s *Server) addPlan(to huma.API) {
+	add(s, to, directory.RoleRead, huma.Operation{
+		OperationID: "get-plan", Method: http.MethodGet, Path: "/tenants/{tenant}/runs/{id}/plan", Tags: []string{"runs"},
+		Summary:     "List the changes that a run has planned, with before and after, in order",
+		Description: "The run itself has the summary. Of a run that was applied the list says what was planned; what was done is in the history.",
+		Errors:      []int{http.StatusConflict},
+	}, s.getPlan)
+}
+
+func (s *Server) getPlan(ctx context.Context, in *planInput) (*pageOut[v1.PlannedChange], error) {
+	run, err := s.findRun(ctx, &in.RunInput)
+	if err != nil {
+		return nil, err
+	}
+	planned, err := s.reader.Plan(ctx, in.Tenant, run.ID, in.After, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	names, err := s.names(ctx, in.Tenant, planned)
+	if err != nil {
+		return nil, err
+	}
+	one := func(c directory.PlannedChange) v1.PlannedChange {
+		return v1.PlannedChange{
+			Seq: c.Seq, Type: string(c.Type), Subject: string(c.Subject), SubjectID: c.SubjectID, PersonID: c.PersonID,
+			Name: names(c), ObservedAt: c.ObservedAt.UTC(), Fields: convert(c.Fields, fieldAnswer),
+		}
+	}
+	return page(planned, in.Limit, one, func(c directory.PlannedChange) string { return strconv.FormatInt(c.Seq, 10) }), nil
+}
+
+// names returns what to call those whom planned changes are about. Whoever the plan itself makes
+// is known by the row that it would write.
+func (s *Server) names(ctx context.Context, tenant string, planned []directory.PlannedChange) (func(directory.PlannedChange) string, error) {
+	var people, groups []string
+	for _, c := range planned {
+		if c.Subject == directory.SubjectMembership {
+			people, groups = append(people, c.PersonID), append(groups, c.SubjectID)
+		}
+	}
+	known, err := s.reader.People(ctx, tenant, people)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.reader.Groups(ctx, tenant, groups)
+	if err != nil {
+		return nil, err
+	}
+	named := map[string]string{}
+	for _, p := range known {
+		named[p.ID] = nameOf(p.Profile)
+	}
+	for _, g := range rows {
+		named[g.ID] = g.Name
+	}
+	return func(c directory.PlannedChange) string {
+		switch c.Subject {
+		case directory.SubjectMembership:
+			return strings.Trim(named[c.PersonID]+" in "+named[c.SubjectID], " ")
+		case directory.SubjectPerson:
+			var row directory.Person
+			if json.Unmarshal(c.After, &row) != nil {
+				return "" // a name is a convenience
+			}
+			return nameOf(row.Profile)
+		case directory.SubjectGroup:
+			var row directory.Group
+			if json.Unmarshal(c.After, &row) != nil {
+				return ""
+			}
+			return row.Name
+		default:
+			return ""
+		}
+	}, nil
+}
+
+func nameOf(p directory.Profile) string {
+	name := strings.TrimSpace(p.FirstName + " " + p.LastName)
+	if p.Login == "" {
+		return name
+	}
+	return strings.TrimSpace(fmt.Sprintf("%s <%s>", name, p.Login))
+}

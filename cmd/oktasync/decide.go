@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/oktasync/oktasync/directory"
+	"github.com/oktasync/oktasync/okta"
+	dirsync "github.com/oktasync/oktasync/sync"
+)
+
+// decider hands what admins decide to the engine of their tenant, and an approved run to the queue.
+type decider struct {
+	tenants *registry
+	queue   interface {
+		EnqueueRun(ctx context.Context, run directory.Run) error
+	}
+	log *slog.Logger
+}
+
+// Approve has the plan of a run that waits applied. With Redis down the sweeper
+// enqueues the run.
+func (d *decider) Approve(ctx context.Context, tenant, run string, act directory.Act) (directory.Run, error) {
+	approved, err := d.decide(tenant, func(e *dirsync.Engine) (directory.Run, error) {
+		return e.Approve(okta.WithPriority(ctx, okta.Event), run, act)
+	})
+	if err != nil {
+		return directory.Run{}, err
+	}
+	if err := d.queue.EnqueueRun(ctx, approved); err != nil {
+		d.log.WarnContext(ctx, "an approved run could not be enqueued now; the sweeper does it", "tenant", tenant, "run", run, "error", err)
+	}
+	return approved, nil
+}
+
+// Reject ends a run that waits.
+func (d *decider) Reject(ctx context.Context, tenant, run string, act directory.Act) (directory.Run, error) {
+	return d.decide(tenant, func(e *dirsync.Engine) (directory.Run, error) { return e.Reject(ctx, run, act) })
+}
+
+func (d *decider) decide(tenant string, do func(*dirsync.Engine) (directory.Run, error)) (directory.Run, error) {
+	parts, done, err := d.tenants.use(tenant)
+	if err != nil {
+		return directory.Run{}, err
+	}
+	if parts == nil {
+		return directory.Run{}, directory.Refuse(directory.ErrNotFound, "tenant %s was taken away a moment ago; nothing was decided", tenant)
+	}
+	defer done()
+	return do(parts.engine)
+}

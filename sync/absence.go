@@ -1,0 +1,187 @@
+package sync
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+const (
+	// probe is how many of the people whom a suspect list lacks are read by id. When none of
+	// them is gone, the list is wrong, and the reads of the others would be for nothing.
+	probe = 25
+	// mostProofs is how many people a run reads by id to prove that they are gone when the list lacks
+	// more than the limit allows. At the rates of a small org this takes an hour or two.
+	mostProofs = 2000
+)
+
+// absences is what a run finds out about the present people whom Okta's list lacks.
+type absences struct {
+	present int // active and suspended people in the directory
+	missing int // of these, whom the list lacks
+	gone    int // of these, whose read by id says so
+	there   int // of these, whose read by id says the opposite
+	suspect bool
+}
+
+// confirmAbsences reads by id whom and what the pull did not show: a list alone proves
+// nothing. A list that lacks more than the limit allows is suspect. It is put to
+// the probe first; what it proves then is planned, and the guard holds the plan.
+func (x *execution) confirmAbsences(ctx context.Context) error {
+	if err := x.countAbsences(ctx); err != nil {
+		return err
+	}
+	e := x.engine
+	for _, status := range []directory.Status{directory.StatusActive, directory.StatusSuspended, directory.StatusDeactivated} {
+		after := ""
+		for {
+			ids, err := e.store.UnseenPeople(ctx, e.tenant, x.run.ID, status, after, pageSize)
+			if err != nil {
+				return fmt.Errorf("find unseen people: %w", err)
+			}
+			if err := x.confirmPeople(ctx, ids); err != nil {
+				return err
+			}
+			if len(ids) < pageSize {
+				break
+			}
+			after = ids[len(ids)-1]
+		}
+	}
+	groups, err := e.store.UnseenGroups(ctx, e.tenant, x.run.ID)
+	if err != nil {
+		return fmt.Errorf("find unseen groups: %w", err)
+	}
+	for _, id := range groups {
+		if err := x.confirmGroup(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// countAbsences counts who is missing, and refuses a list that lacks so many that nobody would
+// wait for the proofs.
+func (x *execution) countAbsences(ctx context.Context) error {
+	e := x.engine
+	a := absences{}
+	for _, status := range []directory.Status{directory.StatusActive, directory.StatusSuspended} {
+		n, err := e.store.CountPeople(ctx, e.tenant, status)
+		if err != nil {
+			return fmt.Errorf("count %s people: %w", status, err)
+		}
+		missing, err := e.store.CountUnseenPeople(ctx, e.tenant, x.run.ID, status)
+		if err != nil {
+			return fmt.Errorf("count unseen %s people: %w", status, err)
+		}
+		a.present, a.missing = a.present+n, a.missing+missing
+	}
+	a.suspect = a.present > 0 && x.listedNobody() || e.rules.Limits.People.Exceeded(a.missing, a.present)
+	x.absences = a
+	if a.suspect && a.missing > mostProofs {
+		return &directory.HeldError{Reasons: []string{x.lacks(), fmt.Sprintf(
+			"these are more than the %d that are read by id to prove it; if it is right, raise limits.people above %d for one run", mostProofs, a.missing)}}
+	}
+	return nil
+}
+
+func (x *execution) listedNobody() bool { return x.run.Progress.People == 0 }
+
+// lacks says what is wrong with the list.
+func (x *execution) lacks() string {
+	a := x.absences
+	if x.listedNobody() {
+		return fmt.Sprintf("Okta listed nobody as assigned to the app, while the directory has %d people; an empty list usually means a "+
+			"service app without an admin role, a changed app id, or an outage: run oktasync doctor", a.present)
+	}
+	return fmt.Sprintf("Okta's list lacks %d of the %d people in the directory, over the limit of %s",
+		a.missing, a.present, describe(x.engine.rules.Limits.People))
+}
+
+func (x *execution) confirmPeople(ctx context.Context, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	e := x.engine
+	rows, err := e.store.People(ctx, e.tenant, ids)
+	if err != nil {
+		return fmt.Errorf("load %d people: %w", len(ids), err)
+	}
+	for i := range rows {
+		seen, err := e.source.Person(ctx, directory.PersonRequest{Ref: rows[i].ID})
+		if err != nil {
+			return fmt.Errorf("confirm absence of person %s: %w", rows[i].ID, err)
+		}
+		x.run.Counts.Confirmed++
+		// Memberships come from the groups' lists in a run.
+		seen.Groups, seen.GroupsRead = nil, false
+		planned, err := e.plannedPerson(&rows[i], seen)
+		if err != nil {
+			return err
+		}
+		if err := x.plan(ctx, planned); err != nil {
+			return err
+		}
+		if err := x.progress(ctx); err != nil {
+			return err
+		}
+		if err := x.tally(rows[i], seen); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tally notes what a read by id says about the list, and ends the probe.
+func (x *execution) tally(row directory.Person, seen directory.PersonSeen) error {
+	if !row.Status.Present() {
+		return nil
+	}
+	a := &x.absences
+	if status, _ := statusOf(seen); status.Present() {
+		a.there++
+	} else {
+		a.gone++
+	}
+	if !a.suspect || a.gone > 0 || a.there < min(probe, a.missing) {
+		return nil
+	}
+	return &directory.HeldError{Reasons: []string{x.lacks(), x.refuted()}}
+}
+
+func (x *execution) refuted() string {
+	return fmt.Sprintf("of these, %d were read by id and %d are still assigned, so the list is not to be trusted",
+		x.absences.there+x.absences.gone, x.absences.there)
+}
+
+func (x *execution) confirmGroup(ctx context.Context, id string) error {
+	e := x.engine
+	seen, err := e.source.Group(ctx, id)
+	if err != nil {
+		return fmt.Errorf("confirm absence of group %s: %w", id, err)
+	}
+	x.run.Counts.Confirmed++
+	if seen.Exists && e.rules.Groups.Selects(seen) {
+		return nil // the list missed it; its members were not read and stay
+	}
+	return x.dropGroup(ctx, seen)
+}
+
+// judge compares the whole plan, and what is known about the list that it rests on, with the limits.
+func (x *execution) judge(ctx context.Context) error {
+	e := x.engine
+	counts, err := e.store.PlanCounts(ctx, e.tenant, x.run.ID)
+	if err != nil {
+		return fmt.Errorf("sum up the plan of run %s: %w", x.run.ID, err)
+	}
+	var reasons []string
+	a := x.absences
+	switch {
+	case a.suspect && x.listedNobody():
+		reasons = append(reasons, x.lacks())
+	case e.rules.Limits.People.Exceeded(a.there, a.present):
+		reasons = append(reasons, x.lacks(), x.refuted())
+	}
+	return Guard(e.rules.Limits, counts, reasons)
+}

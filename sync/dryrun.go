@@ -1,0 +1,33 @@
+package sync
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+// planOne plans what a sync of one person would do, by the same comparison, and writes nothing else.
+func (x *execution) planOne(ctx context.Context) error {
+	e := x.engine
+	if err := e.store.ResetRun(ctx, e.tenant, x.run.ID); err != nil {
+		return fmt.Errorf("reset run %s: %w", x.run.ID, err)
+	}
+	seen, err := e.source.Person(ctx, directory.PersonRequest{Ref: x.run.Scope.ID})
+	if err != nil {
+		return fmt.Errorf("read %s from Okta: %w", x.run.Scope.Public(), err)
+	}
+	if seen.ID == "" {
+		return nil // nobody has this login
+	}
+	var planned []directory.PlannedChange
+	err = e.store.Update(ctx, e.tenant, func(ctx context.Context, tx Tx) error {
+		var err error
+		_, _, planned, err = e.compare(ctx, tx, seen)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("plan %s: %w", x.run.Scope.Public(), err)
+	}
+	return x.plan(ctx, planned)
+}
