@@ -77,7 +77,8 @@ func (t *tenant) comparison(api *client.Client) installation.Comparison {
 }
 
 // judge looks at how the directory came to be what it is.
-func (t *tenant) judge(ctx context.Context, api *client.Client) error {
+func (t *tenant) judge(ctx context.Context, s *site) error {
+	api := s.api
 	runs, err := api.Runs(ctx, t.slug, 1000)
 	if err != nil {
 		return err
@@ -94,6 +95,9 @@ func (t *tenant) judge(ctx context.Context, api *client.Client) error {
 	if full != 1 {
 		t.wrong = append(t.wrong, fmt.Sprintf("there were %d full syncs, want the first one alone", full))
 	}
+	if err := t.kept(ctx, s); err != nil {
+		return err
+	}
 	changes, err := history(ctx, api, t.slug)
 	if err != nil {
 		return err
@@ -108,6 +112,35 @@ func (t *tenant) judge(ctx context.Context, api *client.Client) error {
 		t.wrong = append(t.wrong, t.truth.untrue(thread)...)
 	}
 	return nil
+}
+
+// kept checks that every event which the service said it had taken over is in its inbox,
+// whatever became of the process and the database right after it.
+func (t *tenant) kept(ctx context.Context, s *site) error {
+	rows, err := s.rows.QueryContext(ctx, "select uuid from inbox where tenant = $1", t.slug)
+	if err != nil {
+		return fmt.Errorf("read the inbox: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	inbox := map[string]bool{}
+	for rows.Next() {
+		var uuid string
+		if err := rows.Scan(&uuid); err != nil {
+			return fmt.Errorf("read the inbox: %w", err)
+		}
+		inbox[uuid] = true
+	}
+	for _, answer := range s.relay.Answers(0) {
+		if answer.Path != "/webhooks/okta/"+t.slug || !answer.Accepted() {
+			continue
+		}
+		for _, uuid := range answer.Events {
+			if !inbox[uuid] {
+				t.wrong = append(t.wrong, fmt.Sprintf("event %s was answered %d and is not in the inbox", uuid, answer.Status))
+			}
+		}
+	}
+	return rows.Err()
 }
 
 // history reads all changes of a tenant, oldest first.

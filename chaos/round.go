@@ -106,7 +106,7 @@ func (r *round) calm(ctx context.Context) error {
 		if err := t.settle(ctx, r.site.api, since, r.o.calm); err != nil {
 			return err
 		}
-		if err := t.judge(ctx, r.site.api); err != nil {
+		if err := t.judge(ctx, r.site); err != nil {
 			return err
 		}
 		if len(t.wrong) > 0 {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ type site struct {
 	postgres *installation.Postgres // nil with SQLite
 	relay    *installation.Relay
 	api      *client.Client
+	rows     *sql.DB // the database, without a wire
 	notes    *journal
 	undo     []func() error
 
@@ -52,6 +54,11 @@ func (s *site) start(ctx context.Context, o options, ports *installation.Ports, 
 			return err
 		}
 	}
+	var err error
+	if s.rows, err = installation.OpenDatabase(database); err != nil {
+		return err
+	}
+	s.undo = append(s.undo, s.rows.Close)
 	sum := sha256.Sum256([]byte(adminToken))
 	settings := map[string]any{
 		"queue.sweep_interval": "1s", "log.level": "info", "server.shutdown_grace": "3s",
@@ -67,7 +74,6 @@ func (s *site) start(ctx context.Context, o options, ports *installation.Ports, 
 	var targets []string
 	for n := range o.replicas() {
 		r := &replica{name: fmt.Sprintf("replica %d", n), binary: o.binary, dir: dir, notes: s.notes}
-		var err error
 		if r.address, err = ports.Free(); err != nil {
 			return err
 		}
@@ -87,7 +93,6 @@ func (s *site) start(ctx context.Context, o options, ports *installation.Ports, 
 	}
 	s.relay = installation.NewRelay(targets...)
 	s.relay.SetPatient(!o.drops)
-	var err error
 	s.api, err = client.New(targets[0], adminToken, nil)
 	return err
 }
