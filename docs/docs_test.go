@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"io"
 	"io/fs"
 	"net/http"
@@ -21,7 +22,9 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/oktasync/oktasync/config"
+	"github.com/oktasync/oktasync/directory"
 	"github.com/oktasync/oktasync/emulator"
+	"github.com/oktasync/oktasync/store"
 	"github.com/oktasync/oktasync/store/postgres"
 	"github.com/oktasync/oktasync/store/sqlite"
 	"github.com/oktasync/oktasync/store/storetest"
@@ -303,12 +306,12 @@ func TestSQL(t *testing.T) {
 		t.Fatalf("only %d queries were found", len(queries))
 	}
 	var selects [][2]string
-	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z]+)` \\| (`tenant`.*) \\| (`.*) \\|$").FindAllStringSubmatch(page, -1) {
-		columns := strings.ReplaceAll(row[2]+", "+row[3], "`", "")
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| (`tenant`[^|]*) \\|( `[^|]*)? \\|$").FindAllStringSubmatch(page, -1) {
+		columns := strings.TrimSuffix(strings.ReplaceAll(row[2]+","+row[3], "`", ""), ",")
 		selects = append(selects, [2]string{"", "select " + columns + " from " + row[1]})
 	}
 	if len(selects) != 5 {
-		t.Fatalf("%d tables are described, want 5", len(selects))
+		t.Fatalf("%d views are described, want 5", len(selects))
 	}
 	for _, q := range queries {
 		selects = append(selects, [2]string{q[1], q[2]})
@@ -496,4 +499,103 @@ func TestEmulatorExampleIsTheOneThatRuns(t *testing.T) {
 	if !strings.Contains(read(t, "docs_test.go"), indented) {
 		t.Error("the example of emulator.md is not the body of TestEmulatorExample")
 	}
+}
+
+// The role that the page makes can read what the page lists, and nothing else.
+func TestReaderRole(t *testing.T) {
+	t.Parallel()
+	page := section(t, read(t, "api.md"), "## SQL")
+	listed := found(t, page, "(?m)^\\| `([a-z_]+)` \\| `tenant`")
+	i := slices.IndexFunc(blocks(page, "sql"), func(b string) bool { return strings.Contains(b, "create role product") })
+	address := storetest.PostgresDatabase(t, "")
+	opened, err := postgres.Open(t.Context(), postgres.Options{URL: address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close()
+	if err := opened.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	fillWithGone(t, opened)
+	db, err := sql.Open("pgx", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	tx, err := db.BeginTx(t.Context(), nil) // never committed: a role belongs to the whole server
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	may := func(statement string) error {
+		if _, err := tx.ExecContext(t.Context(), "savepoint before"); err != nil {
+			t.Fatal(err)
+		}
+		_, failure := tx.ExecContext(t.Context(), statement)
+		if _, err := tx.ExecContext(t.Context(), "rollback to before"); err != nil {
+			t.Fatal(err)
+		}
+		return failure
+	}
+	var relations []string
+	if err := tx.QueryRowContext(t.Context(), `select array_to_json(array_agg(relname)) from pg_class
+		where relkind in ('r', 'v') and relnamespace = 'public'::regnamespace`).Scan(jsonTo{&relations}); err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{blocks(page, "sql")[i], "set local role product"} {
+		if _, err := tx.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(relations) < 20 || len(listed) != 5 {
+		t.Fatalf("there are %v, listed are %v", relations, listed)
+	}
+	var seen string
+	if err := tx.QueryRowContext(t.Context(), `select (select string_agg(id, ' ' order by id) from directory_people) || ', ' ||
+		(select string_agg(id, ' ') from directory_groups) || ', ' || (select string_agg(group_id || ' ' || person_id, ' ') from directory_members)`).Scan(&seen); err != nil {
+		t.Fatal(err)
+	}
+	if seen != "u1 u2, g1, g1 u1" {
+		t.Errorf("the views show %q", seen)
+	}
+	for _, name := range relations {
+		if err := may("select * from " + name); slices.Contains(listed, name) != (err == nil) {
+			t.Errorf("select from %s: %v", name, err)
+		}
+		for _, write := range []string{"delete from " + name, "insert into " + name + " default values"} {
+			if err := may(write); err == nil || !strings.Contains(err.Error(), "permission denied") {
+				t.Errorf("%s: %v", write, err)
+			}
+		}
+	}
+}
+
+// fillWithGone adds who is there, and whoever has left or was never there.
+func fillWithGone(t *testing.T, db *store.DB) {
+	t.Helper()
+	if err := db.EnsureTenants(t.Context(), []string{"acme"}); err != nil {
+		t.Fatal(err)
+	}
+	err := db.Update(t.Context(), "acme", func(ctx context.Context, tx *store.Tx) error {
+		return errors.Join(
+			tx.PutPeople(ctx, []directory.Person{
+				{ID: "u1", Status: directory.StatusActive, OktaStatus: "ACTIVE"}, {ID: "u2", Status: directory.StatusDeactivated, OktaStatus: "DEPROVISIONED"},
+				{ID: "u3", Status: directory.StatusRemoved, OktaStatus: "ACTIVE"}, {ID: "u4", Status: directory.StatusRemoved},
+			}),
+			tx.PutGroups(ctx, []directory.Group{{ID: "g1"}, {ID: "g2", Removed: true}}),
+			tx.PutMemberships(ctx, []directory.Membership{{GroupID: "g1", PersonID: "u1", Present: true}, {GroupID: "g1", PersonID: "u3"}}))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// jsonTo scans JSON.
+type jsonTo struct{ to any }
+
+func (j jsonTo) Scan(value any) error {
+	if text, ok := value.([]byte); ok {
+		return json.Unmarshal(text, j.to)
+	}
+	return json.Unmarshal([]byte(value.(string)), j.to)
 }
