@@ -134,7 +134,7 @@ func tenantOf(l directory.TenantListing, t directory.TenantState) v1.Tenant {
 	answer := v1.Tenant{
 		Tenant: l.Tenant, Source: string(l.Source), Problem: l.Problem, Warning: l.Warning,
 		Blocked: t.Blocked, BlockedSince: utc(t.BlockedSince), LastFullSync: utc(t.LastFullSync),
-		Waiting: t.Waiting, OldestWaiting: utc(t.OldestWait), Parked: t.Parked, People: t.People, Quarantined: t.Quarantined,
+		Waiting: t.Waiting, OldestWaiting: utc(t.OldestWait), Parked: t.Parked, People: t.People, Quarantined: t.Quarantined, Hook: hookOf(t.Hook),
 	}
 	if l.Pause != nil {
 		answer.Paused = &v1.Pause{At: l.Pause.At.UTC(), By: l.Pause.By, Reason: l.Pause.Reason}
@@ -149,6 +149,16 @@ func quarantinedOf(q directory.Quarantined) v1.Quarantined {
 	return v1.Quarantined{
 		PersonID: q.PersonID, Reason: q.Reason, Since: q.Since.UTC(), LastSeen: q.Seen.UTC(),
 		Fields: convert(q.Fields, func(f directory.Field) string { return string(f) }),
+	}
+}
+
+func hookOf(h directory.HookHealth) *v1.Hook {
+	if h == (directory.HookHealth{}) {
+		return nil
+	}
+	return &v1.Hook{
+		ID: h.ID, URL: h.URL, State: h.State, Problem: h.Problem, Since: utc(h.Since), CheckedAt: utc(h.Checked),
+		LastDelivery: utc(h.LastDelivery), LastRefused: utc(h.LastRefused),
 	}
 }
 

@@ -28,7 +28,8 @@ const runNightly = `{"id":"run-1","tenant":"acme","scope":"full","cause":"nightl
 	"counts":{"changes":{"person.created":2},"superseded":0,"quarantined":0,"confirmed":1}}`
 
 const tenantAcme = `{"tenant":"acme","source":"file","last_full_sync":"2026-08-20T08:00:00Z","waiting":1,"oldest_waiting":"2026-08-20T08:00:00Z","parked":0,"people":3,"quarantined":0}`
-const tenantGlobex = `{"tenant":"globex","source":"file","blocked":"the token is dead; make a new one","blocked_since":"2026-08-20T08:00:00Z","waiting":0,"parked":0,"people":0,"quarantined":0}`
+const tenantGlobex = `{"tenant":"globex","source":"file","blocked":"the token is dead; make a new one","blocked_since":"2026-08-20T08:00:00Z","waiting":0,"parked":0,"people":0,"quarantined":0,
+	"hook":{"id":"who1","url":"https://sync.example/webhooks/okta","state":"inactive","problem":"activate it","since":"2026-08-20T08:00:00Z","checked_at":"2026-08-20T08:00:00Z","last_delivery":"2026-08-20T08:00:00Z","last_refused":"2026-08-20T08:00:00Z"}}`
 
 // change writes the change of that number about that person.
 func change(seq int, person string) string {

@@ -73,8 +73,11 @@ func company() *memory {
 		groups:  []directory.GroupSize{group(salesID, "Sales / EMEA"), group(firstID, "Twin"), group(otherID, "Twin"), gone},
 		members: map[string][]string{salesID: {adaID, linusID}},
 		states: map[string]directory.TenantState{
-			"acme":   {Tenant: "acme", People: 3, Waiting: 1, OldestWait: &at, LastFullSync: &at},
-			"globex": {Tenant: "globex", Blocked: "the token is dead; make a new one", BlockedSince: &at},
+			"acme": {Tenant: "acme", People: 3, Waiting: 1, OldestWait: &at, LastFullSync: &at},
+			"globex": {Tenant: "globex", Blocked: "the token is dead; make a new one", BlockedSince: &at, Hook: directory.HookHealth{
+				HookRecord:   directory.HookRecord{ID: "who1", URL: "https://sync.example/webhooks/okta", Secret: "fingerprint", State: "inactive", Problem: "activate it", Since: &at, Checked: &at},
+				LastDelivery: &at, LastRefused: &at,
+			}},
 		},
 		held:    []directory.Quarantined{{PersonID: "00u1q000000000000001", Reason: "has no e-mail", Fields: []directory.Field{directory.FieldEmail}, Since: at, Seen: at}},
 		ignored: []string{"costCenter", "nickName"},

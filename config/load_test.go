@@ -61,7 +61,7 @@ func TestLoadFillsInDefaults(t *testing.T) {
 			Scopes:    []string{"okta.users.read", "okta.groups.read", "okta.apps.read", "okta.logs.read", "okta.eventHooks.read"},
 			RateShare: 0.5, Concurrency: 8,
 		},
-		Hook:    Hook{Header: "Authorization", Secrets: []Secret{NewSecret("f00dcafe00112233445566778899aabb")}},
+		Hook:    Hook{Header: "Authorization", Secrets: []Secret{NewSecret("f00dcafe00112233445566778899aabb")}, Check: HookAlarm, CheckEvery: 10 * time.Minute},
 		Nightly: Nightly{At: "03:00"},
 		Mapping: map[string]Source{
 			"first_name": {From: []string{"user.firstName"}}, "last_name": {From: []string{"user.lastName"}},

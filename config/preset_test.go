@@ -81,7 +81,7 @@ func TestBadPresets(t *testing.T) {
 			`presets.standard.okta.token (c.yml:1:29): there is no such setting; allowed here are concurrency, rate_share, scopes`,
 		}},
 		"an org": {"presets: {standard: {hook: {hosts: [a.example]}}}", []string{
-			`presets.standard.hook.hosts (c.yml:1:29): there is no such setting; allowed here are header`,
+			`presets.standard.hook.hosts (c.yml:1:29): there is no such setting; allowed here are check, check_every, header`,
 		}},
 		"name": {"presets: {standard: {}, Big: {}}", []string{
 			`presets.Big (c.yml:1:25): is not a slug: it has 1 to 63 small letters, digits and hyphens, and does not begin with a hyphen`,

@@ -45,7 +45,18 @@ type Hook struct {
 	Header  string
 	Secrets []Secret // one or two, either is accepted
 	Hosts   []string // lower case; requests to these hosts are for this tenant
+	// Check is what the service does when the hook in Okta is not as it should be: HookRepair,
+	// HookAlarm or HookOff.
+	Check      string
+	CheckEvery time.Duration
 }
+
+// What to do about a hook that somebody changed in Okta.
+const (
+	HookRepair = "repair"
+	HookAlarm  = "alarm"
+	HookOff    = "off"
+)
 
 // Nightly says when the full sync runs.
 type Nightly struct {

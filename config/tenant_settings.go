@@ -75,6 +75,16 @@ func tenantSettings() []setting {
 			field: listField(func(t target) *[]string { return &u(t).Hook.Hosts }, 20, checkHookHost),
 		},
 		{
+			key: "hook.check", def: HookAlarm,
+			doc:   "What to do when somebody edits, deactivates or deletes the event hook in Okta: repair it, which takes the right okta.eventHooks.manage; raise an alarm; or off, not to look.",
+			field: choiceField(func(t target) *string { return &u(t).Hook.Check }, HookRepair, HookAlarm, HookOff),
+		},
+		{
+			key: "hook.check_every", def: "10m",
+			doc:   "How often the event hook is looked at.",
+			field: durationField(func(t target) *time.Duration { return &u(t).Hook.CheckEvery }, time.Second, day),
+		},
+		{
 			key: "nightly.at", def: "03:00",
 			doc:   "When the full sync runs, in UTC: a time such as 03:00, a cron expression of five fields that fires at most once a day, or never.",
 			field: textField(func(t target) *string { return &u(t).Nightly.At }, checkSchedule),

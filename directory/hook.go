@@ -18,6 +18,13 @@ type HookRecord struct {
 	Checked *time.Time
 }
 
+// HookHealth is how a tenant's event hook does.
+type HookHealth struct {
+	HookRecord
+	LastDelivery *time.Time // the last one that was accepted
+	LastRefused  *time.Time // the last one whose secret was missing or wrong
+}
+
 // HookUse says how often and when hooks came with a secret.
 type HookUse struct {
 	Tenant string
@@ -33,3 +40,6 @@ type HookDoor struct {
 	Seen    time.Time           // database's clock
 	Secrets map[string][]string // fingerprints of the secrets that it accepts, by tenant
 }
+
+// ChoreHookCheck looks at the tenant's event hook in Okta.
+const ChoreHookCheck Chore = "hook-check"

@@ -140,4 +140,5 @@ type TenantState struct {
 	Parked       int        `json:"parked"`
 	People       int        `json:"people"` // active and suspended
 	Quarantined  int        `json:"quarantined"`
+	Hook         HookHealth `json:"hook"`
 }

@@ -19,6 +19,12 @@ type Refusal struct {
 	Fix   string // {role}, {scope} and {permission} are those that it takes
 }
 
+// The cases that say nothing against the credentials as such.
+const (
+	missingScope = "scope missing"
+	weakRole     = "role too weak"
+)
+
 // Refusals lists the cases. Okta: error codes; OAuth for Okta; create an API token.
 func Refusals() []Refusal {
 	return []Refusal{
@@ -28,7 +34,7 @@ func Refusals() []Refusal {
 			Fix:  "create a new API token with a service account that stays, or check the service app",
 		},
 		{
-			Case: "scope missing", Codes: []string{"insufficient_scope"},
+			Case: missingScope, Codes: []string{"insufficient_scope"},
 			Says: "the service app lacks the scope {scope}",
 			Fix:  "grant it under Okta API Scopes, and name it in okta.scopes",
 		},
@@ -48,7 +54,7 @@ func Refusals() []Refusal {
 			Fix:  "check that the credentials are an API token or service app of this org, and that the org allows this machine's network zone",
 		},
 		{
-			Case: "role too weak", Codes: []string{"E0000006"},
+			Case: weakRole, Codes: []string{"E0000006"},
 			Says: "the credentials' admin role is too weak to {what}",
 			Fix:  "give the token's owner or the service app the {role} role{permission}",
 		},

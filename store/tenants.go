@@ -67,11 +67,18 @@ func (d *DB) TenantStates(ctx context.Context, tenants []string) ([]directory.Te
 				where s.tenant = t.slug and s.done_at is null and s.parked_at is not null) as p),
 			(select count(*) from people where tenant = t.slug and status in ('active', 'suspended')),
 			(select count(*) from quarantine where tenant = t.slug),
-			(select max(finished_at) from runs where tenant = t.slug and scope_kind = 'full' and state = 'succeeded')
-		from tenants t where t.slug {in $1} order by t.slug`
+			(select max(finished_at) from runs where tenant = t.slug and scope_kind = 'full' and state = 'succeeded'),
+			coalesce(h.hook_id, ''), coalesce(h.url, ''), coalesce(h.secret, ''), coalesce(h.next_id, ''), coalesce(h.next_secret, ''),
+			coalesce(h.state, ''), coalesce(h.problem, ''), h.state_since, h.checked_at,
+			(select max(last_at) from hook_uses where tenant = t.slug and secret <> ''),
+			(select max(last_at) from hook_uses where tenant = t.slug and secret = '')
+		from tenants t left join hooks h on h.tenant = t.slug where t.slug {in $1} order by t.slug`
 	scan := func(s scanner) (state directory.TenantState, err error) {
+		h := &state.Hook
 		return state, s.Scan(&state.Tenant, &state.Blocked, maybe{&state.BlockedSince}, &state.Waiting, maybe{&state.OldestWait},
-			&state.Parked, &state.People, &state.Quarantined, maybe{&state.LastFullSync})
+			&state.Parked, &state.People, &state.Quarantined, maybe{&state.LastFullSync},
+			&h.ID, &h.URL, &h.Secret, &h.NextID, &h.NextSecret, &h.State, &h.Problem, maybe{&h.Since}, maybe{&h.Checked},
+			maybe{&h.LastDelivery}, maybe{&h.LastRefused})
 	}
 	states, err := list(ctx, d, d.read, scan, query, tenants)
 	if err != nil {

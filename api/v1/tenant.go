@@ -41,6 +41,19 @@ type Tenant struct {
 	Parked        int        `json:"parked" doc:"Scopes in the archive"`
 	People        int        `json:"people" doc:"Active and suspended people"`
 	Quarantined   int        `json:"quarantined" doc:"Records that cannot be applied"`
+	Hook          *Hook      `json:"hook,omitempty" doc:"The event hook in Okta; absent while nothing is known of it"`
+}
+
+// Hook is the tenant's event hook in Okta, as the last check found it.
+type Hook struct {
+	ID           string     `json:"id,omitempty" doc:"Okta's id of the hook; absent when none is known"`
+	URL          string     `json:"url,omitempty" doc:"Where it delivers"`
+	State        string     `json:"state,omitempty" doc:"sound, or what is the matter: missing, inactive, unverified, elsewhere, header, events, refused; advised and extra are harmless; unregistered: there never was one; unreadable: the credentials may not see hooks. Absent before the first check"`
+	Problem      string     `json:"problem,omitempty" doc:"What is wrong and what to do"`
+	Since        *time.Time `json:"since,omitempty" doc:"When the state began"`
+	CheckedAt    *time.Time `json:"checked_at,omitempty"`
+	LastDelivery *time.Time `json:"last_delivery,omitempty" doc:"The last delivery that was accepted"`
+	LastRefused  *time.Time `json:"last_refused,omitempty" doc:"The last one with a wrong secret or none"`
 }
 
 // Pause says since when, by whom and why a tenant is paused.

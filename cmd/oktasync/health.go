@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/oktasync/oktasync/jobs"
+	"github.com/oktasync/oktasync/okta"
 	"github.com/oktasync/oktasync/store"
 )
 
@@ -93,6 +94,9 @@ func (h *health) tenantWarnings(ctx context.Context) []string {
 		if t.Warning != "" {
 			say(t.Tenant, "%s", t.Warning)
 		}
+		if known && okta.HookState(state.Hook.State).Alarming() {
+			say(t.Tenant, "has an event hook that does not do its work: %s", state.Hook.Problem)
+		}
 	}
 	chores, err := h.db.ChoreProblems(ctx, h.tenants.working())
 	if err != nil {
@@ -134,6 +138,13 @@ func (s *stateCollector) Collect(out chan<- prometheus.Metric) {
 		set(gauge("events_waiting", "Event scopes not yet reconciled.", "tenant"), float64(state.Waiting), slug)
 		set(gauge("parked", "Scopes that failed for good and wait for an admin.", "tenant"), float64(state.Parked), slug)
 		set(gauge("quarantined", "Records that cannot be applied.", "tenant"), float64(state.Quarantined), slug)
+		if state.Hook.State != "" && state.Hook.State != string(okta.HookUnreadable) {
+			sound := 1.0
+			if okta.HookState(state.Hook.State).Alarming() {
+				sound = 0
+			}
+			set(gauge("hook_sound", "Whether the event hook in Okta does its work.", "tenant"), sound, slug)
+		}
 		blocked := 0.0
 		if state.Blocked != "" {
 			blocked = 1

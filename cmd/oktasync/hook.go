@@ -13,7 +13,6 @@ import (
 	"github.com/oktasync/oktasync/config"
 	"github.com/oktasync/oktasync/directory"
 	"github.com/oktasync/oktasync/okta"
-	"github.com/oktasync/oktasync/store"
 	"github.com/oktasync/oktasync/webhook"
 )
 
@@ -25,6 +24,8 @@ type hookCommand struct {
 	Ensure hookEnsureCommand `cmd:"" help:"Register the event hook in Okta, or mend it. Changes nothing where nothing differs."`
 	Status hookStatusCommand `cmd:"" help:"Show the event hook as Okta has it, what came of it, and what to do."`
 	Rotate hookRotateCommand `cmd:"" help:"Give Okta a new secret without losing an event."`
+
+	Terraform hookTerraformCommand `cmd:"" help:"Print the event hook for the okta/okta Terraform provider, without the secret."`
 }
 
 // hookTarget says which tenant's hook, and where it has to deliver.
@@ -37,12 +38,9 @@ type hookTarget struct {
 // hookWork is one tenant's hook with all that is needed to look after it.
 type hookWork struct {
 	*env
-	tenant config.Tenant
-	db     *store.DB
+	knownHook
 	reader *okta.Reader
 	spec   okta.HookSpec
-	record directory.HookRecord
-	uses   []directory.HookUse
 }
 
 // open prepares the work. With manage the credentials must be allowed to change hooks.
@@ -55,14 +53,16 @@ func (t hookTarget) open(e *env, manage bool) (*hookWork, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &hookWork{env: e, tenant: tenant, spec: spec}
-	if w.db, err = openReadyStore(e.ctx, cfg, false); err != nil {
+	db, err := openReadyStore(e.ctx, cfg, false)
+	if err != nil {
 		return nil, err
 	}
-	if err := w.remember(); err != nil {
-		w.close()
+	w := &hookWork{env: e}
+	if w.knownHook, err = readKnownHook(e.ctx, db, tenant); err != nil {
+		_ = db.Close() // the first error says what is wrong
 		return nil, err
 	}
+	w.spec = w.knownHook.spec(spec)
 	w.reader, err = newReader(setupCredentials(e, tenant, manage), w.db.Now, nil, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		w.close()
@@ -93,20 +93,6 @@ func (w *hookWork) close() {
 		w.reader.Close()
 	}
 	_ = w.db.Close() // the command is over
-}
-
-// remember reads what is known of the hook.
-func (w *hookWork) remember() error {
-	var err error
-	if w.record, err = w.db.Hook(w.ctx, w.tenant.Slug); err != nil {
-		return err
-	}
-	if w.uses, err = w.db.HookUses(w.ctx, w.tenant.Slug); err != nil {
-		return err
-	}
-	w.spec.ID, w.spec.NextID = w.record.ID, w.record.NextID
-	w.spec.URI = cmp.Or(w.spec.URI, w.record.URL)
-	return nil
 }
 
 // theTenant finds the tenant that a command means: the only one, when it names none.
@@ -166,38 +152,9 @@ func setupCredentials(e *env, t config.Tenant, manage bool) config.Tenant {
 	return t
 }
 
-// fingerprint tells a secret of the tenant from others.
-func (w *hookWork) fingerprint(secret config.Secret) string {
-	return webhook.Fingerprint(w.tenant.Slug, secret.Reveal())
-}
-
-// secret is the one that Okta is known to have: it was given from here, or deliveries came
-// with it. Where nothing is known it is the first.
-func (w *hookWork) secret() config.Secret {
-	known := []string{w.record.Secret}
-	for _, u := range w.uses { // the latest first
-		known = append(known, u.Secret)
-	}
-	for _, f := range known {
-		for _, s := range w.tenant.Hook.Secrets {
-			if w.fingerprint(s) == f {
-				return s
-			}
-		}
-	}
-	return w.tenant.Hook.Secrets[0]
-}
-
 // check asks the endpoint through the address that Okta will use.
 func (w *hookWork) check(ctx context.Context) error {
 	return webhook.Check(ctx, w.spec.URI, w.secret().Reveal(), nil)
-}
-
-// save keeps which hook is ours, and the secret that it was given; an empty one was not given
-// from here.
-func (w *hookWork) save(ctx context.Context, h okta.EventHook, secret string) error {
-	next := directory.HookRecord{ID: h.ID, URL: h.Channel.Config.URI, Secret: cmp.Or(secret, w.record.Secret), NextID: w.record.NextID, NextSecret: w.record.NextSecret}
-	return w.db.SaveHook(ctx, w.tenant.Slug, next)
 }
 
 // needsRight explains a refusal: the service's own credentials are meant to be unable to

@@ -38,12 +38,8 @@ func (c hookEnsureCommand) Run(e *env) error {
 	})
 	c.tell(w, result)
 	// What was done is kept even when the rest failed.
-	if !c.DryRun && result.Hook.ID != "" {
-		given := ""
-		if result.SecretGiven {
-			given = w.fingerprint(secret)
-		}
-		err = errors.Join(err, w.save(w.ctx, result.Hook, given))
+	if !c.DryRun && result.Hook.ID != "" && (err == nil || result.SecretGiven) {
+		err = errors.Join(err, w.save(w.ctx, result.Hook, result.SecretGiven))
 	}
 	if err != nil {
 		return needsRight(err)

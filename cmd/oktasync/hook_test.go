@@ -159,3 +159,10 @@ func TestHookOfSeveralTenants(t *testing.T) {
 	s.run(t, 1, `no tenant "initech"; it has acme, globex`, "hook", "status", "--tenant", "initech")
 	s.run(t, 0, `register the hook "oktasync globex" for https://sync.example.com/webhooks/okta/globex`, "hook", "ensure", "--tenant", "globex", "--url", "https://sync.example.com", "--dry-run")
 }
+
+func TestHookTerraform(t *testing.T) {
+	t.Parallel()
+	s := newHookScene(t)
+	s.run(t, 1, "say with --url", "hook", "terraform")
+	s.run(t, 0, `uri     = "https://sync.example.com/webhooks/okta"`, "hook", "terraform", "--url", "https://sync.example.com")
+}

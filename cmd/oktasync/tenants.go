@@ -20,6 +20,7 @@ import (
 type tenantParts struct {
 	// resting ends, with the cause errTenantRests, when the tenant is paused or
 	// removed.
+	cfg     config.Tenant
 	resting context.Context
 	reader  *okta.Reader
 	engine  *dirsync.Engine
@@ -33,7 +34,7 @@ func partsBuilder(db *store.DB, shared redis.UniversalClient, m *metrics, owner 
 		if err != nil {
 			return nil, err
 		}
-		return &tenantParts{reader: reader, engine: dirsync.New(dirsync.Options{
+		return &tenantParts{cfg: t, reader: reader, engine: dirsync.New(dirsync.Options{
 			Tenant: t.Slug, Rules: rulesOf(t), Source: reader, Store: engineStore{db}, Owner: owner,
 			Now: utcNow, NewID: newRunID, Hold: holdLeases(db, t.Slug, log),
 		})}, nil

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"github.com/oktasync/oktasync/config"
+	"github.com/oktasync/oktasync/directory"
+	"github.com/oktasync/oktasync/jobs"
+	"github.com/oktasync/oktasync/okta"
+	"github.com/oktasync/oktasync/webhook"
+)
+
+// hookCheck looks after each tenant's event hook in Okta.
+func (s *service) hookCheck() jobs.Chore {
+	return jobs.Chore{
+		Name: directory.ChoreHookCheck,
+		Every: func(slug string) time.Duration {
+			t, known := s.tenants.find(slug)
+			if !known || !t.works() || t.settings.Hook.Check == config.HookOff {
+				return 0
+			}
+			return t.settings.Hook.CheckEvery
+		},
+		Do: func(ctx context.Context, slug string) (bool, error) { return false, s.checkHook(ctx, slug) },
+	}
+}
+
+// checkHook makes one turn for a tenant.
+func (s *service) checkHook(ctx context.Context, slug string) error {
+	parts, done, err := s.tenants.use(slug)
+	if err != nil || parts == nil {
+		return err
+	}
+	defer done()
+	known, err := readKnownHook(ctx, s.db, parts.cfg)
+	if err != nil {
+		return err
+	}
+	uri, err := hookAddress(s.tenants, slug, s.cfg.Server.PublicURL)
+	if err != nil {
+		return err
+	}
+	spec := known.spec(hookSpec(s.tenants, parts.cfg, uri, ""))
+	secret := known.secret()
+	result, err := parts.reader.CheckHook(okta.WithPriority(ctx, okta.Event), okta.CheckOptions{
+		Spec: spec, Known: known.record.ID != "" || known.delivered(), Repair: parts.cfg.Hook.Check == config.HookRepair,
+		Secret: secret.Reveal(), Uses: known.uses,
+		Address: func(ctx context.Context, address string) error {
+			return webhook.Check(ctx, address, secret.Reveal(), nil)
+		},
+	})
+	// A hook that somebody led astray must not become what is wanted.
+	if result.Hook.ID != "" && !result.State.Alarming() {
+		if saved := known.save(ctx, result.Hook, result.SecretGiven); saved != nil && err == nil {
+			err = saved
+		}
+	}
+	if err != nil {
+		return err
+	}
+	before, err := s.db.NoteHookCheck(ctx, slug, string(result.State), result.Problem)
+	if err != nil {
+		return err
+	}
+	s.tellHook(slug, okta.HookState(before), result)
+	return nil
+}
+
+// tellHook writes one line for each change of state.
+func (s *service) tellHook(slug string, before okta.HookState, result okta.CheckResult) {
+	log := s.log.With("tenant", slug, "hook", cmp.Or(result.Hook.ID, "none"))
+	if len(result.Repaired) > 0 && result.State == okta.HookSound {
+		log.Warn("the event hook in Okta was changed by somebody, and is repaired; a full sync brings what was missed", "was", string(result.Found), "done", result.Repaired)
+	}
+	switch {
+	case before == result.State:
+	case result.State.Alarming():
+		log.Error("the event hook in Okta does not do its work; nothing more is said until that changes", "state", string(result.State), "problem", result.Problem)
+	case before.Alarming():
+		log.Info("the event hook in Okta does its work again", "was", string(before))
+	case result.Problem != "":
+		log.Info("the event hook in Okta was looked at", "state", string(result.State), "note", result.Problem)
+	}
+}
