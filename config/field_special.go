@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 )
 
 func logLevel(t target) *slog.Level { return &t.config.Log.Level }
@@ -286,6 +287,29 @@ func privateKeyField() field {
 		}
 		t.tenant.Okta.PrivateKey = NewSecret(text)
 		return nil
+	}
+	return f
+}
+
+// off is the value of a duration that is not wanted.
+const off = "off"
+
+// offOr is a field that also takes off, which is kept as zero.
+func offOr(f field, at func(target) *time.Duration) field {
+	set, show := f.set, f.show
+	f.kind += ", or " + off
+	f.set = func(t target, in input) error {
+		if in.text == off {
+			*at(t) = 0
+			return nil
+		}
+		return set(t, in)
+	}
+	f.show = func(t target) string {
+		if *at(t) == 0 {
+			return off
+		}
+		return show(t)
 	}
 	return f
 }

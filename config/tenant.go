@@ -38,6 +38,7 @@ type Okta struct {
 	RateShare   float64
 	AllowHTTP   bool
 	Concurrency int
+	SecondLook  time.Duration // 0: off
 }
 
 // Hook says how the tenant's event hook is recognised.

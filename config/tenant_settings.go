@@ -55,6 +55,12 @@ func tenantSettings() []setting {
 			field: countField(func(t target) *int { return &u(t).Okta.Concurrency }, 1, 30),
 		},
 		{
+			key: "okta.second_look", def: "1m",
+			doc: "How long after a membership or assignment event the person or group is read once more, because Okta may show a change later than it tells of it; or off.",
+			field: offOr(durationField(func(t target) *time.Duration { return &u(t).Okta.SecondLook }, time.Second, time.Hour),
+				func(t target) *time.Duration { return &u(t).Okta.SecondLook }),
+		},
+		{
 			key: "okta.allow_http", def: "false",
 			doc:   "Allow an http:// address, for an emulated Okta on this machine only (localhost, 127.0.0.1, ::1).",
 			field: switchField(func(t target) *bool { return &u(t).Okta.AllowHTTP }),

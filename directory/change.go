@@ -53,6 +53,8 @@ const (
 	CauseLog     CauseKind = "log"     // System Log
 	CauseNightly CauseKind = "nightly" // scheduled full sync
 	CauseManual  CauseKind = "manual"  // an admin asked
+
+	CauseSecondLook CauseKind = "second_look" // a look that confirms what an event led to
 )
 
 // Cause is why a change happened.

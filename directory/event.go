@@ -75,6 +75,14 @@ func StatusEvent(eventType string) bool {
 	}
 }
 
+// SlowEvent says whether Okta may show what the event tells of only some time later:
+// memberships and assignments, which its background jobs change, and deletions, which begin with
+// this event. Okta: "eventually consistent", Apps and Groups API; users are deleted asynchronously.
+func SlowEvent(eventType string) bool {
+	return strings.HasPrefix(eventType, "application.user_membership.") || strings.HasPrefix(eventType, "group.user_membership.") ||
+		strings.HasPrefix(eventType, "group.application_assignment.") || eventType == "user.lifecycle.delete.initiated"
+}
+
 // ScopesOf tells what an event of this type with these targets asks to
 // reconcile, for a tenant whose product is the Okta app appID. Targets are
 // picked by type, never by position (Okta: System Log API). The result is

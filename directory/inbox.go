@@ -44,6 +44,17 @@ type Ticket struct {
 	Tenant string
 	Scope  Scope
 	Events []Waiting
+	// SecondLook is when a second look at the scope became due; zero when none is.
+	SecondLook time.Time
+}
+
+// Idle says that nothing waits for the scope.
+func (t Ticket) Idle() bool { return len(t.Events) == 0 && t.SecondLook.IsZero() }
+
+// AsksSecondLook says whether one of the events is of a kind that Okta may show only later. A second
+// look itself asks for none, so that there is an end.
+func (t Ticket) AsksSecondLook() bool {
+	return slices.ContainsFunc(t.Events, func(w Waiting) bool { return SlowEvent(w.Type) })
 }
 
 // Urgent says whether one of the events may take access away. The table tells it, not the task:

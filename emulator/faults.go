@@ -36,6 +36,7 @@ const (
 	FaultForbidden      FaultKind = "forbidden"             // 403 E0000006
 	FaultMissingRole    FaultKind = "missing_role"          // what a service app without role gets
 	FaultNotFound       FaultKind = "not_found"             // 404 E0000007 for something that exists
+	FaultStale          FaultKind = "stale"                 // for Delay after a change, reads made before are answered as before it
 )
 
 // Faults of hook deliveries. Endpoint is a hook id, or empty for all hooks.
@@ -65,7 +66,7 @@ type Fault struct {
 	Skip int `json:"skip,omitempty"`
 	// Seed makes the draws of Probability repeatable.
 	Seed uint64 `json:"seed,omitempty"`
-	// Delay is for slow, hook_delay, hook_reorder and rate_limited.
+	// Delay is for slow, stale, hook_delay, hook_reorder and rate_limited.
 	Delay Duration `json:"delay,omitempty"`
 	// Status is the status of server_error; 0 = 500.
 	Status int `json:"status,omitempty"`
@@ -99,7 +100,7 @@ func (k FaultKind) known() bool {
 	case FaultRateLimited, FaultRateNoReset, FaultConcurrency, FaultServerError, FaultEOF, FaultSlow, FaultTruncated,
 		FaultCutJSON, FaultHTML, FaultEmptyList, FaultEmptyBody, FaultPartialPage, FaultCutPage, FaultRepeatCursor,
 		FaultFoldedLinks, FaultUnquotedNext, FaultDropExpand, FaultRevokedToken, FaultFeatureMissing, FaultForbidden,
-		FaultMissingRole, FaultNotFound, FaultHookDrop, FaultHookDuplicate, FaultHookDelay, FaultHookReorder:
+		FaultMissingRole, FaultNotFound, FaultStale, FaultHookDrop, FaultHookDuplicate, FaultHookDelay, FaultHookReorder:
 		return true
 	default:
 		return false
@@ -111,6 +112,7 @@ type faultSet struct {
 	mu   sync.Mutex
 	list []*Fault
 	next int
+	old  map[string]oldAnswer // by path and query, for stale reads
 }
 
 // AddFault starts a fault and gives its id.

@@ -1,6 +1,7 @@
 package emulator_test
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -245,5 +246,40 @@ func TestHowOftenAFaultStrikes(t *testing.T) {
 	}
 	if !r.org.RemoveFault(id) || r.org.RemoveFault(id) || len(r.org.Faults()) != 0 {
 		t.Error("a fault cannot be removed once and only once")
+	}
+}
+
+// For a while after a change reads are answered as before it, but only those that were made before.
+func TestStaleReads(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	opt := small()
+	opt.Now = clock.now
+	r := newRig(t, opt)
+	known, other := r.org.PersonIDs()[0], r.org.PersonIDs()[1]
+	status := func(id string) string {
+		var user struct{ Status string }
+		if err := json.Unmarshal(r.do("GET", "/api/v1/users/"+id, nil).body, &user); err != nil {
+			t.Fatal(err)
+		}
+		return user.Status
+	}
+	if _, err := r.org.AddFault(emulator.Fault{Kind: emulator.FaultStale, Delay: emulator.Duration(30 * time.Second)}); err != nil {
+		t.Fatal(err)
+	}
+	if got := status(known); got != "ACTIVE" {
+		t.Fatalf("at first %v", got)
+	}
+	for _, id := range []string{known, other} {
+		if _, err := r.org.Suspend(id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a, b := status(known), status(other); a != "ACTIVE" || b != "SUSPENDED" {
+		t.Errorf("right after the change %v and %v, want the old status of the one that was read before", a, b)
+	}
+	clock.advance(31)
+	if got := status(known); got != "SUSPENDED" {
+		t.Errorf("after a while %v", got)
 	}
 }

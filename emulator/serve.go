@@ -209,6 +209,10 @@ func (o *Org) baseOf(r *http.Request) string {
 // distort applies the faults that spoil a finished answer.
 func (o *Org) distort(c *call, rep *reply, hit []Fault) *reply {
 	for _, f := range hit {
+		if f.Kind == FaultStale {
+			rep = o.stale(c, rep, time.Duration(f.Delay))
+			continue
+		}
 		rep = f.spoil(c, rep)
 	}
 	return rep

@@ -30,6 +30,8 @@ type tables struct {
 	chores  map[directory.ChoreHint]*chore
 	failing error // returned by all reads and writes
 	panics  bool
+
+	secondLooks []directory.ScopeHint // due
 }
 
 func newTables() *tables {
@@ -175,6 +177,17 @@ func (t *tables) StaleScopes(_ context.Context, urgent bool, olderThan time.Dura
 		hints = append(hints, r.hint)
 	}
 	return hints, t.failing
+}
+
+func (t *tables) DueSecondLooks(context.Context, time.Duration, int) ([]directory.ScopeHint, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.failing != nil {
+		return nil, t.failing
+	}
+	due := t.secondLooks
+	t.secondLooks = nil
+	return due, nil
 }
 
 func (t *tables) StaleRuns(_ context.Context, olderThan time.Duration) ([]directory.Run, error) {

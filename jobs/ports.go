@@ -53,6 +53,9 @@ type Backlog interface {
 	// received or swept within olderThan, and notes that they are swept now. Of
 	// a blocked tenant it returns at most one.
 	StaleScopes(ctx context.Context, urgent bool, olderThan time.Duration, limit int) ([]directory.ScopeHint, error)
+	// DueSecondLooks returns scopes that are to be looked at once more now and were not swept
+	// within olderThan, and notes that they are swept now.
+	DueSecondLooks(ctx context.Context, olderThan time.Duration, limit int) ([]directory.ScopeHint, error)
 	// StaleRuns returns runs that are not over, that nobody works on, and that were
 	// not swept within olderThan, and notes that they are swept now.
 	StaleRuns(ctx context.Context, olderThan time.Duration) ([]directory.Run, error)

@@ -103,6 +103,7 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 	return errors.Join(
 		s.sweepScopes(ctx, true, s.o.Limit-pending[QueueLeavers]),
 		s.sweepScopes(ctx, false, s.o.Limit-max(pending[QueuePeople], pending[QueueGroups])),
+		s.sweepSecondLooks(ctx, s.o.Limit-max(pending[QueuePeople], pending[QueueGroups])),
 		s.sweepRuns(ctx),
 	)
 }
@@ -158,6 +159,30 @@ func (s *Sweeper) order(h directory.ScopeHint, blocked bool, now time.Time) (ord
 	p.Probe = true
 	o, err := newOrder(typeScope, p)
 	return o, err == nil, err
+}
+
+// sweepSecondLooks enqueues looks that are due; nothing else does.
+func (s *Sweeper) sweepSecondLooks(ctx context.Context, room int) error {
+	if room <= 0 {
+		return nil
+	}
+	hints, err := s.o.Backlog.DueSecondLooks(ctx, s.o.ScopesAge, room)
+	if err != nil {
+		return err
+	}
+	now := s.o.Now()
+	var orders []order
+	for _, h := range hints {
+		o, _, err := s.order(h, false, now)
+		if err != nil {
+			return fmt.Errorf("enqueue second looks of tenant %s: %w", h.Tenant, err)
+		}
+		orders = append(orders, o)
+	}
+	if err := s.o.Client.send(ctx, orders); err != nil {
+		return fmt.Errorf("enqueue %d second looks: %w", len(orders), err)
+	}
+	return nil
 }
 
 func (s *Sweeper) sweepRuns(ctx context.Context) error {

@@ -38,9 +38,10 @@ func TestSweeperEnqueuesWhatHasNoTask(t *testing.T) {
 		store.receive(person(1), leaver(2), group(3), directory.ScopeHint{Tenant: "acme", Scope: directory.PersonScope("anna@example.com")})
 		store.runs["r"] = directory.Run{ID: "r", Tenant: "acme", Scope: directory.FullScope(), State: directory.RunQueued}
 		store.runs["over"] = directory.Run{ID: "over", Tenant: "acme", Scope: directory.FullScope(), State: directory.RunHeld}
+		store.secondLooks = []directory.ScopeHint{person(7)}
 		s := newSweeper(store, c)
 		sweep(t, s)
-		want := map[string]int{QueueLeavers: 1, QueuePeople: 2, QueueGroups: 1, QueueBulk: 1}
+		want := map[string]int{QueueLeavers: 1, QueuePeople: 3, QueueGroups: 1, QueueBulk: 1}
 		if diff := cmp.Diff(want, pending(t, c)); diff != "" {
 			t.Errorf("queues (-want +got):\n%s", diff)
 		}

@@ -36,6 +36,7 @@ func tenantTables() []tenantTable {
 		{name: "people", key: "id"},
 		{name: "changes", key: "seq"},
 		{name: "chores", key: "chore"},
+		{name: "second_looks", key: "scope_kind, scope_id"},
 		{name: "hooks"},
 		{name: "hook_uses", key: "secret"},
 		{name: "tenant_settings"},

@@ -136,13 +136,16 @@ func (d *DB) addEvents(ctx context.Context, tx *sql.Tx, tenant string, entries [
 }
 
 // Ticket reads the events of the scope that no commit has marked, parked ones
-// included, oldest first.
+// included, oldest first, and whether a second look is due.
 func (d *DB) Ticket(ctx context.Context, tenant string, scope directory.Scope) (directory.Ticket, error) {
 	const query = `
 		select i.uuid, i.type, i.published, i.via, s.urgent, i.received
 		from inbox_scopes s join inbox i on i.tenant = s.tenant and i.uuid = s.uuid
 		where s.tenant = $1 and s.scope_kind = $2 and s.scope_id = $3 and s.done_at is null
-		order by i.published, i.uuid`
+		union all
+		select '', '', due_at, '', false, due_at from second_looks
+		where tenant = $1 and scope_kind = $2 and scope_id = $3 and due_at <= {now}
+		order by 3, 1`
 	scan := func(s scanner) (w directory.Waiting, err error) {
 		return w, s.Scan(&w.UUID, &w.Type, moment{&w.Published}, &w.Via, &w.Urgent, moment{&w.Received})
 	}
@@ -150,13 +153,27 @@ func (d *DB) Ticket(ctx context.Context, tenant string, scope directory.Scope) (
 	if err != nil {
 		return directory.Ticket{}, fmt.Errorf("read the waiting events of %s of tenant %s: %w", scope.Public(), tenant, err)
 	}
-	return directory.Ticket{Tenant: tenant, Scope: scope, Events: events}, nil
+	ticket := directory.Ticket{Tenant: tenant, Scope: scope}
+	for _, w := range events {
+		if w.UUID == "" {
+			ticket.SecondLook = w.Published
+			continue
+		}
+		ticket.Events = append(ticket.Events, w)
+	}
+	return ticket, nil
 }
 
-// Mark marks exactly the ticket's events as done for its scope, parked ones too.
+// Mark marks exactly the ticket's events as done for its scope, parked ones too, and the second
+// look that was due.
 func (t *Tx) Mark(ctx context.Context, ticket directory.Ticket) error {
 	if ticket.Tenant != t.tenant {
 		return fmt.Errorf("mark events of tenant %q in a transaction of tenant %q: %w", ticket.Tenant, t.tenant, directory.ErrConflict)
+	}
+	if !ticket.SecondLook.IsZero() {
+		if err := t.doneLooking(ctx, ticket); err != nil {
+			return err
+		}
 	}
 	if len(ticket.Events) == 0 {
 		return nil

@@ -98,6 +98,11 @@ func (d *DB) Park(ctx context.Context, tenant string, scope directory.Scope, rea
 		if _, err := d.exec(ctx, tx, query, tenant, string(scope.Kind), scope.ID, reason); err != nil {
 			return fmt.Errorf("park %s of tenant %s: %w", scope.Public(), tenant, err)
 		}
+		// A second look has nothing to be retried by hand: the next full sync covers it.
+		const forget = `delete from second_looks where tenant = $1 and scope_kind = $2 and scope_id = $3`
+		if _, err := d.exec(ctx, tx, forget, tenant, string(scope.Kind), scope.ID); err != nil {
+			return fmt.Errorf("forget the second look at %s of tenant %s: %w", scope.Public(), tenant, err)
+		}
 		return nil
 	})
 }

@@ -20,6 +20,9 @@ type Options struct {
 	Owner  string           // names this process in leases
 	Now    func() time.Time // for the times and estimates of runs only
 	NewID  func() string    // ids of the runs that group events start, and of executions
+	// SecondLook is how long after a membership or assignment event its scope is read once more;
+	// zero: not at all.
+	SecondLook time.Duration
 	// Hold keeps the lease of a run with owner until stop is called; nil: nothing does.
 	Hold func(ctx context.Context, run, owner string) (stop func())
 }
@@ -35,6 +38,7 @@ type Engine struct {
 	owner  string
 	now    func() time.Time
 	newID  func() string
+	again  time.Duration
 	hold   func(ctx context.Context, run, owner string) (stop func())
 }
 
@@ -42,7 +46,7 @@ type Engine struct {
 func New(o Options) *Engine {
 	return &Engine{
 		tenant: o.Tenant, rules: o.Rules, mapper: newMapper(o.Rules), source: o.Source,
-		store: o.Store, owner: o.Owner, now: o.Now, newID: o.NewID, hold: o.Hold,
+		store: o.Store, owner: o.Owner, now: o.Now, newID: o.NewID, again: o.SecondLook, hold: o.Hold,
 	}
 }
 
@@ -84,7 +88,7 @@ func (e *Engine) Scope(ctx context.Context, scope directory.Scope) (Result, erro
 	if err != nil {
 		return Result{}, fmt.Errorf("read waiting events of %s: %w", scope.Public(), err)
 	}
-	if len(ticket.Events) == 0 {
+	if ticket.Idle() {
 		return Result{Scope: scope}, nil
 	}
 	if scope.Kind == directory.ScopePerson {
@@ -107,6 +111,9 @@ func causeOf(ticket directory.Ticket) directory.Cause {
 	events := slices.Clone(ticket.Events)
 	slices.SortStableFunc(events, func(a, b directory.Waiting) int { return a.Published.Compare(b.Published) })
 	cause := directory.Cause{Kind: directory.CauseLog}
+	if len(events) == 0 {
+		cause.Kind = directory.CauseSecondLook
+	}
 	for i, event := range events {
 		if event.Via == directory.ViaHook {
 			cause.Kind = directory.CauseHook
@@ -135,14 +142,16 @@ var errOvertaken = errors.New("somebody who looked later was faster")
 // is the run, held by owner, to complete in the same commit.
 func (e *Engine) person(ctx context.Context, ticket directory.Ticket, cause directory.Cause, finish *directory.Run, owner string) (Result, error) {
 	first := Result{Scope: ticket.Scope, RunID: cause.RunID}
+	urgent := ticket.Urgent()
 	if finish == nil {
-		settled, err := e.leaver(ctx, ticket, cause, &first)
+		settled, taken, err := e.leaver(ctx, ticket, cause, &first)
 		if err != nil || settled {
 			return first, err
 		}
+		urgent = urgent && !taken
 	}
 	for range looksAtMost {
-		seen, err := e.source.Person(ctx, directory.PersonRequest{Ref: ticket.Scope.ID, Urgent: ticket.Urgent()})
+		seen, err := e.source.Person(ctx, directory.PersonRequest{Ref: ticket.Scope.ID, Urgent: urgent})
 		if err != nil {
 			return first, fmt.Errorf("read %s from Okta: %w", ticket.Scope.Public(), err)
 		}
@@ -187,6 +196,11 @@ func (e *Engine) commitPerson(ctx context.Context, ticket directory.Ticket, seen
 		}
 		if doubtful {
 			return nil // the events wait for another look
+		}
+		if ticket.AsksSecondLook() && e.again > 0 && seen.ID != "" {
+			if err := tx.AskSecondLook(ctx, directory.PersonScope(seen.ID), e.again); err != nil {
+				return err
+			}
 		}
 		return tx.Mark(ctx, ticket)
 	})

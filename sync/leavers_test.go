@@ -201,7 +201,8 @@ func TestLeaversPassADrainedBudget(t *testing.T) {
 		who := people[len(people)-1-i]
 		r.must(way.leave(who))
 		for _, scope := range r.listen() {
-			if _, err := r.engine.Scope(t.Context(), scope); err != nil {
+			// The update that waits for the same person may have to wait on.
+			if _, err := r.engine.Scope(t.Context(), scope); err != nil && !errors.As(err, new(*directory.RetryAfterError)) {
 				t.Errorf("leaver %d: %v", i+1, err)
 			}
 		}

@@ -62,10 +62,16 @@ func newRealOrg(t *testing.T, db *store.DB, options emulator.Options, edit func(
 		t.Fatal(err)
 	}
 	t.Cleanup(r.reader.Close)
-	r.engine = dirsync.New(dirsync.Options{
-		Tenant: realTenant, Rules: r.rules, Source: r.reader, Store: engineStore{db}, Owner: "test", Now: time.Now, NewID: r.runID,
-	})
+	r.lookAgainLater(0)
 	return r
+}
+
+// lookAgainLater makes the engine anew, with second looks after the time given.
+func (r *realOrg) lookAgainLater(after time.Duration) {
+	r.engine = dirsync.New(dirsync.Options{
+		Tenant: realTenant, Rules: r.rules, Source: r.reader, Store: engineStore{r.db}, Owner: "test", Now: time.Now, NewID: r.runID,
+		SecondLook: after,
+	})
 }
 
 func (r *realOrg) runID() string {
@@ -121,7 +127,13 @@ func (r *realOrg) listen() []directory.Scope {
 			}
 		}
 	}
-	return append(urgent, other...)
+	var once []directory.Scope
+	for _, s := range append(urgent, other...) {
+		if !slices.Contains(once, s) {
+			once = append(once, s)
+		}
+	}
+	return once
 }
 
 // follow works off all that has happened in the org since the last time.
@@ -203,3 +215,18 @@ func (r *realOrg) entry(id string) entry {
 }
 
 var errNoWay = errors.New("there is no way back")
+
+// lookAgain works off the second looks that are due and says how many there were.
+func (r *realOrg) lookAgain() int {
+	r.Helper()
+	due, err := r.db.DueSecondLooks(r.Context(), 0, 1000)
+	if err != nil {
+		r.Fatal(err)
+	}
+	for _, hint := range due {
+		if _, err := r.engine.Scope(r.Context(), hint.Scope); err != nil {
+			r.Fatal(err)
+		}
+	}
+	return len(due)
+}

@@ -27,7 +27,7 @@ type Source interface {
 // unknown things are directory.ErrNotFound.
 type Store interface {
 	// Ticket reads the events of the scope that no commit has marked, parked
-	// ones included.
+	// ones included, and whether a second look is due.
 	Ticket(ctx context.Context, tenant string, scope directory.Scope) (directory.Ticket, error)
 	// Update runs fn in one transaction that holds the tenant's lock: no other
 	// transaction of the tenant decides or writes meanwhile. An error of fn
@@ -165,7 +165,10 @@ type Tx interface {
 	// Append adds changes to the history with the next sequence numbers and
 	// returns them with Seq and At set.
 	Append(ctx context.Context, changes []directory.Change) ([]directory.Change, error)
-	// Mark marks exactly the ticket's events as done for its scope.
+	// AskSecondLook asks for another look at the scope after a while. Of several wishes the last
+	// counts.
+	AskSecondLook(ctx context.Context, scope directory.Scope, after time.Duration) error
+	// Mark marks exactly the ticket's events as done for its scope, and its second look.
 	Mark(ctx context.Context, ticket directory.Ticket) error
 	// Run returns a run as this transaction sees it.
 	Run(ctx context.Context, id string) (directory.Run, error)

@@ -242,7 +242,12 @@ func (x *execution) finish(ctx context.Context) error {
 		if x.result.Ignored, err = noteIgnored(ctx, tx, x.ignored); err != nil {
 			return err
 		}
-		if len(x.ticket.Events) > 0 {
+		if x.ticket.AsksSecondLook() && e.again > 0 {
+			if err := tx.AskSecondLook(ctx, x.run.Scope, e.again); err != nil {
+				return err
+			}
+		}
+		if !x.ticket.Idle() {
 			if err := tx.Mark(ctx, x.ticket); err != nil {
 				return fmt.Errorf("mark events: %w", err)
 			}

@@ -11,7 +11,9 @@ import (
 )
 
 // leaver takes access away as soon as one read proves that it has ended, before the others
-// are made. It says whether that read settled all of the ticket.
+// are made. It says whether that read settled all of the ticket and, if not, whether nothing that is
+// left may take access away: then the other reads are no longer urgent, and leave the calls that are
+// kept for leavers to those who need them.
 //
 //	Okta says          the commit               the ticket
 //	gone (404 by id)   person.removed           settled
@@ -21,32 +23,33 @@ import (
 //
 // An unassignment shows in the app only: without an event about the status there is nothing to gain
 // here. The read is about the user alone, so it costs nothing of the bucket of the apps.
-func (e *Engine) leaver(ctx context.Context, ticket directory.Ticket, cause directory.Cause, result *Result) (bool, error) {
+func (e *Engine) leaver(ctx context.Context, ticket directory.Ticket, cause directory.Cause, result *Result) (settled, taken bool, err error) {
 	if !slices.ContainsFunc(ticket.Events, func(w directory.Waiting) bool { return directory.StatusEvent(w.Type) }) {
-		return false, nil
+		return false, false, nil
 	}
 	scope := ticket.Scope
 	seen, err := e.source.Person(ctx, directory.PersonRequest{Ref: scope.ID, Urgent: true, StatusOnly: true})
 	if err != nil {
-		return false, fmt.Errorf("read the status of %s from Okta: %w", scope.Public(), err)
+		return false, false, fmt.Errorf("read the status of %s from Okta: %w", scope.Public(), err)
 	}
 	if seen.ID == "" || seen.Partial && directory.StatusOf(seen.OktaStatus) == directory.StatusActive {
-		return false, nil
+		return false, false, nil
 	}
-	settled := statusSettles(ticket, seen)
+	settled = statusSettles(ticket, seen)
+	taken = !slices.ContainsFunc(ticket.Events, func(w directory.Waiting) bool { return w.Urgent && !directory.StatusEvent(w.Type) })
 	if !settled {
 		ticket.Events = nil // the full look marks them
 	}
 	err = e.commitPerson(ctx, ticket, seen, cause, nil, "", result)
 	switch {
 	case errors.Is(err, errOvertaken):
-		return false, nil
+		return false, false, nil
 	case err != nil:
-		return false, err
+		return false, false, err
 	case !settled:
-		return false, nil
+		return false, taken, nil
 	}
-	return true, e.settleRest(ctx, cause, result)
+	return true, true, e.settleRest(ctx, cause, result)
 }
 
 // statusSettles says whether a read of the user alone answers all that the ticket's events may be about.

@@ -255,11 +255,16 @@ func newTenant(t testing.TB, db *store.DB, tenant string, edit func(*directory.R
 	if edit != nil {
 		edit(&f.rules)
 	}
-	f.engine = dirsync.New(dirsync.Options{
-		Tenant: tenant, Rules: f.rules, Source: f.world, Store: engineStore{db}, Owner: "test",
-		Now: time.Now, NewID: f.runID,
-	})
+	f.lookAgainLater(0)
 	return f
+}
+
+// lookAgainLater makes the engine anew, with second looks after the time given.
+func (f *fixture) lookAgainLater(after time.Duration) {
+	f.engine = dirsync.New(dirsync.Options{
+		Tenant: f.tenant, Rules: f.rules, Source: f.world, Store: engineStore{f.db}, Owner: "test",
+		Now: time.Now, NewID: f.runID, SecondLook: after,
+	})
 }
 
 func (f *fixture) runID() string {

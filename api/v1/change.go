@@ -30,7 +30,7 @@ type FieldChange struct {
 
 // Cause is why a change happened.
 type Cause struct {
-	Kind       string     `json:"kind" enum:"hook,log,nightly,manual" doc:"Event hook, System Log, scheduled full sync, or an admin"`
+	Kind       string     `json:"kind" enum:"hook,log,nightly,manual,second_look" doc:"Event hook, System Log, scheduled full sync, an admin, or the look that confirms an event"`
 	RunID      string     `json:"run_id,omitempty"`
 	Events     []string   `json:"events,omitempty" doc:"uuids of the Okta events, oldest first"`
 	EventTypes []string   `json:"event_types,omitempty"`

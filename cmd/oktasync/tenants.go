@@ -36,7 +36,7 @@ func partsBuilder(db *store.DB, shared redis.UniversalClient, m *metrics, owner 
 		}
 		return &tenantParts{cfg: t, reader: reader, engine: dirsync.New(dirsync.Options{
 			Tenant: t.Slug, Rules: rulesOf(t), Source: reader, Store: engineStore{db}, Owner: owner,
-			Now: utcNow, NewID: newRunID, Hold: holdLeases(db, t.Slug, log),
+			Now: utcNow, NewID: newRunID, Hold: holdLeases(db, t.Slug, log), SecondLook: t.Okta.SecondLook,
 		})}, nil
 	}
 }

@@ -71,6 +71,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"inbox/park, unpark, discard":                 testPark,
 		"inbox/sweep":                                 testSweep,
 		"inbox/sweep a blocked tenant":                testSweepBlocked,
+		"inbox/second looks":                          testSecondLooks,
 		"inbox/waiting logins":                        testWaitingLogins,
 		"inbox/two sweepers":                          testTwoSweepers,
 		"runs/create":                                 testCreateRun,
