@@ -30,7 +30,9 @@
 //     while after. The caller goes on; the sweeper enqueues when Redis is back.
 //     What runs goes on, and runs once more if its lease has run out by then.
 //   - Okta asks to wait, or the service stops: the task comes back and has
-//     used up no attempt.
+//     used up no attempt. In a storm, when a thousand of a queue wait already,
+//     ordinary ones end instead: their events wait in the inbox, and the sweeper
+//     hands them out (crowd.go).
 //   - Okta refuses the credentials: the tenant is blocked. Its tasks end without
 //     asking Okta, its events stay, and the sweeper sends one probe at a time. The
 //     first success lifts the block, and everything is swept up.

@@ -47,7 +47,8 @@ type ServerOptions struct {
 // Server runs the workers. What becomes of a task depends on its error:
 //
 //	nil                         done
-//	*directory.RetryAfterError  again after its Wait, at no attempt; parked after 24 h
+//	*directory.RetryAfterError  again after its Wait, at no attempt; parked after 24 h. Where
+//	                            many wait already the task ends, and the sweeper makes another
 //	directory.ErrBusy           again in 10 s, at no attempt
 //	stopping                    again after the restart, at no attempt
 //	*directory.CredentialsError the tenant is blocked; its events stay

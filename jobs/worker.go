@@ -83,9 +83,12 @@ func (w *worker) process(ctx context.Context, task *asynq.Task) error {
 		// asynq has taken the task away already: the lease ran out because Redis
 		// was unreachable, or somebody cancelled it.
 		return err
-	default:
-		return w.settle(limited, j, err)
 	}
+	end := w.settle(limited, j, err)
+	if w.letGo(ctx, j, end) {
+		return nil
+	}
+	return end
 }
 
 // withoutLogin keeps the login of a person who is known by nothing else out of
@@ -164,6 +167,9 @@ func (w *worker) attempt(ctx context.Context, j *job) (err error) {
 // spread makes a task for each scope of a bundle. When that fails half-way it is
 // done again as a whole: a scope that has two tasks has nothing to do in the second.
 func (w *worker) spread(ctx context.Context, j *job) error {
+	if w.crowded(ctx, j) {
+		return nil
+	}
 	orders, err := j.payload.spread()
 	if err != nil {
 		return err
