@@ -16,7 +16,7 @@ import (
 const (
 	// maxWait is how long a request may wait for a change: proxies commonly give up after 60 s.
 	maxWait = 55 * time.Second
-	// feedReaders is how many requests read changes at the same time. A fleet of consumers
+	// feedReaders is how many requests read changes or snapshots at the same time. A fleet of consumers
 	// that all wake up at once must not take the connections that the workers need.
 	feedReaders = 4
 	// searchedAtOnce is how many changes one query goes through in search of certain types,
@@ -157,12 +157,22 @@ type reading struct {
 // readFeed reads a page. With types it may come back with less than there is, even nothing,
 // and say how far it got.
 func (s *Server) readFeed(ctx context.Context, tenant string, from position, q directory.ChangeQuery) (reading, error) {
+	return slotted(ctx, s, func() (reading, error) { return s.search(ctx, tenant, from, q) })
+}
+
+// slotted reads as soon as fewer than feedReaders do.
+func slotted[T any](ctx context.Context, s *Server, read func() (T, error)) (T, error) {
 	select {
 	case s.feedSlots <- struct{}{}:
 		defer func() { <-s.feedSlots }()
+		return read()
 	case <-ctx.Done():
-		return reading{}, ctx.Err()
+		var nothing T
+		return nothing, ctx.Err()
 	}
+}
+
+func (s *Server) search(ctx context.Context, tenant string, from position, q directory.ChangeQuery) (reading, error) {
 	until := s.now().Add(searchFor)
 	for {
 		q.After = from.seq

@@ -72,7 +72,7 @@ func parsePosition(text string) (position, error) {
 }
 
 // startOver is what to do when a feed cannot be read on from where one stopped.
-const startOver = "; note the 'cursor' of ?newest=true, read people, groups and members anew, and go on from that cursor"
+const startOver = "; take a snapshot (GET " + Path + "/tenants/{tenant}/snapshot) and go on from its cursor"
 
 // foreign says what is wrong with a position before the feed is read.
 func (p position) foreign(tenant string) error {

@@ -121,6 +121,18 @@ func (m *memory) GroupMembers(_ context.Context, _, groupID, after string, limit
 	return window(m.members[groupID], after, limit, func(id string) string { return id }), m.failing()
 }
 
+func (m *memory) ListMemberships(_ context.Context, _ string, after directory.Membership, limit int) ([]directory.Membership, error) {
+	var rows []directory.Membership
+	for _, g := range m.groups {
+		for _, person := range m.members[g.ID] {
+			if (g.ID > after.GroupID || g.ID == after.GroupID && person > after.PersonID) && len(rows) < limit {
+				rows = append(rows, directory.Membership{GroupID: g.ID, PersonID: person, Present: true})
+			}
+		}
+	}
+	return rows, m.failing()
+}
+
 func (m *memory) Changes(ctx context.Context, tenant string, q directory.ChangeQuery) ([]directory.Change, error) {
 	page, err := m.Feed(ctx, tenant, q)
 	return page.Changes, err

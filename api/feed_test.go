@@ -190,7 +190,7 @@ func TestFeedBadPositions(t *testing.T) {
 		"a cursor that was cut":      {"after=" + page.Cursor[:20], 400, "neither a cursor"},
 		"another tenant's":           {"after=" + other.Cursor, 400, "another tenant's"},
 		"a number from the future":   {"after=3", 400, "the history ends at change 2"},
-		"of a history that is gone":  {"after=" + cursorAt("acme", feed, 1), 410, "read people, groups and members anew"},
+		"of a history that is gone":  {"after=" + cursorAt("acme", feed, 1), 410, "take a snapshot (GET /api/v1/tenants/{tenant}/snapshot)"},
 		"a type that does not exist": {"types=person.*,person.vanished", 422, "no type of change called person.vanished; there are person.created,"},
 		"a star alone":               {"types=*", 422, "no type of change called *"},
 		"a wait that is too long":    {"wait=56s", 422, "from 0s to 55s"},
@@ -229,7 +229,7 @@ func TestFeedPurged(t *testing.T) {
 	r.happened(directory.PersonRemoved)
 	for _, query := range []string{"?after=0", "?after=1", "?after=" + start.Cursor, "?after=0&wait=5s", "?after=0&types=person.*"} {
 		a := r.do(http.MethodGet, "/tenants/acme/changes"+query, "")
-		if a.status != http.StatusGone || !strings.Contains(a.body, "changes up to number 2 are no longer kept") || !strings.Contains(a.body, "read people, groups and members anew") {
+		if a.status != http.StatusGone || !strings.Contains(a.body, "changes up to number 2 are no longer kept") || !strings.Contains(a.body, "take a snapshot (GET /api/v1/tenants/{tenant}/snapshot)") {
 			t.Errorf("%s: answer %d %s", query, a.status, a.body)
 		}
 	}

@@ -20,6 +20,8 @@ type Reader interface {
 	// Groups returns the groups of these ids, removed ones included.
 	Groups(ctx context.Context, tenant string, ids []string) ([]directory.Group, error)
 	GroupMembers(ctx context.Context, tenant, groupID, after string, limit int) ([]string, error)
+	// ListMemberships returns present memberships in order of group and person.
+	ListMemberships(ctx context.Context, tenant string, after directory.Membership, limit int) ([]directory.Membership, error)
 	Changes(ctx context.Context, tenant string, q directory.ChangeQuery) ([]directory.Change, error)
 	// Feed is Changes with the beginning and the end of the history at that moment.
 	Feed(ctx context.Context, tenant string, q directory.ChangeQuery) (directory.FeedPage, error)

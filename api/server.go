@@ -141,6 +141,7 @@ func (s *Server) Register(e *echo.Echo) error {
 	s.addPeople(described)
 	s.addGroups(described)
 	s.addChanges(described)
+	s.addSnapshot(described)
 	s.addArchive(described)
 	s.addActs(described)
 

@@ -160,3 +160,21 @@ func (d *DB) GroupMembers(ctx context.Context, tenant, groupID, after string, li
 	}
 	return ids, nil
 }
+
+// ListMemberships returns present memberships in order of group and person after `after`, at
+// most limit.
+func (d *DB) ListMemberships(ctx context.Context, tenant string, after directory.Membership, limit int) ([]directory.Membership, error) {
+	const query = `
+		select group_id, person_id, observed_at from memberships
+		where tenant = $1 and (tenant, group_id, person_id) > ($1, $2, $3) and present
+		order by tenant, group_id, person_id limit $4`
+	scan := func(s scanner) (m directory.Membership, err error) {
+		m.Present = true
+		return m, s.Scan(&m.GroupID, &m.PersonID, moment{&m.ObservedAt})
+	}
+	rows, err := list(ctx, d, d.read, scan, query, tenant, after.GroupID, after.PersonID, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list the memberships of tenant %s: %w", tenant, err)
+	}
+	return rows, nil
+}

@@ -2,6 +2,8 @@ package client
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -224,4 +226,37 @@ func (c *Client) RemoveTenant(ctx context.Context, tenant, reason string) (v1.Te
 // well.
 func (c *Client) DropSettings(ctx context.Context, tenant string) (v1.TenantDetail, error) {
 	return call[v1.TenantDetail](ctx, c, http.MethodDelete, of(tenant, "settings"), nil, nil)
+}
+
+// Snapshot reads the whole directory and calls each for every line, until one fails. The first
+// line has the cursor to follow the changes from. An error means that the snapshot is not whole:
+// then what was read of it is to be thrown away.
+func (c *Client) Snapshot(ctx context.Context, tenant string, each func(v1.SnapshotLine) error) error {
+	lines, err := c.stream(ctx, of(tenant, "snapshot"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = lines.Close() }()
+	var have v1.SnapshotEnd
+	for decoder := json.NewDecoder(lines); ; {
+		var line v1.SnapshotLine
+		if err := decoder.Decode(&line); err != nil {
+			return fmt.Errorf("the snapshot was cut off after %d people and %d memberships; take another one: %w", have.People, have.Memberships, err)
+		}
+		switch {
+		case line.Team != nil:
+			have.Teams++
+		case line.Group != nil:
+			have.Groups++
+		case line.Person != nil:
+			have.People++
+		case line.Membership != nil:
+			have.Memberships++
+		case line.End != nil && *line.End != have:
+			return fmt.Errorf("the snapshot has %+v, and should have %+v; take another one", have, *line.End)
+		}
+		if err := each(line); err != nil || line.End != nil {
+			return err
+		}
+	}
 }

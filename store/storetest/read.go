@@ -104,6 +104,10 @@ func testListGroups(f *fixture) {
 	f.same("groups", must(f.db.ListGroups(f.ctx, tenant, "", 10))(f), sizes, times)
 	f.same("a page of groups", must(f.db.ListGroups(f.ctx, tenant, "g1", 10))(f), sizes[1:], times)
 
+	all := []directory.Membership{member("g1", "u1"), member("g1", "u2"), member("g2", "u2"), member("g3", "u1")}
+	f.same("memberships", must(f.db.ListMemberships(f.ctx, tenant, directory.Membership{}, 10))(f), all)
+	f.same("a page of memberships", must(f.db.ListMemberships(f.ctx, tenant, all[0], 2))(f), all[1:3])
+	f.same("memberships after a group's last", must(f.db.ListMemberships(f.ctx, tenant, all[1], 10))(f), all[2:])
 	f.same("groups of a person", must(f.db.GroupsOfPerson(f.ctx, tenant, "u1"))(f), groups[:1], times)
 	f.same("groups of another", must(f.db.GroupsOfPerson(f.ctx, tenant, "u2"))(f), groups[:2], times)
 	f.same("groups of nobody", must(f.db.GroupsOfPerson(f.ctx, tenant, "u9"))(f), nil)

@@ -1,0 +1,205 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/oktasync/oktasync/api/client"
+	"github.com/oktasync/oktasync/api/v1"
+	"github.com/oktasync/oktasync/directory"
+	"github.com/oktasync/oktasync/store"
+	"github.com/oktasync/oktasync/store/storetest"
+)
+
+// copied is what a consumer keeps: people, and "group person".
+type copied struct{ people, members map[string]bool }
+
+func (c copied) sorted() [2][]string {
+	return [2][]string{slices.Sorted(maps.Keys(c.people)), slices.Sorted(maps.Keys(c.members))}
+}
+
+// snapshot takes one, and returns the cursor and the kinds of lines in order.
+func (r *feedRig) snapshot() (copied, string, []string) {
+	r.t.Helper()
+	c := copied{map[string]bool{}, map[string]bool{}}
+	cursor, kinds := "", []string{}
+	err := r.api.Snapshot(r.t.Context(), "acme", func(line v1.SnapshotLine) error {
+		kinds = append(kinds, line.Kind)
+		switch line.Kind {
+		case "start":
+			cursor = line.Start.Cursor
+		case "person":
+			c.people[line.Person.ID] = true
+		case "membership":
+			c.members[line.Membership.GroupID+" "+line.Membership.PersonID] = true
+		}
+		return nil
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return c, cursor, slices.Compact(kinds)
+}
+
+// follow applies the changes after the cursor, to the end.
+func (r *feedRig) follow(c copied, cursor string) {
+	r.t.Helper()
+	for {
+		page := r.changes(client.ChangeFilter{After: cursor, Limit: 1000})
+		for _, change := range page.Items {
+			switch directory.ChangeType(change.Type) {
+			case directory.PersonCreated:
+				c.people[change.PersonID] = true
+			case directory.PersonRemoved:
+				delete(c.people, change.PersonID)
+			case directory.MembershipAdded:
+				c.members[change.SubjectID+" "+change.PersonID] = true
+			case directory.MembershipRemoved:
+				delete(c.members, change.SubjectID+" "+change.PersonID)
+			}
+		}
+		if cursor = page.Cursor; page.Next == "" {
+			return
+		}
+	}
+}
+
+// turn brings people in and throws others out, each with a membership.
+func turn(t *testing.T, db *store.DB, ids []string, present bool) {
+	t.Helper()
+	err := db.Update(t.Context(), "acme", func(ctx context.Context, tx *store.Tx) error {
+		var people []directory.Person
+		var members []directory.Membership
+		var changes []directory.Change
+		come, join, status := directory.PersonCreated, directory.MembershipAdded, directory.StatusActive
+		if !present {
+			come, join, status = directory.PersonRemoved, directory.MembershipRemoved, directory.StatusRemoved
+		}
+		for _, id := range ids {
+			group := "g" + id[len(id)-1:]
+			people = append(people, directory.Person{ID: id, Status: status, OktaStatus: "ACTIVE", ObservedAt: tx.Now()})
+			members = append(members, directory.Membership{GroupID: group, PersonID: id, Present: present, ObservedAt: tx.Now()})
+			changes = append(changes,
+				directory.Change{Type: come, Subject: directory.SubjectPerson, SubjectID: id, PersonID: id},
+				directory.Change{Type: join, Subject: directory.SubjectMembership, SubjectID: group, PersonID: id})
+		}
+		_, err := tx.Append(ctx, changes)
+		return errors.Join(tx.PutPeople(ctx, people), tx.PutMemberships(ctx, members), err)
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func someIDs(from, n int) []string {
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("u%05d", from+i)
+	}
+	return ids
+}
+
+// A snapshot that is taken while people come and go, together with the feed from its cursor, is
+// the directory.
+func TestSnapshotWhileWriting(t *testing.T) {
+	t.Parallel()
+	r := serveFeed(t, openPostgres(t, storetest.PostgresDatabase(t, "")))
+	const size = 3*snapshotPage + 1
+	turn(t, r.db, someIDs(0, size), true)
+	stop := make(chan struct{})
+	var writer sync.WaitGroup
+	random := rand.New(rand.NewPCG(7, 7))
+	writer.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				turn(t, r.db, someIDs(random.IntN(size), 1+random.IntN(5)), random.IntN(2) == 0)
+			}
+		}
+	})
+	taken, cursor, _ := r.snapshot()
+	close(stop)
+	writer.Wait()
+	raw := len(taken.people)
+	r.follow(taken, cursor)
+	still, _, kinds := r.snapshot()
+	if diff := cmp.Diff(still.sorted(), taken.sorted()); diff != "" {
+		t.Errorf("directory, and snapshot with feed:\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"start", "person", "membership", "end"}, kinds); diff != "" {
+		t.Errorf("kinds of lines:\n%s", diff)
+	}
+	everything := copied{map[string]bool{}, map[string]bool{}}
+	r.follow(everything, "0")
+	if diff := cmp.Diff(still.sorted(), everything.sorted()); diff != "" {
+		t.Errorf("directory, and feed from the beginning:\n%s", diff)
+	}
+	t.Logf("%d people in the snapshot, %d in the end", raw, len(still.people))
+}
+
+func TestSnapshotLines(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	a := r.do(http.MethodGet, "/tenants/acme/snapshot", "")
+	lines := strings.Split(strings.TrimSpace(a.body), "\n")
+	if a.status != http.StatusOK || a.header.Get("Content-Type") != "application/x-ndjson" || len(lines) != 12 {
+		t.Fatalf("answer %d %q with %d lines:\n%s", a.status, a.header.Get("Content-Type"), len(lines), a.body)
+	}
+	for i, want := range map[int]string{
+		0:  fmt.Sprintf(`{"kind":"start","start":{"tenant":"acme","cursor":%q}}`, cursorAt("acme", directory.Feed{ID: "feed of acme"}, 30)),
+		9:  `{"kind":"membership","membership":{"group_id":"` + salesID + `","person_id":"` + adaID + `"}}`,
+		11: `{"kind":"end","end":{"teams":1,"groups":4,"people":3,"memberships":2}}`,
+	} {
+		if lines[i] != want {
+			t.Errorf("line %d: %s\nwant %s", i, lines[i], want)
+		}
+	}
+	if a := r.do(http.MethodGet, "/tenants/nobody/snapshot", ""); a.status != http.StatusNotFound {
+		t.Errorf("an unknown tenant: %d %s", a.status, a.body)
+	}
+}
+
+// breaks fails when it comes to the memberships.
+type breaks struct{ *memory }
+
+func (breaks) ListMemberships(context.Context, string, directory.Membership, int) ([]directory.Membership, error) {
+	return nil, errors.New("the database went away")
+}
+
+// A snapshot that was cut off cannot pass for a whole one.
+func TestSnapshotCutOff(t *testing.T) {
+	t.Parallel()
+	r := start(t, func(o *Options) { o.Reader = breaks{o.Reader.(*memory)} })
+	c, err := client.New(r.url, tokenAlice, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	people := 0
+	err = c.Snapshot(t.Context(), "acme", func(line v1.SnapshotLine) error {
+		if line.Kind == "person" {
+			people++
+		}
+		return nil
+	})
+	if err == nil || !strings.Contains(err.Error(), "was cut off after 3 people") || people != 3 {
+		t.Errorf("%d people, %v", people, err)
+	}
+	if log := r.log.String(); !strings.Contains(log, "snapshot cut off") || !strings.Contains(log, "the database went away") {
+		t.Errorf("log: %s", log)
+	}
+	if err := c.Snapshot(t.Context(), "nobody", nil); !client.NotFound(err) {
+		t.Errorf("an unknown tenant: %v", err)
+	}
+}
