@@ -16,6 +16,7 @@ type Config struct {
 	Roles     []string // a sorted selection of RoleWeb, RoleWorker and RoleScheduler
 	Log       Log
 	API       API
+	Alerts    Alerts
 	Workers   Workers
 	Queue     Queue
 	Retention Retention
@@ -110,6 +111,17 @@ const (
 	LogJSON = "json"
 	LogText = "text"
 )
+
+// Alerts says where alerts go.
+type Alerts struct {
+	Webhook AlertWebhook
+}
+
+// AlertWebhook is the operator's own address for alerts; without URL none are sent.
+type AlertWebhook struct {
+	URL    string
+	Secret Secret // whsec_<base64>
+}
 
 // API says who may use the admin API.
 type API struct {

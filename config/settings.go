@@ -166,6 +166,16 @@ func settings() []setting {
 			field: tokensField(),
 		},
 		{
+			key:   "alerts.webhook.url",
+			doc:   "The address to which alerts are posted, such as https://ops.example.com/hooks/oktasync, signed as the Standard Webhooks specification says. Without it alerts are in the log and the metrics alone.",
+			field: textField(func(t target) *string { return &c(t).Alerts.Webhook.URL }, checkAlertURL),
+		},
+		{
+			key: "alerts.webhook.secret", fromFile: true,
+			doc:   "The secret that signs alerts: whsec_ and 24 to 64 bytes in base64, for example from: echo whsec_$(openssl rand -base64 32).",
+			field: secretField(func(t target) *Secret { return &c(t).Alerts.Webhook.Secret }, checkAlertSecret),
+		},
+		{
 			key: "workers.leavers", def: "4",
 			doc:   "Tasks at the same time that are reserved for people who lose access.",
 			field: countField(func(t target) *int { return &c(t).Workers.Leavers }, 1, 100),

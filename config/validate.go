@@ -19,6 +19,7 @@ func (l *loader) validate(c *Config) {
 	l.checkDatabase(c)
 	l.checkRedis(c)
 	l.checkServer(c)
+	l.checkAlerts(c)
 	if len(c.Roles) == 0 && !l.problems.has("roles") {
 		l.add("roles", "is empty; give at least one of web, worker, scheduler")
 	}

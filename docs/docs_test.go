@@ -172,7 +172,7 @@ func TestSettings(t *testing.T) {
 	list := read(t, "configuration.md")
 	known := append(found(t, list, "(?m)^\\| `([a-z_.]+)` \\|"), found(t, list, "(?m)^\\| `[a-z_.]+` \\| `(OKTASYNC_[A-Z_]+)`")...)
 	known = append(known, "OKTASYNC_CONFIG", "OKTASYNC_API_URL", "OKTASYNC_API_TOKEN", "OKTASYNC_SETUP_TOKEN")
-	expression := regexp.MustCompile("`((?:database|redis|server|log|api|workers|queue|retention|okta|hook|nightly|limits|groups)\\.[a-z_.]+|OKTASYNC_[A-Z_]+)")
+	expression := regexp.MustCompile("`((?:database|redis|server|log|api|alerts|workers|queue|retention|okta|hook|nightly|limits|groups)\\.[a-z_.]+|OKTASYNC_[A-Z_]+)")
 	for _, page := range []string{"operations.md", "api.md", "feed.md", "emulator.md", "dependencies.md"} {
 		for _, match := range expression.FindAllStringSubmatch(read(t, page), -1) {
 			if name := strings.TrimRight(match[1], "."); !slices.ContainsFunc(known, func(k string) bool { return k == name || strings.HasPrefix(k, name+".") }) {

@@ -58,6 +58,16 @@ func (t *Tx) OutdateRuns(ctx context.Context, newer directory.Run) error {
 	return nil
 }
 
+// HeldRuns returns the runs of all tenants that were held and still wait for an admin, oldest first.
+func (d *DB) HeldRuns(ctx context.Context) ([]directory.Run, error) {
+	const query = `select ` + runColumns + ` from runs where state = 'held' and waits_until > {now} order by created_at, tenant, id`
+	runs, err := list(ctx, d, d.read, scanRun, query)
+	if err != nil {
+		return nil, fmt.Errorf("read the runs that are held: %w", err)
+	}
+	return runs, nil
+}
+
 // NewerRun returns the id of a run that was carried out after the given one had made its plan, and that
 // read at least the same: one of its scope, or a full one. It is empty when there is none.
 func (t *Tx) NewerRun(ctx context.Context, run directory.Run) (string, error) {

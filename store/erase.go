@@ -35,6 +35,7 @@ func tenantTables() []tenantTable {
 		{name: "teams", key: "id"},
 		{name: "people", key: "id"},
 		{name: "changes", key: "seq"},
+		{name: "alerts", key: "id, channel"},
 		{name: "chores", key: "chore"},
 		{name: "second_looks", key: "scope_kind, scope_id"},
 		{name: "hooks"},

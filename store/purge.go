@@ -57,6 +57,11 @@ func (d *DB) Purge(ctx context.Context, keep Retention) (int, error) {
 	if err := d.outdateOld(ctx); err != nil {
 		return 0, err
 	}
+	if keep.Runs > 0 {
+		if _, err := d.exec(ctx, d.write, `delete from alerts where at < {now} - {micros $1}`, keep.Runs); err != nil {
+			return 0, fmt.Errorf("purge alerts: %w", err)
+		}
+	}
 	if err := d.purgeStaging(ctx); err != nil {
 		return 0, fmt.Errorf("purge what finished runs have staged: %w", err)
 	}

@@ -92,6 +92,13 @@ func TestApprovedPlanIsApplied(t *testing.T) {
 			f.people["p10"].profile["title"] = "Chief"
 			run := f.held()
 			sameDirectory(t, f, before)
+			alerts, err := f.db.DueAlerts(t.Context(), directory.AlertWebhook, time.Hour, time.Minute, 10)
+			if err != nil || len(alerts) != 1 || alerts[0].RunID != run.ID || alerts[0].Kind != directory.AlertRunHeld || !strings.Contains(alerts[0].Sentence, "8 of 20 people") {
+				t.Errorf("alerts %+v, %v; want one about the run", alerts, err)
+			}
+			if waiting, err := f.db.HeldRuns(t.Context()); err != nil || len(waiting) != 1 || waiting[0].ID != run.ID {
+				t.Errorf("waiting are %+v, %v", waiting, err)
+			}
 
 			done := f.carryOut(run.ID)
 			if done.State != directory.RunSucceeded || done.Counts.Changes[directory.PersonRemoved] != 8 || done.Counts.Superseded != 0 || done.Error != "" {
@@ -510,7 +517,7 @@ func TestHeldGroupEvent(t *testing.T) {
 	for i := range 8 {
 		delete(f.people[fmt.Sprintf("p%02d", i)].groups, "g-two")
 	}
-	f.hint(directory.GroupScope("g-two"))
+	f.hint(directory.GroupScope("g-two"), "group.user_membership.remove")
 	_, err := f.engine.Scope(t.Context(), directory.GroupScope("g-two"))
 	var held *directory.HeldError
 	if !errors.As(err, &held) || held.RunID == "" {

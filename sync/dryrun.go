@@ -22,7 +22,13 @@ func (x *execution) planOne(ctx context.Context) error {
 	}
 	var planned []directory.PlannedChange
 	err = e.store.Update(ctx, e.tenant, func(ctx context.Context, tx Tx) error {
-		var err error
+		doubtful, err := e.doubtful(ctx, tx, x.ticket, seen)
+		if err != nil {
+			return err
+		}
+		if doubtful {
+			seen.Groups, seen.GroupsRead = nil, false
+		}
 		_, _, planned, err = e.compare(ctx, tx, seen)
 		return err
 	})

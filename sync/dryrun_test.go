@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -57,7 +58,7 @@ func TestDryRunPlansWhatARunDoes(t *testing.T) {
 			for _, g := range []*fixture{f, other} {
 				g.mustFull()
 				change(g)
-				g.hint(scope)
+				g.hint(scope, "group.user_membership.remove")
 			}
 			before, seq := f.stored(), f.history()
 			run := f.dry(scope)
@@ -102,6 +103,9 @@ func TestDryRunsBesideOthers(t *testing.T) {
 	first := f.dry(directory.FullScope())
 	if first.State != directory.RunPlanned || !strings.HasPrefix(first.Error, "a sync would be held now: the plan was held back and nothing was applied; 8 of 20 people") {
 		t.Errorf("the dry run is %s: %s", first.State, first.Error)
+	}
+	if alerts, err := f.db.DueAlerts(t.Context(), directory.AlertWebhook, time.Hour, time.Minute, 10); err != nil || len(alerts) != 0 {
+		t.Errorf("the dry run led to alerts %+v, %v", alerts, err)
 	}
 	held := f.held() // a real one outdates it
 	if now := f.stand(first.ID); now.State != directory.RunOutdated {

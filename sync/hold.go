@@ -43,6 +43,9 @@ func (x *execution) wait(ctx context.Context, held *directory.HeldError, complet
 		if run.DryRun {
 			return nil
 		}
+		if err := tx.Alert(ctx, alertOf(run, now)); err != nil {
+			return err
+		}
 		// They are part of what waits. Left in the inbox, they would start the same run again.
 		return tx.Mark(ctx, x.ticket)
 	})
@@ -55,6 +58,19 @@ func (x *execution) wait(ctx context.Context, held *directory.HeldError, complet
 	}
 	held.RunID = run.ID
 	return held
+}
+
+// alertOf is the alert about a run that was held. A group whose events lead to one held run after the other
+// is told about once an hour.
+func alertOf(run directory.Run, now time.Time) directory.Alert {
+	id := "held_" + run.ID
+	if run.Scope.Kind == directory.ScopeGroup {
+		id = fmt.Sprintf("held_%s_%s_%s", run.Tenant, run.Scope.ID, now.UTC().Format("2006010215"))
+	}
+	return directory.Alert{
+		ID: id, Tenant: run.Tenant, Kind: directory.AlertRunHeld, RunID: run.ID,
+		Sentence: fmt.Sprintf("run %s of tenant %s (%s) waits for an admin: %s", run.ID, run.Tenant, run.Scope.Public(), run.Error),
+	}
 }
 
 // why tells an admin why the run waits, and what can be done about it.

@@ -180,6 +180,8 @@ type Tx interface {
 	// NewerRun returns the id of a run that was carried out after the given one had made its
 	// plan, and that read at least the same; empty when there is none.
 	NewerRun(ctx context.Context, run directory.Run) (string, error)
+	// Alert stores an alert, to be sent after the commit. One whose id is there already is dropped.
+	Alert(ctx context.Context, a directory.Alert) error
 	// SaveRun is RunStore.SaveRun inside this transaction.
 	SaveRun(ctx context.Context, run directory.Run, owner string, lease time.Duration) error
 }

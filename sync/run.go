@@ -90,11 +90,8 @@ func (x *execution) do(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read waiting events of %s: %w", x.run.Scope.Public(), err)
 		}
-		if x.run.DryRun {
-			ticket.Events = nil // their work is still to be done
-		}
 		x.ticket = ticket
-		if len(ticket.Events) > 0 {
+		if len(ticket.Events) > 0 && !x.run.DryRun { // which leaves their work to be done
 			events := causeOf(ticket)
 			x.cause.Events, x.cause.EventTypes, x.cause.Published = events.Events, events.EventTypes, events.Published
 			x.result.Events, x.result.Oldest = len(ticket.Events), *events.Published

@@ -98,6 +98,13 @@ func (h *health) tenantWarnings(ctx context.Context) []string {
 			say(t.Tenant, "has an event hook that does not do its work: %s", state.Hook.Problem)
 		}
 	}
+	held, err := h.db.HeldRuns(ctx)
+	if err != nil {
+		return append(warnings, err.Error())
+	}
+	for _, run := range held {
+		say(run.Tenant, "has a run that is held since %s and waits for an admin: oktasync runs show %s", run.CreatedAt.UTC().Format(time.RFC3339), run.ID)
+	}
 	chores, err := h.db.ChoreProblems(ctx, h.tenants.working())
 	if err != nil {
 		return append(warnings, err.Error())
@@ -132,8 +139,17 @@ func (s *stateCollector) Collect(out chan<- prometheus.Metric) {
 	if err != nil {
 		databaseUp = 0
 	}
+	held, err := s.h.db.HeldRuns(ctx)
+	if err != nil {
+		databaseUp = 0
+	}
+	waiting := map[string]float64{}
+	for _, run := range held {
+		waiting[run.Tenant]++
+	}
 	for _, state := range states {
 		slug := state.Tenant
+		set(gauge("runs_waiting", "Runs that are held and wait for an admin.", "tenant"), waiting[slug], slug)
 		set(gauge("people", "Active and suspended people.", "tenant"), float64(state.People), slug)
 		set(gauge("events_waiting", "Event scopes not yet reconciled.", "tenant"), float64(state.Waiting), slug)
 		set(gauge("parked", "Scopes that failed for good and wait for an admin.", "tenant"), float64(state.Parked), slug)

@@ -25,6 +25,7 @@ func TestImportRules(t *testing.T) {
 		"okta":      {"github.com/hibiken/asynq", "github.com/labstack/echo", "database/sql", "github.com/jackc/pgx"},
 		"sync":      {"net", "net/http", "os", "database/sql", "sync", "log/slog"},
 		"store":     {"github.com/okta/", "github.com/hibiken/asynq", "github.com/labstack/echo", "net/http"},
+		"deliver":   {"github.com/hibiken/asynq", "github.com/okta/", "github.com/jackc/pgx", "modernc.org/sqlite", "database/sql"},
 		"api":       {"github.com/hibiken/asynq", "github.com/okta/", "github.com/jackc/pgx", "database/sql"},
 	}
 	seen := 0

@@ -15,6 +15,7 @@ import (
 
 	"github.com/oktasync/oktasync/api"
 	"github.com/oktasync/oktasync/config"
+	"github.com/oktasync/oktasync/deliver"
 	"github.com/oktasync/oktasync/jobs"
 	"github.com/oktasync/oktasync/store"
 	"github.com/oktasync/oktasync/webhook"
@@ -54,6 +55,7 @@ type service struct {
 	queue    *jobs.Client
 	workers  *jobs.Server
 	sweeper  *jobs.Sweeper
+	alerts   *deliver.Alerts // nil when no address is configured
 	upkeep   *jobs.Upkeep
 	schedule *jobs.Schedule
 	hooks    *webhook.Handler
@@ -107,6 +109,9 @@ func (s *service) construct(ctx context.Context) error {
 		Leavers:    cfg.Workers.Leavers, People: cfg.Workers.People, Groups: cfg.Workers.Groups, Bulk: cfg.Workers.Bulk,
 		Upkeep: cfg.Workers.Upkeep, Grace: cfg.Server.ShutdownGrace, Poll: cfg.Queue.CheckInterval, Log: log,
 	})
+	if s.alerts, err = newAlerts(cfg.Alerts, s.db, m, log); err != nil {
+		return err
+	}
 	s.sweeper = jobs.NewSweeper(jobs.SweeperOptions{
 		Client: s.queue, Backlog: s.db, Every: cfg.Queue.SweepInterval, Log: log,
 		Purge: func(ctx context.Context) (int, error) { return s.db.Purge(ctx, store.Retention(cfg.Retention)) },
@@ -192,6 +197,9 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 	if s.cfg.HasRole(config.RoleScheduler) {
 		group.Go(func() { (&eraser{db: s.db, grace: eraseGrace, log: s.log}).Run(background) })
 		group.Go(func() { s.sweeper.Run(background) })
+		if s.alerts != nil {
+			group.Go(func() { s.alerts.Run(background) })
+		}
 		group.Go(func() { s.upkeep.Run(background) })
 		group.Go(func() { s.schedule.Run(background) })
 	}

@@ -63,6 +63,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"quarantine":                                  testQuarantine,
 		"ignored attributes":                          testIgnored,
 		"acts":                                        testActs,
+		"alerts":                                      testAlerts,
 		"inbox/duplicates vanish":                     testDuplicates,
 		"inbox/ticket and mark":                       testTicket,
 		"inbox/a ticket of another tenant":            testForeignTicket,

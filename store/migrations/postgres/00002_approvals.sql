@@ -32,7 +32,25 @@ update runs set state = 'outdated' where state = 'held';
 -- When a group's list of members was last read to its end.
 alter table groups add column members_observed_at timestamptz;
 
+-- What the operator is to be told: one row for each way on which it goes out.
+create table alerts (
+    id       text collate "C" not null,
+    channel  text collate "C" not null,
+    tenant   text collate "C" not null,
+    kind     text not null,
+    run      text not null,
+    sentence text not null,
+    at       timestamptz not null,
+    attempts integer not null default 0,
+    next_at  timestamptz not null,
+    done_at  timestamptz,
+    error    text not null default '',
+    primary key (id, channel)
+);
+create index alerts_due on alerts (channel, next_at) where done_at is null;
+
 -- +goose Down
+drop table alerts;
 alter table groups drop column members_observed_at;
 drop index runs_waiting;
 create unique index runs_waiting on runs (tenant, scope_kind, scope_id)

@@ -32,7 +32,25 @@ update runs set state = 'outdated' where state = 'held';
 -- When a group's list of members was last read to its end.
 alter table groups add column members_observed_at integer;
 
+-- What the operator is to be told: one row for each way on which it goes out.
+create table alerts (
+    id       text not null,
+    channel  text not null,
+    tenant   text not null,
+    kind     text not null,
+    run      text not null,
+    sentence text not null,
+    at       integer not null,
+    attempts integer not null default 0,
+    next_at  integer not null,
+    done_at  integer,
+    error    text not null default '',
+    primary key (id, channel)
+);
+create index alerts_due on alerts (channel, next_at) where done_at is null;
+
 -- +goose Down
+drop table alerts;
 alter table groups drop column members_observed_at;
 drop index runs_waiting;
 create unique index runs_waiting on runs (tenant, scope_kind, scope_id)

@@ -1,0 +1,27 @@
+package directory
+
+import "time"
+
+// AlertKind says what an alert is about.
+type AlertKind string
+
+// The alerts that exist.
+const AlertRunHeld AlertKind = "run.held" // a plan waits for an admin
+
+// AlertChannel is a way on which alerts go out.
+type AlertChannel string
+
+// The channels. An alert is kept for each of them, whether it is configured or not.
+const AlertWebhook AlertChannel = "webhook"
+
+// Alert tells the operator of something that cannot wait for the next look at a dashboard. It is
+// stored in the transaction that makes it true, and sent after the commit, at least once.
+type Alert struct {
+	ID       string // the same for every attempt; a second alert with it is dropped
+	Tenant   string
+	Kind     AlertKind
+	RunID    string // the run that it is about, if any
+	Sentence string // for a person; ids and figures only, no profile values
+	At       time.Time
+	Attempts int // of the channel, this one included
+}
