@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -120,6 +121,19 @@ type Limit struct {
 	Absolute int
 	Fraction float64
 	Floor    int
+}
+
+// Attributes lists the attributes that the rules read, each "user.<name>" or "app.<name>", sorted.
+func (t Tenant) Attributes() []string {
+	var all []string
+	for _, source := range t.Mapping {
+		all = append(all, source.From...)
+	}
+	for _, field := range t.CustomFields {
+		all = append(all, field.From...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // fields lists the profile fields in the order of the documentation.

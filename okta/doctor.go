@@ -2,8 +2,12 @@ package okta
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/oktasync/oktasync/directory"
@@ -42,6 +46,9 @@ type App struct {
 	Label  string
 	Name   string // of the integration in Okta's catalogue
 	Status string // ACTIVE or INACTIVE
+	// Broker says that everybody may sign in without an assignment (federation broker mode), so that
+	// Okta may list nobody. Okta: Apps API, settings.implicitAssignment.
+	Broker bool
 }
 
 // App reads the configured app. When Okta does not know it, or hides it from these
@@ -58,7 +65,7 @@ func (r *Reader) App(ctx context.Context) (App, error) {
 	if a.ID != r.appID {
 		return App{}, incomplete(what, fmt.Errorf("okta's answer is about %q", clip(a.ID, 40)))
 	}
-	return App{ID: a.ID, Label: a.Label, Name: a.Name, Status: a.Status}, nil
+	return App{ID: a.ID, Label: a.Label, Name: a.Name, Status: a.Status, Broker: a.Settings.ImplicitAssignment}, nil
 }
 
 // Sight is how much one list shows on its first page.
@@ -67,44 +74,67 @@ type Sight struct {
 	More  bool // there are more pages
 }
 
-// Visible is what the credentials can see.
-type Visible struct {
-	Users    Sight // in the whole org
-	Groups   Sight
-	Selected int   // groups of that first page that the rules select
-	AppUsers Sight // assigned to the app
+// VisibleUsers looks at the first page of the org's users. Okta answers 200 with an empty list
+// to a service app that has the scopes but no admin role, so an org without users means a
+// missing role, not an empty company. Okta: OAuth for Okta, "Assign admin roles".
+func (r *Reader) VisibleUsers(ctx context.Context) (Sight, error) {
+	return r.sight(ctx, "list users", "/api/v1/users?limit=200")
 }
 
-// Visible looks at the first page of users, groups and app users. Okta answers
-// 200 with an empty list to a service app that has the scopes but no admin role, so
-// an org without users means a missing role, not an empty company. Okta: OAuth
-// for Okta, "Assign admin roles".
-func (r *Reader) Visible(ctx context.Context) (Visible, error) {
-	var v Visible
-	users, next, err := list[identified](ctx, r, "list users", "/api/v1/users?limit=200", "/api/v1/users?limit=200")
-	if err != nil {
-		return Visible{}, notAbsence(err)
-	}
-	v.Users = Sight{Count: len(users), More: next != ""}
+// VisibleAppUsers looks at the first page of the app's assignments.
+func (r *Reader) VisibleAppUsers(ctx context.Context) (Sight, error) {
+	return r.sight(ctx, "list the users of app "+r.appID, "/api/v1/apps/"+r.appID+"/users?limit=500")
+}
 
+// VisibleLog says whether the System Log may be read.
+func (r *Reader) VisibleLog(ctx context.Context) error {
+	_, err := r.sight(ctx, "read the System Log", "/api/v1/logs?limit=1")
+	return err
+}
+
+func (r *Reader) sight(ctx context.Context, what, path string) (Sight, error) {
+	items, next, err := list[json.RawMessage](ctx, r, what, path, path)
+	if err != nil {
+		return Sight{}, notAbsence(err)
+	}
+	return Sight{Count: len(items), More: next != ""}, nil
+}
+
+// VisibleGroups looks at the first page of groups, and tells how many of it the rules select.
+func (r *Reader) VisibleGroups(ctx context.Context) (Sight, int, error) {
 	groups, next, err := list[group](ctx, r, "list groups", groupsPath, groupsPath)
 	if err != nil {
-		return Visible{}, notAbsence(err)
+		return Sight{}, 0, notAbsence(err)
 	}
-	v.Groups = Sight{Count: len(groups), More: next != ""}
+	selected := 0
 	for _, g := range groups {
 		if r.groups.Selects(g.seen(time.Time{})) {
-			v.Selected++
+			selected++
 		}
 	}
+	return Sight{Count: len(groups), More: next != ""}, selected, nil
+}
 
-	path := "/api/v1/apps/" + r.appID + "/users?limit=500"
-	assigned, next, err := list[identified](ctx, r, "list the users of app "+r.appID, path, path)
-	if err != nil {
-		return Visible{}, notAbsence(err)
+// UserAttributes lists the attributes of the org's default user type. Okta: Schemas API.
+func (r *Reader) UserAttributes(ctx context.Context) ([]string, error) {
+	type properties struct {
+		Properties map[string]json.RawMessage `json:"properties"`
 	}
-	v.AppUsers = Sight{Count: len(assigned), More: next != ""}
-	return v, nil
+	schema, err := object[struct {
+		Definitions struct {
+			Base   properties `json:"base"`
+			Custom properties `json:"custom"`
+		} `json:"definitions"`
+	}](ctx, r, "read the user schema", "/api/v1/meta/schemas/user/default")
+	if err != nil {
+		return nil, notAbsence(err)
+	}
+	names := append(slices.Collect(maps.Keys(schema.Definitions.Base.Properties)), slices.Collect(maps.Keys(schema.Definitions.Custom.Properties))...)
+	if len(names) == 0 {
+		return nil, incomplete("read the user schema", errors.New("it has no attributes"))
+	}
+	slices.Sort(names)
+	return names, nil
 }
 
 // ClockSkew tells how far Okta's clock is ahead of this machine's. It is exact to

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,29 +52,48 @@ func TestApp(t *testing.T) {
 // A service app without an admin role gets empty lists instead of a refusal.
 func TestVisible(t *testing.T) {
 	t.Parallel()
+	look := func(r *Reader) ([]Sight, int, error) {
+		users, err := r.VisibleUsers(t.Context())
+		groups, selected, err2 := r.VisibleGroups(t.Context())
+		assigned, err3 := r.VisibleAppUsers(t.Context())
+		return []Sight{users, groups, assigned}, selected, errors.Join(err, err2, err3, r.VisibleLog(t.Context()))
+	}
 	_, r := emulated(t, emulator.Options{People: 250, Groups: 4, Limits: emulator.Unlimited()}, func(o *Options) {
 		o.Groups = directory.GroupSelection{Names: []string{"Everyone"}}
 	})
-	got, err := r.Visible(t.Context())
-	want := Visible{Users: Sight{Count: 200, More: true}, Groups: Sight{Count: 5}, Selected: 1, AppUsers: Sight{Count: 250}}
-	if diff := cmp.Diff(want, got); diff != "" || err != nil {
-		t.Errorf("%v\n%s", err, diff)
+	got, selected, err := look(r)
+	if diff := cmp.Diff([]Sight{{Count: 200, More: true}, {Count: 5}, {Count: 250}}, got); diff != "" || selected != 1 || err != nil {
+		t.Errorf("%d selected, %v\n%s", selected, err, diff)
 	}
 
 	o := newOrg(t)
-	o.serveList("/api/v1/users", nil)
-	o.serveList("/api/v1/groups", nil)
-	o.serveList(appUsers, nil)
-	if got, err = o.reader(t).Visible(t.Context()); err != nil || got != (Visible{}) {
+	lists := []string{"/api/v1/users", "/api/v1/groups", appUsers, "/api/v1/logs"}
+	for _, path := range lists {
+		o.serveList(path, nil)
+	}
+	if got, _, err = look(o.reader(t)); err != nil || !cmp.Equal(got, make([]Sight, 3)) {
 		t.Errorf("without a role: %+v, %v", got, err)
 	}
-	for _, path := range []string{"/api/v1/users", "/api/v1/groups", appUsers} {
+	for _, path := range lists {
 		o.refuse(path, 403, "E0000006")
-		if _, err := o.reader(t).Visible(t.Context()); !errors.As(err, new(*directory.CredentialsError)) {
+		if _, _, err := look(o.reader(t)); !errors.As(err, new(*directory.CredentialsError)) {
 			t.Errorf("%s refused: %v", path, err)
 		}
 		o.serveList(path, nil)
 	}
+}
+
+func TestUserAttributes(t *testing.T) {
+	t.Parallel()
+	_, r := emulated(t, emulator.Options{People: 5, Groups: -1, CustomAttributes: []emulator.Attribute{{Name: "badge", Type: "string"}}})
+	got, err := r.UserAttributes(t.Context())
+	if err != nil || !slices.Contains(got, "badge") || !slices.Contains(got, "employeeNumber") || !slices.IsSorted(got) {
+		t.Errorf("%q, %v", got, err)
+	}
+	o := newOrg(t)
+	o.json("/api/v1/meta/schemas/user/default", 200, map[string]any{"definitions": map[string]any{}})
+	_, err = o.reader(t).UserAttributes(t.Context())
+	checkFailure(t, err, "no attributes")
 }
 
 func TestClockSkew(t *testing.T) {

@@ -74,6 +74,10 @@ type application struct {
 	Name   string `json:"name"`
 	Label  string `json:"label"`
 	Status string `json:"status"`
+
+	Settings struct {
+		ImplicitAssignment bool `json:"implicitAssignment"`
+	} `json:"settings"`
 }
 
 // decodeObject reads one object. An empty body, null, HTML and half an object are errors.

@@ -91,7 +91,15 @@ func (d *doctor) checkDatabase() {
 		d.ill("database clock", "%v", err)
 		return
 	}
-	if skew := time.Since(now).Abs(); skew > 5*time.Second {
+	d.tellDatabaseClock(time.Since(now).Abs())
+}
+
+// tellDatabaseClock judges how far the database's clock is from this machine's.
+func (d *doctor) tellDatabaseClock(skew time.Duration) {
+	switch {
+	case skew > time.Minute:
+		d.ill("database clock", "is %s off this machine's; events seem to come from the future or far too late: set both clocks by NTP", skew.Round(time.Second))
+	case skew > 5*time.Second:
 		d.note("database clock", "differs from this machine's by %s; only log times suffer, the database's clock counts", skew.Round(time.Second))
 	}
 }
@@ -149,12 +157,13 @@ func (d *doctor) checkTenant(t config.Tenant) {
 		}
 		d.well(name("credentials"), "service app %s gets tokens", who.ClientID)
 	} else {
-		d.well(name("credentials"), "API token of user %s (%s); it dies with that account, and after 30 days without use", who.UserID, who.UserStatus)
+		d.well(name("credentials"), "API token of user %s (%s)%s", who.UserID, who.UserStatus, d.tokenWords(ctx, reader, who.UserID))
 	}
 	if !d.checkApp(ctx, name, reader, t) {
 		return
 	}
 	d.checkSight(ctx, name, reader)
+	d.checkAttributes(ctx, name, reader, t)
 	d.checkHook(ctx, name, reader, t)
 	if skew, err := reader.ClockSkew(ctx); err != nil {
 		d.ill(name("clock"), "%s", plain(err))
@@ -174,6 +183,9 @@ func (d *doctor) checkApp(ctx context.Context, name func(string) string, reader 
 		d.ill(name("app"), "%s", plain(err))
 	case app.Status != "ACTIVE":
 		d.ill(name("app"), "%q is %s; activate it in Okta, until then nothing is changed here", app.Label, app.Status)
+	case app.Broker:
+		d.note(name("app"), "%q is active, in federation broker mode: people can sign in without being assigned, and only assigned people are in scope here", app.Label)
+		return true
 	default:
 		d.well(name("app"), "%q is active", app.Label)
 		return true
@@ -181,32 +193,76 @@ func (d *doctor) checkApp(ctx context.Context, name func(string) string, reader 
 	return false
 }
 
+// tokenWords tells the token's age, where Okta shows it.
+func (d *doctor) tokenWords(ctx context.Context, reader *okta.Reader, owner string) string {
+	health, err := reader.TokenHealth(ctx, owner)
+	if err != nil {
+		return "; it dies with that account, and after 30 days without use"
+	}
+	words := fmt.Sprintf("; %q, made on %s", health.Name, health.Created.UTC().Format(time.DateOnly))
+	if !health.Expires.IsZero() {
+		words += fmt.Sprintf(", used last on %s, ends on %s unless it is used before", health.LastUsed.UTC().Format(time.DateOnly), health.Expires.UTC().Format(time.DateOnly))
+	}
+	return words + "; it dies with that account"
+}
+
 // checkSight looks for the trap of a role that shows nothing: Okta then answers with
 // success and an empty list.
 func (d *doctor) checkSight(ctx context.Context, name func(string) string, reader *okta.Reader) {
-	v, err := reader.Visible(ctx)
-	if err != nil {
-		d.ill(name("rights"), "%s", plain(err))
+	const role = "give the service app or the token's owner the Read-only Administrator role, not limited to some groups"
+	switch users, err := reader.VisibleUsers(ctx); {
+	case err != nil:
+		d.ill(name("users"), "%s", plain(err))
+	case users.Count == 0:
+		d.ill(name("users"), "Okta shows no users at all; the scopes are there but the admin role is missing: %s", role)
 		return
-	}
-	if v.Users.Count == 0 {
-		d.ill(name("users"), "Okta shows no users at all; the scopes are there but the admin role is missing: give the service app or the token's owner the Read-only Administrator role")
-		return
-	}
-	d.well(name("users"), "visible (%s)", seen(v.Users))
-	if v.AppUsers.Count == 0 {
-		d.ill(name("assignments"), "nobody is assigned to the app; assign people or groups in Okta, or check okta.app_id")
-	} else {
-		d.well(name("assignments"), "%s", seen(v.AppUsers))
-	}
-	switch {
-	case v.Groups.Count == 0:
-		d.ill(name("groups"), "Okta shows no groups; the role may be limited to some groups: use Read-only Administrator")
-	case v.Selected == 0:
-		d.note(name("groups"), "%s visible, but the rules select none of them; see groups in the configuration", seen(v.Groups))
 	default:
-		d.well(name("groups"), "%s visible, %d of the first page selected by the rules", seen(v.Groups), v.Selected)
+		d.well(name("users"), "visible (%s)", seen(users))
 	}
+	switch assigned, err := reader.VisibleAppUsers(ctx); {
+	case err != nil:
+		d.ill(name("assignments"), "%s", plain(err))
+	case assigned.Count == 0:
+		d.ill(name("assignments"), "nobody is assigned to the app; assign people or groups in Okta, or check okta.app_id; an app in federation broker mode lists nobody either")
+	default:
+		d.well(name("assignments"), "%s", seen(assigned))
+	}
+	switch groups, selected, err := reader.VisibleGroups(ctx); {
+	case err != nil:
+		d.ill(name("groups"), "%s", plain(err))
+	case groups.Count == 0:
+		d.ill(name("groups"), "Okta shows no groups; the role may be limited to some groups: %s", role)
+	case selected == 0:
+		d.note(name("groups"), "%s visible, but the rules select none of them; see groups in the configuration", seen(groups))
+	default:
+		d.well(name("groups"), "%s visible, %d of the first page selected by the rules", seen(groups), selected)
+	}
+	if err := reader.VisibleLog(ctx); err != nil {
+		d.ill(name("system log"), "%s", plain(err))
+	} else {
+		d.well(name("system log"), "can be read")
+	}
+}
+
+// checkAttributes looks for rules that read what no user has.
+func (d *doctor) checkAttributes(ctx context.Context, name func(string) string, reader *okta.Reader, t config.Tenant) {
+	have, err := reader.UserAttributes(ctx)
+	if err != nil {
+		d.note(name("attributes"), "whether Okta has all that the rules read could not be seen (%s)", plain(err))
+		return
+	}
+	var missing []string
+	for _, attribute := range t.Attributes() {
+		own, isUser := strings.CutPrefix(attribute, "user.")
+		if isUser && !slices.Contains(have, own) {
+			missing = append(missing, attribute)
+		}
+	}
+	if len(missing) > 0 {
+		d.ill(name("attributes"), "the rules read %s, which Okta's user schema does not have; correct mapping or custom_fields, or add the attribute under Profile Editor", strings.Join(missing, ", "))
+		return
+	}
+	d.well(name("attributes"), "Okta has all that the rules read")
 }
 
 func seen(s okta.Sight) string {
@@ -260,7 +316,7 @@ func (d *doctor) checkHook(ctx context.Context, name func(string) string, reader
 func plain(err error) string {
 	var credentials *directory.CredentialsError
 	if errors.As(err, &credentials) {
-		return credentials.Error()
+		return credentials.Case + ": " + credentials.Error()
 	}
 	return err.Error()
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -93,20 +92,7 @@ func (s *checkScene) check(t *testing.T, want string) directory.HookRecord {
 
 func (s *checkScene) admin(t *testing.T, method, path, body string) {
 	t.Helper()
-	q, err := http.NewRequestWithContext(t.Context(), method, s.org.URL+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	q.Header.Set("Authorization", "SSWS "+emulator.DefaultToken)
-	q.Header.Set("Content-Type", "application/json")
-	answer, err := http.DefaultClient.Do(q)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	if text, _ := io.ReadAll(answer.Body); answer.StatusCode >= 300 {
-		t.Fatalf("%s %s: %d %s", method, path, answer.StatusCode, text)
-	}
+	oktaAdmin(t, s.org, method, path, body)
 }
 
 // edit replaces the hook by hand, as somebody in the console would.
