@@ -114,6 +114,7 @@ func runOf(r directory.Run) v1.Run {
 			Pages: r.Progress.Pages, People: r.Progress.People, Groups: r.Progress.Groups, Members: r.Progress.Members,
 			Calls: r.Progress.Calls, CallsLeft: r.Progress.CallsLeft,
 			Planned: r.Progress.Planned, Applied: r.Progress.Applied, ETA: utc(r.Progress.ETA),
+			Resumed: r.Progress.Resumed, Note: r.Progress.Note,
 		},
 		Counts: v1.Counts{Superseded: r.Counts.Superseded, Quarantined: r.Counts.Quarantined, Confirmed: r.Counts.Confirmed},
 		Error:  r.Error, DryRun: r.DryRun, PlannedAt: utc(r.PlannedAt), Decision: decisionOf(r.Decision), Plan: planOf(r.Plan),

@@ -49,6 +49,14 @@ func (e *TerminalError) Error() string { return e.Err.Error() }
 
 func (e *TerminalError) Unwrap() error { return e.Err }
 
+// CursorError says that a list cannot go on where it was left: the cursor is no longer
+// taken, or belongs to other lists than are read now. From its beginning it can be read.
+type CursorError struct{ Err error }
+
+func (e *CursorError) Error() string { return e.Err.Error() }
+
+func (e *CursorError) Unwrap() error { return e.Err }
+
 // HeldError says that the guard stopped a plan, which waits for an admin. Nothing of it was applied
 // but for what Safe counts.
 type HeldError struct {

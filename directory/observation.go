@@ -54,7 +54,7 @@ type MemberPage struct {
 	Last    bool // no page of this group follows
 }
 
-// Page is a piece of a pull. Exactly one of People, Deactivated, Groups and
+// Page is a piece of a pull. At most one of People, Deactivated, Groups and
 // Members is set. The pieces of different kinds come in any order.
 type Page struct {
 	At          time.Time // database's clock before the request was sent
@@ -62,8 +62,16 @@ type Page struct {
 	Deactivated []PersonSeen // people whom Okta lists as DEPROVISIONED, of whatever app
 	Groups      []GroupSeen
 	Members     *MemberPage
-	Calls       int // calls to Okta so far in this pull
-	CallsLeft   int // estimate, -1 when unknown
+	Positions   []Position // where lists stand once this page is taken in
+	Calls       int        // calls to Okta so far in this pull
+	CallsLeft   int        // estimate, -1 when unknown
+}
+
+// Position says how far one list of a pull has been read. Its texts are the source's
+// own: whoever keeps them hands them back as they are.
+type Position struct {
+	List string // which list, and of what
+	Next string // where it goes on; empty once it was read to the end
 }
 
 // PullRequest asks for a stream of pages.
@@ -72,4 +80,7 @@ type PullRequest struct {
 	Scope Scope
 	// Deactivated asks for the list of deactivated people too (full only).
 	Deactivated bool
+	// From holds the last position of each list of a reading that was interrupted
+	// (full only): what was read is not asked for again. Empty: from the beginning.
+	From []Position
 }

@@ -1,6 +1,9 @@
 package directory
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // RunState is where a run stands.
 type RunState string
@@ -42,6 +45,10 @@ type Progress struct {
 	Planned   int64      `json:"planned"`       // changes in the plan
 	Applied   int64      `json:"applied"`       // last plan position that was dealt with
 	ETA       *time.Time `json:"eta,omitempty"` // estimated end of reading
+	// Resumed is how often the reading was interrupted and went on where it was.
+	Resumed int `json:"resumed,omitempty"`
+	// Note says of the last interruption what became of it, for an admin.
+	Note string `json:"note,omitempty"`
 }
 
 // RunCounts sums up what a run did, by type of change.
@@ -108,6 +115,22 @@ type Decision struct {
 	By       string    `json:"by"`       // name of the admin token
 	At       time.Time `json:"at"`       // database's clock
 	Reason   string    `json:"reason"`   // in the admin's words
+}
+
+// Step is a piece of a run's reading: what was seen, what follows from it, and what is
+// needed to go on after it. It is kept as a whole or not at all.
+type Step struct {
+	Pages   []Page
+	Planned []PlannedChange
+	Notes   json.RawMessage // the reader's own
+}
+
+// Reading is how far the reading of a run has come.
+type Reading struct {
+	Notes     json.RawMessage // of the last step
+	Positions []Position      // of all steps, one for each list
+	Planned   int64           // changes in the plan
+	Age       time.Duration   // since the last step, by the database's clock
 }
 
 // PlanCounts is what the guard judges: how much a plan takes away, of how much.

@@ -37,6 +37,7 @@ const (
 	FaultMissingRole    FaultKind = "missing_role"          // what a service app without role gets
 	FaultNotFound       FaultKind = "not_found"             // 404 E0000007 for something that exists
 	FaultStale          FaultKind = "stale"                 // for Delay after a change, reads made before are answered as before it
+	FaultCursorRefused  FaultKind = "cursor_refused"        // 400 to calls with a cursor, as if it were too old
 )
 
 // Faults of hook deliveries. Endpoint is a hook id, or empty for all hooks.
@@ -100,7 +101,7 @@ func (k FaultKind) known() bool {
 	case FaultRateLimited, FaultRateNoReset, FaultConcurrency, FaultServerError, FaultEOF, FaultSlow, FaultTruncated,
 		FaultCutJSON, FaultHTML, FaultEmptyList, FaultEmptyBody, FaultPartialPage, FaultCutPage, FaultRepeatCursor,
 		FaultFoldedLinks, FaultUnquotedNext, FaultDropExpand, FaultRevokedToken, FaultFeatureMissing, FaultForbidden,
-		FaultMissingRole, FaultNotFound, FaultStale, FaultHookDrop, FaultHookDuplicate, FaultHookDelay, FaultHookReorder:
+		FaultMissingRole, FaultNotFound, FaultStale, FaultCursorRefused, FaultHookDrop, FaultHookDuplicate, FaultHookDelay, FaultHookReorder:
 		return true
 	default:
 		return false
@@ -203,6 +204,9 @@ func (s *faultSet) hits(c *call) []Fault {
 			continue
 		}
 		if f.Kind == FaultDropExpand && !c.query.Has("after") && !c.query.Has("expand") {
+			continue
+		}
+		if f.Kind == FaultCursorRefused && !c.query.Has("after") {
 			continue
 		}
 		if f.strikes() {

@@ -44,6 +44,8 @@ func (o *Org) before(c *call, hit []Fault) error {
 			return errForbidden()
 		case FaultNotFound:
 			return errNotFound(lastVariable(c), "Resource")
+		case FaultCursorRefused:
+			return errCursor()
 		case FaultMissingRole:
 			return errFaultRole
 		case FaultDropExpand:

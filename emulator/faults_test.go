@@ -172,6 +172,21 @@ func TestExpandDroppedFromTheSecondPage(t *testing.T) {
 	}
 }
 
+func TestCursorRefused(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, small())
+	first := r.want(200, http.MethodGet, "/api/v1/users?limit=20", nil)
+	if _, err := r.org.AddFault(emulator.Fault{Kind: emulator.FaultCursorRefused, Endpoint: "/api/v1/users", Count: 1}); err != nil {
+		t.Fatal(err)
+	}
+	r.want(200, http.MethodGet, "/api/v1/users?limit=20", nil) // has none
+	refused := r.want(400, http.MethodGet, first.next(), nil)
+	if code := decode[object](t, refused)["errorCode"]; code != "E0000001" {
+		t.Errorf("code %v", code)
+	}
+	r.want(200, http.MethodGet, first.next(), nil)
+}
+
 func TestWhereAFaultStrikes(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, small())

@@ -18,7 +18,7 @@ import (
 type page[T any] struct {
 	at    time.Time // database's clock before the request
 	items []T
-	last  bool // no page follows
+	next  string // path of the page that follows, empty after the last
 }
 
 // policy makes the attempts at one page.
@@ -32,8 +32,13 @@ func plainly(_ context.Context, path string, attempt func(path string) error) er
 // eachPage reads a list page by page. It returns nil only after the last page was
 // read and used: the page without a next link. A short or empty page is not the end.
 func eachPage[T any](ctx context.Context, r *Reader, p policy, what, first string, use func(page[T]) error) error {
+	return eachPageFrom(ctx, r, p, what, first, first, use)
+}
+
+// eachPageFrom is eachPage that begins with the page at path from.
+func eachPageFrom[T any](ctx context.Context, r *Reader, p policy, what, first, from string, use func(page[T]) error) error {
 	trail := newTrail(r.maxPages)
-	for path := first; path != ""; {
+	for path := from; path != ""; {
 		var got page[T]
 		next := ""
 		err := p(ctx, path, func(path string) error {
@@ -45,6 +50,9 @@ func eachPage[T any](ctx context.Context, r *Reader, p policy, what, first strin
 			got.items, next, err = list[T](ctx, r, what, first, path)
 			return err
 		})
+		if err != nil && path != first {
+			return refusedCursor(err)
+		}
 		if err != nil {
 			return err
 		}
@@ -52,13 +60,32 @@ func eachPage[T any](ctx context.Context, r *Reader, p policy, what, first strin
 		if err := trail.step(next); err != nil {
 			return incomplete(what, err)
 		}
-		got.last = next == ""
+		got.next = next
 		if err := use(got); err != nil {
 			return err
 		}
 		path = next
 	}
 	return nil
+}
+
+// refusedCursor makes a refusal of a page behind the first one a *directory.CursorError:
+// the same list was taken a moment ago, so it is the cursor that Okta does not take. Rights,
+// rates and what may pass are other matters.
+func refusedCursor(err error) error {
+	var refusal *Error
+	if !errors.As(err, &refusal) || refusal.Code == "" || refusal.Status < 400 || refusal.Status >= 500 {
+		return err
+	}
+	switch refusal.Status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout, http.StatusLocked, http.StatusTooManyRequests:
+		return err
+	}
+	refused := fmt.Errorf("%w; Okta no longer takes the place in the list where the reading was, and nothing was changed", refusal)
+	if isAbsent(err) { // of one group's members it may mean that the group is gone
+		refused = &absentError{err: refused}
+	}
+	return &directory.CursorError{Err: refused}
 }
 
 // list reads one page: its items, and the path of the next page or "".

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	gosync "sync"
 
 	"golang.org/x/sync/errgroup"
@@ -70,7 +71,11 @@ func (r *Reader) reading(request directory.PullRequest) (func(context.Context, *
 	}
 	switch request.Scope.Kind {
 	case directory.ScopeFull:
-		return func(ctx context.Context, p *pull) error { return p.full(orBulk(ctx), request.Deactivated) }, nil
+		from, err := r.progress(request.From)
+		if err != nil {
+			return nil, err
+		}
+		return func(ctx context.Context, p *pull) error { return p.full(orBulk(ctx), from, request.Deactivated) }, nil
 	case directory.ScopeGroup:
 		if _, err := segment("group", request.Scope.ID); err != nil {
 			return nil, err
@@ -93,16 +98,16 @@ type pull struct {
 }
 
 // full reads the app first: while it is gone or inactive nothing else means anything.
-// Then the lists, side by side.
-func (p *pull) full(ctx context.Context, deactivated bool) error {
+// Then the lists, side by side, each from where it stands.
+func (p *pull) full(ctx context.Context, from progress, deactivated bool) error {
 	if err := p.activeApp(ctx); err != nil {
 		return err
 	}
 	lists, ctx := errgroup.WithContext(ctx)
-	lists.Go(func() error { return p.people(ctx) })
-	lists.Go(func() error { return p.groups(ctx) })
+	lists.Go(func() error { return p.people(ctx, from) })
+	lists.Go(func() error { return p.groups(ctx, from) })
 	if deactivated {
-		lists.Go(func() error { return p.deactivated(ctx) })
+		lists.Go(func() error { return p.deactivated(ctx, from) })
 	}
 	if err := lists.Wait(); err != nil {
 		return err
@@ -120,26 +125,38 @@ func (p *pull) activeApp(ctx context.Context) error {
 
 // people reads everyone who is assigned to the app, in one chain of pages. Okta:
 // Apps API, expand=user brings the user along.
-func (p *pull) people(ctx context.Context) error {
+func (p *pull) people(ctx context.Context, from progress) error {
 	r := p.reader
 	what := "list the users of app " + r.appID
 	first := "/api/v1/apps/" + r.appID + "/users?expand=user&limit=500"
-	err := eachPage(ctx, r, p.patiently, what, first, func(got page[appUser]) error {
+	start := from.of(r.peopleList(), first)
+	if start == "" {
+		p.peopleKnown()
+	}
+	err := eachPageFrom(ctx, r, p.patiently, what, first, start, func(got page[appUser]) error {
 		people, err := p.seen(ctx, what, got)
 		if err != nil {
 			return err
 		}
-		if got.last {
-			p.mu.Lock()
-			p.peopleUnknown = false
-			p.mu.Unlock()
+		if got.next == "" {
+			p.peopleKnown()
 		}
-		return p.send(ctx, directory.Page{At: got.at, People: people})
+		return p.send(ctx, directory.Page{At: got.at, People: people, Positions: []directory.Position{{List: r.peopleList(), Next: got.next}}})
 	})
+	if refused := (*directory.CursorError)(nil); errors.As(err, &refused) {
+		return notAbsence(err)
+	}
 	if isAbsent(err) {
 		return terminalf("%w; the app went away while it was read; nothing was changed", refusalIn(err))
 	}
 	return err
+}
+
+// peopleKnown notes that no page of people follows.
+func (p *pull) peopleKnown() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.peopleUnknown = false
 }
 
 // seen turns a page of app users into people. Okta has lost the embedded users
@@ -199,12 +216,15 @@ func (p *pull) user(ctx context.Context, id string) (user, error) {
 // groups reads the list of groups whole and then the members of those that are
 // selected, several groups at a time. The list comes first because cursors have an
 // unknown life: none waits for the members of other groups.
-func (p *pull) groups(ctx context.Context) error {
+func (p *pull) groups(ctx context.Context, from progress) error {
 	r := p.reader
 	const what = "list groups"
-	var selected []string
-	err := eachPage(ctx, r, p.patiently, what, groupsPath, func(got page[group]) error {
+	selected := slices.Clone(from.groups)
+	p.expect(len(selected))
+	start := from.of(r.groupList(), groupsPath)
+	err := eachPageFrom(ctx, r, p.patiently, what, groupsPath, start, func(got page[group]) error {
 		var seen []directory.GroupSeen
+		stand := []directory.Position{{List: r.groupList(), Next: got.next}}
 		for _, g := range got.items {
 			if g.ID == "" {
 				return incomplete(what, fmt.Errorf("a group has no id"))
@@ -212,13 +232,15 @@ func (p *pull) groups(ctx context.Context) error {
 			if s := g.seen(got.at); r.groups.Selects(s) {
 				seen = append(seen, s)
 				selected = append(selected, g.ID)
+				first, err := r.membersPath(g.ID)
+				if err != nil {
+					return err
+				}
+				stand = append(stand, directory.Position{List: r.memberList(g.ID), Next: first})
 			}
 		}
 		p.expect(len(seen))
-		if len(seen) == 0 {
-			return nil
-		}
-		return p.send(ctx, directory.Page{At: got.at, Groups: seen})
+		return p.send(ctx, directory.Page{At: got.at, Groups: seen, Positions: stand})
 	})
 	if err != nil {
 		return notAbsence(err)
@@ -231,31 +253,44 @@ func (p *pull) groups(ctx context.Context) error {
 				return context.Cause(ctx)
 			}
 			p.expect(-1)
-			return p.members(ctx, id)
+			return p.members(ctx, id, from)
 		})
 	}
 	return workers.Wait()
 }
 
-// members reads the members of one group, ids only.
-func (p *pull) members(ctx context.Context, id string) error {
+// membersPath is the path of the first page of a group's members.
+func (r *Reader) membersPath(id string) (string, error) {
 	escaped, err := segment("group", id)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("/api/v1/groups/%s/users?limit=%d", escaped, r.memberLimit), nil
+}
+
+// members reads the members of one group, ids only.
+func (p *pull) members(ctx context.Context, id string, from progress) error {
+	first, err := p.reader.membersPath(id)
 	if err != nil {
 		return err
 	}
+	list := p.reader.memberList(id)
 	what := "list the members of group " + id
-	first := fmt.Sprintf("/api/v1/groups/%s/users?limit=%d", escaped, p.reader.memberLimit)
-	err = eachPage(ctx, p.reader, p.patiently, what, first, func(got page[identified]) error {
+	err = eachPageFrom(ctx, p.reader, p.patiently, what, first, from.of(list, first), func(got page[identified]) error {
 		ids, err := idsOf(what, got.items)
 		if err != nil {
 			return err
 		}
-		return p.send(ctx, directory.Page{At: got.at, Members: &directory.MemberPage{GroupID: id, IDs: ids, Last: got.last}})
+		return p.send(ctx, directory.Page{
+			At: got.at, Members: &directory.MemberPage{GroupID: id, IDs: ids, Last: got.next == ""},
+			Positions: []directory.Position{{List: list, Next: got.next}},
+		})
 	})
 	if !isAbsent(err) {
 		return err
 	}
 	// Deleted since the list was made? Only a read by id can tell.
+	refused := err
 	var seen directory.GroupSeen
 	if err := p.patiently(ctx, "", func(string) error {
 		var err error
@@ -264,18 +299,22 @@ func (p *pull) members(ctx context.Context, id string) error {
 	}); err != nil {
 		return err
 	}
+	if cursor := (*directory.CursorError)(nil); seen.Exists && errors.As(refused, &cursor) {
+		return notAbsence(refused)
+	}
 	if seen.Exists {
 		return incomplete(what, fmt.Errorf("okta found no members although the group exists"))
 	}
-	return p.send(ctx, directory.Page{At: seen.At, Groups: []directory.GroupSeen{seen}})
+	return p.send(ctx, directory.Page{At: seen.At, Groups: []directory.GroupSeen{seen}, Positions: []directory.Position{{List: list}}})
 }
 
 // deactivated lists the people whom Okta has deactivated: plain lists leave them out.
 // Okta: Users API, "filter".
-func (p *pull) deactivated(ctx context.Context) error {
+func (p *pull) deactivated(ctx context.Context, from progress) error {
+	list := p.reader.deactivatedList()
 	const what = "list deactivated users"
 	const first = "/api/v1/users?filter=status+eq+%22DEPROVISIONED%22&limit=200"
-	err := eachPage(ctx, p.reader, p.patiently, what, first, func(got page[user]) error {
+	err := eachPageFrom(ctx, p.reader, p.patiently, what, first, from.of(list, first), func(got page[user]) error {
 		people := make([]directory.PersonSeen, len(got.items))
 		for i, u := range got.items {
 			if !u.whole() {
@@ -283,10 +322,7 @@ func (p *pull) deactivated(ctx context.Context) error {
 			}
 			people[i] = directory.PersonSeen{ID: u.ID, At: got.at, Exists: true, OktaStatus: u.Status, Profile: u.Profile}
 		}
-		if len(people) == 0 {
-			return nil
-		}
-		return p.send(ctx, directory.Page{At: got.at, Deactivated: people})
+		return p.send(ctx, directory.Page{At: got.at, Deactivated: people, Positions: []directory.Position{{List: list, Next: got.next}}})
 	})
 	return notAbsence(err)
 }
@@ -310,7 +346,7 @@ func (p *pull) group(ctx context.Context, id string) error {
 		return err
 	}
 	p.expect(-1)
-	return p.members(ctx, id)
+	return p.members(ctx, id, progress{})
 }
 
 func idsOf(what string, items []identified) ([]string, error) {
@@ -326,6 +362,10 @@ func idsOf(what string, items []identified) ([]string, error) {
 
 // notAbsence makes a 404 to a list an ordinary error: lists prove no absence.
 func notAbsence(err error) error {
+	var refused *directory.CursorError
+	if isAbsent(err) && errors.As(err, &refused) {
+		return &directory.CursorError{Err: refusalIn(err)}
+	}
 	if isAbsent(err) {
 		return &passingError{err: refusalIn(err)}
 	}

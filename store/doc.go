@@ -3,7 +3,7 @@
 // which packages postgres and sqlite open; the SQL is here, once, and Dialect
 // says where it differs.
 //
-// Data comes in three ways. AddEvents writes received events; Stage and AppendPlan
+// Data comes in three ways. AddEvents writes received events; SaveStep and AppendPlan
 // collect what a run reads and decides; and Update runs a transaction that holds the
 // tenant's lock, in which package sync compares, writes rows, appends changes
 // and marks the events that it knew of. All other methods read, or serve the

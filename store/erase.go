@@ -23,6 +23,7 @@ func tenantTables() []tenantTable {
 		{name: "inbox", key: "uuid"},
 		{name: "staged_members", key: "run, group_id, person_id"},
 		{name: "staged_groups", key: "run, group_id"},
+		{name: "staged_lists", key: "run, list"},
 		{name: "staged", key: "run, kind, id"},
 		{name: "staged_runs", key: "run"},
 		{name: "plan", key: "run, seq"},

@@ -72,12 +72,23 @@ func (t *Tx) PutGroups(ctx context.Context, groups []directory.Group) error {
 	return nil
 }
 
-// TouchGroup moves ObservedAt of a group forward to at: the row was seen to be right, or is about to
-// be made so. It does nothing where there is no row.
-func (t *Tx) TouchGroup(ctx context.Context, id string, at time.Time) error {
-	const query = `update groups set observed_at = {at $3} where tenant = $1 and id = $2 and observed_at < {at $3}`
-	if _, err := t.db.exec(ctx, t.tx, query, t.tenant, id, at); err != nil {
-		return fmt.Errorf("touch group %s: %w", id, err)
+// NoteGroups moves ObservedAt of groups forward to when they were seen: the rows were seen to be right,
+// or are about to be. One without a row gets a removed one, so that an older list cannot
+// bring it, or members of it, in.
+func (t *Tx) NoteGroups(ctx context.Context, seen []directory.GroupSeen) error {
+	if len(seen) == 0 {
+		return nil
+	}
+	columns := []Column{
+		texts("id", seen, func(g *directory.GroupSeen) string { return g.ID }),
+		times("at", seen, func(g *directory.GroupSeen) time.Time { return g.At }),
+	}
+	const query = `
+		insert into groups (tenant, id, name, description, type, removed, observed_at, created_at, updated_at)
+		select $1, v.id, '', '', '', true, v.at, {at $2}, {at $2} from {rows} where true
+		on conflict (tenant, id) do update set observed_at = excluded.observed_at where groups.observed_at < excluded.observed_at`
+	if _, err := t.db.execRows(ctx, t.tx, query, columns, t.tenant, t.now); err != nil {
+		return fmt.Errorf("note when %d groups were seen: %w", len(seen), err)
 	}
 	return nil
 }

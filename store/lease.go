@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -18,8 +17,6 @@ import (
 // full run, while another full run of the tenant is held; with directory.ErrConflict
 // when the run is over; and with directory.ErrNotFound. A full run takes the lease of
 // any other full run whose owner let it run out: that owner is told by SaveRun.
-//
-// A run that lost what it had read in a crash of the database is reset.
 func (d *DB) ClaimRun(ctx context.Context, tenant, id, owner string, lease time.Duration) (directory.Run, error) {
 	var run directory.Run
 	err := d.again(ctx, func(tx *sql.Tx) error {
@@ -42,7 +39,7 @@ func (d *DB) ClaimRun(ctx context.Context, tenant, id, owner string, lease time.
 		// and no unique index takes the run for one that nobody has claimed. Its
 		// plan is older than what this run will see, so it has to read anew.
 		const oust = `
-			update runs set lease_owner = '-', lease_until = null, state = 'queued'
+			update runs set lease_owner = '-', lease_until = null, state = 'queued', read_notes = ''
 			where tenant = $1 and id <> $2 and scope_kind = $3 and scope_id = $4 and lease_owner not in ('', '-')
 				and state in ('queued', 'reading', 'applying') and decision = ''`
 		_, err = d.exec(ctx, tx, oust, tenant, id, string(run.Scope.Kind), run.Scope.ID)
@@ -50,9 +47,6 @@ func (d *DB) ClaimRun(ctx context.Context, tenant, id, owner string, lease time.
 	})
 	if err != nil {
 		return directory.Run{}, fmt.Errorf("claim run %s of tenant %s: %w", id, tenant, err)
-	}
-	if err := d.restage(ctx, run); err != nil {
-		return directory.Run{}, err
 	}
 	return run, nil
 }
@@ -132,18 +126,18 @@ const (
 	renew = `
 		update runs set state = $4, progress = $5, counts = $6, error = $7,
 			started_at = coalesce({at $8}, started_at), lease_until = {now} + {micros $9}
-		where tenant = $1 and id = $2 and lease_owner = $3 and state in ('queued', 'reading', 'applying')`
+		where ` + ownedOpen
 	// Outside a transaction it notes how far a reading is, page by page.
 	renewLazily = renew + ` and {lazily}`
 	finish      = `
 		update runs set state = $4, progress = $5, counts = $6, error = $7,
 			started_at = coalesce({at $8}, started_at), finished_at = coalesce({at $9}, {now}),
 			lease_owner = '', lease_until = null
-		where tenant = $1 and id = $2 and lease_owner = $3 and state in ('queued', 'reading', 'applying')`
+		where ` + ownedOpen
 	wait = `
 		update runs set state = $4, progress = $5, counts = $6, error = $7,
 			planned_at = {at $8}, waits_until = {at $9}, plan_summary = $10, lease_owner = '', lease_until = null
-		where tenant = $1 and id = $2 and lease_owner = $3 and state in ('queued', 'reading', 'applying')`
+		where ` + ownedOpen
 )
 
 // saveRun writes the run with the query renew, or finishes it.
@@ -172,23 +166,7 @@ func (d *DB) saveRun(ctx context.Context, q querier, renew string, run directory
 	if saved == 1 {
 		return nil
 	}
-	return d.whyNotSaved(ctx, q, run, owner)
-}
-
-func (d *DB) whyNotSaved(ctx context.Context, q querier, run directory.Run, owner string) error {
-	var state directory.RunState
-	var holder string
-	err := d.row(ctx, q, `select state, lease_owner from runs where tenant = $1 and id = $2`, run.Tenant, run.ID).Scan(&state, &holder)
-	if errors.Is(err, sql.ErrNoRows) {
-		return unknownRun(run.Tenant, run.ID)
-	}
-	if err != nil {
-		return fmt.Errorf("save run %s of tenant %s: %w", run.ID, run.Tenant, err)
-	}
-	if !state.Open() {
-		return fmt.Errorf("save run %s of tenant %s: the run is over, it is %s: %w", run.ID, run.Tenant, state, directory.ErrConflict)
-	}
-	return fmt.Errorf("save run %s of tenant %s: %s no longer holds its lease, nothing was written: %w", run.ID, run.Tenant, owner, directory.ErrBusy)
+	return d.notOwned(ctx, q, run.Tenant, run.ID, owner)
 }
 
 // RenewLease keeps a run with its owner until lease has passed, by the database's clock. It
@@ -196,7 +174,7 @@ func (d *DB) whyNotSaved(ctx context.Context, q querier, run directory.Run, owne
 func (d *DB) RenewLease(ctx context.Context, tenant, id, owner string, lease time.Duration) error {
 	const query = `
 		update runs set lease_until = {now} + {micros $4}
-		where tenant = $1 and id = $2 and lease_owner = $3 and state in ('queued', 'reading', 'applying')`
+		where ` + ownedOpen
 	if _, err := d.exec(ctx, d.write, query, tenant, id, owner, lease); err != nil {
 		return fmt.Errorf("renew the lease of run %s of tenant %s: %w", id, tenant, err)
 	}

@@ -208,3 +208,22 @@ func (t *Tx) Touch(ctx context.Context, personID string, at, groupsAt time.Time)
 	}
 	return nil
 }
+
+// Joiners returns which of the people the run's plan creates or brings back.
+func (t *Tx) Joiners(ctx context.Context, run string, people []string) (map[string]bool, error) {
+	joiners := make(map[string]bool, len(people))
+	if len(people) == 0 {
+		return joiners, nil
+	}
+	const query = keyed + `
+		select distinct key from wanted cross join plan
+		where tenant = of_tenant and run = $3 and subject = 'person' and subject_id = key and type in ('person.created', 'person.reactivated')`
+	found, err := list(ctx, t.db, t.tx, scanText, query, t.tenant, people, run)
+	if err != nil {
+		return nil, fmt.Errorf("look whom the plan of run %s brings: %w", run, err)
+	}
+	for _, id := range found {
+		joiners[id] = true
+	}
+	return joiners, nil
+}

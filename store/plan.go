@@ -11,48 +11,56 @@ import (
 	"github.com/oktasync/oktasync/directory"
 )
 
-// AppendPlan adds changes to the run's plan, in order. The store gives them their Seq,
-// from 1.
-func (d *DB) AppendPlan(ctx context.Context, tenant, run string, changes []directory.PlannedChange) error {
+// AppendPlan adds changes to the plan of a run that owner holds, in order. The store gives
+// them their Seq, from 1.
+func (d *DB) AppendPlan(ctx context.Context, tenant, run, owner string, changes []directory.PlannedChange) error {
 	if len(changes) == 0 {
 		return nil
 	}
-	fields, err := jsonOf("fields", changes, func(c *directory.PlannedChange) (any, bool) { return c.Fields, true })
-	if err != nil {
-		return fmt.Errorf("add to the plan of run %s: %w", run, err)
-	}
-	const count = `update runs set plan_seq = plan_seq + $3 where tenant = $1 and id = $2 and {lazily} returning plan_seq`
-	const insert = `
-		insert into plan (tenant, run, seq, type, subject, subject_id, person_id, before_hash, observed_at, fields, after)
-		select $1, $2, v.seq, v.type, v.subject, v.subject_id, v.person_id, v.before_hash, v.observed_at, v.fields, v.after
-		from {rows}`
-	err = d.again(ctx, func(tx *sql.Tx) error {
+	const count = `update runs set plan_seq = plan_seq + $4 where ` + ownedOpen + ` and {lazily} returning plan_seq`
+	err := d.again(ctx, func(tx *sql.Tx) error {
 		var last int64
-		err := d.row(ctx, tx, count, tenant, run, len(changes)).Scan(&last)
+		err := d.row(ctx, tx, count, tenant, run, owner, len(changes)).Scan(&last)
 		if errors.Is(err, sql.ErrNoRows) {
-			return unknownRun(tenant, run)
+			return d.notOwned(ctx, tx, tenant, run, owner)
 		}
 		if err != nil {
 			return err
 		}
-		next := last - int64(len(changes))
-		_, err = d.execRows(ctx, tx, insert, []Column{
-			ints("seq", changes, func(*directory.PlannedChange) int64 { next++; return next }),
-			texts("type", changes, func(c *directory.PlannedChange) string { return string(c.Type) }),
-			texts("subject", changes, func(c *directory.PlannedChange) string { return string(c.Subject) }),
-			texts("subject_id", changes, func(c *directory.PlannedChange) string { return c.SubjectID }),
-			texts("person_id", changes, func(c *directory.PlannedChange) string { return c.PersonID }),
-			texts("before_hash", changes, func(c *directory.PlannedChange) string { return c.BeforeHash }),
-			times("observed_at", changes, func(c *directory.PlannedChange) time.Time { return c.ObservedAt }),
-			fields,
-			texts("after", changes, func(c *directory.PlannedChange) string { return string(c.After) }),
-		}, tenant, run)
-		return err
+		return d.insertPlan(ctx, tx, tenant, run, last, changes)
 	})
 	if err != nil {
 		return fmt.Errorf("add %d changes to the plan of run %s of tenant %s: %w", len(changes), run, tenant, err)
 	}
 	return nil
+}
+
+// insertPlan writes changes, of which the last gets the given position.
+func (d *DB) insertPlan(ctx context.Context, tx *sql.Tx, tenant, run string, last int64, changes []directory.PlannedChange) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	fields, err := jsonOf("fields", changes, func(c *directory.PlannedChange) (any, bool) { return c.Fields, true })
+	if err != nil {
+		return err
+	}
+	const insert = `
+		insert into plan (tenant, run, seq, type, subject, subject_id, person_id, before_hash, observed_at, fields, after)
+		select $1, $2, v.seq, v.type, v.subject, v.subject_id, v.person_id, v.before_hash, v.observed_at, v.fields, v.after
+		from {rows}`
+	next := last - int64(len(changes))
+	_, err = d.execRows(ctx, tx, insert, []Column{
+		ints("seq", changes, func(*directory.PlannedChange) int64 { next++; return next }),
+		texts("type", changes, func(c *directory.PlannedChange) string { return string(c.Type) }),
+		texts("subject", changes, func(c *directory.PlannedChange) string { return string(c.Subject) }),
+		texts("subject_id", changes, func(c *directory.PlannedChange) string { return c.SubjectID }),
+		texts("person_id", changes, func(c *directory.PlannedChange) string { return c.PersonID }),
+		texts("before_hash", changes, func(c *directory.PlannedChange) string { return c.BeforeHash }),
+		times("observed_at", changes, func(c *directory.PlannedChange) time.Time { return c.ObservedAt }),
+		fields,
+		texts("after", changes, func(c *directory.PlannedChange) string { return string(c.After) }),
+	}, tenant, run)
+	return err
 }
 
 // Plan returns changes of the plan in order after position `after`, at most limit.

@@ -148,7 +148,10 @@ func (d *DB) purgeRuns(ctx context.Context, keep time.Duration) (int, error) {
 	}
 	for i, run := range runs {
 		// The plan first: a run without its row would leave it for ever.
-		if err := d.forget(ctx, run.Tenant, run.ID); err != nil {
+		if err := d.forgetSeen(ctx, run.Tenant, run.ID); err != nil {
+			return i, err
+		}
+		if err := d.deleteChunks(ctx, forgetPlan, run.Tenant, run.ID); err != nil {
 			return i, err
 		}
 		if _, err := d.exec(ctx, d.write, `delete from runs where tenant = $1 and id = $2`, run.Tenant, run.ID); err != nil {

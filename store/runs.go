@@ -65,7 +65,6 @@ func (d *DB) createRun(ctx context.Context, run directory.Run, act *directory.Ac
 		}
 		if isNew = len(rows) == 1; isNew {
 			made = rows[0]
-			err = d.markStaging(ctx, tx, run.Tenant, run.ID)
 		} else {
 			made, err = d.sameRun(ctx, tx, run)
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/oktasync/oktasync/directory"
@@ -12,9 +14,9 @@ import (
 // What a run sees is staged in tables that Postgres empties when it crashes
 // (unlogged), because that makes a page cost no flush. Half a reading must never pass for a
 // whole one: people would look absent. So each run has a mark in staged_runs,
-// which is emptied with the rest, made when the run is created or reset, and
-// asked for by every page and every question about what was not seen. A run whose
-// mark is missing fails with errLost until it is reset; it then starts over.
+// which is emptied with the rest, made when the run is reset, and asked for by every
+// page and every question about what was not seen. A run whose mark is missing fails
+// until it is reset; it then starts over.
 
 // chunk is how many rows a deletion takes at once, so that nobody waits long for it.
 const chunk = 20000
@@ -26,12 +28,6 @@ const (
 	stagedGroup       = "group"
 )
 
-func (d *DB) markStaging(ctx context.Context, q querier, tenant, run string) error {
-	const query = `insert into staged_runs (tenant, run) values ($1, $2) on conflict do nothing`
-	_, err := d.exec(ctx, q, query, tenant, run)
-	return err
-}
-
 // staged fails when what the run has seen is lost. It must be asked after the
 // question whose answer it vouches for.
 func (d *DB) staged(ctx context.Context, q querier, tenant, run string) error {
@@ -42,63 +38,71 @@ func (d *DB) staged(ctx context.Context, q querier, tenant, run string) error {
 	}
 	if marks == 0 {
 		return fmt.Errorf("what run %s of tenant %s had read is lost, the database was restarted or the run is unknown; "+
-			"nothing was applied, the run starts over when it is claimed again", run, tenant)
+			"nothing was applied, the run starts over with the next attempt", run, tenant)
 	}
 	return nil
 }
 
-// ResetRun forgets what the run has seen and planned.
-func (d *DB) ResetRun(ctx context.Context, tenant, id string) error {
-	if err := d.forget(ctx, tenant, id); err != nil {
-		return fmt.Errorf("reset run %s of tenant %s: %w", id, tenant, err)
+// ResetRun forgets what the run has seen and planned. The run must be owner's.
+func (d *DB) ResetRun(ctx context.Context, tenant, id, owner string) error {
+	fail := func(err error) error { return fmt.Errorf("reset run %s of tenant %s: %w", id, tenant, err) }
+	// The mark goes first and comes last: if this is interrupted, the reading counts as lost.
+	unmark := func(tx *sql.Tx) error {
+		if err := d.own(ctx, tx, tenant, id, owner); err != nil {
+			return err
+		}
+		_, err := d.exec(ctx, tx, `delete from staged_runs where tenant = $1 and run = $2`, tenant, id)
+		return err
 	}
-	err := d.again(ctx, func(tx *sql.Tx) error {
-		touched, err := d.exec(ctx, tx, `update runs set plan_seq = 0 where tenant = $1 and id = $2`, tenant, id)
+	if err := d.again(ctx, unmark); err != nil {
+		return fail(err)
+	}
+	for _, query := range append(forgetStaged(), forgetPlan) {
+		if err := d.deleteOwned(ctx, tenant, id, owner, query); err != nil {
+			return fail(err)
+		}
+	}
+	mark := func(tx *sql.Tx) error {
+		touched, err := d.exec(ctx, tx, `update runs set plan_seq = 0, read_plan = 0, read_notes = '' where `+ownedOpen, tenant, id, owner)
 		if err != nil {
 			return err
 		}
 		if touched == 0 {
-			return unknownRun(tenant, id)
+			return d.notOwned(ctx, tx, tenant, id, owner)
 		}
-		return d.markStaging(ctx, tx, tenant, id)
-	})
-	if err != nil {
-		return fmt.Errorf("reset run %s of tenant %s: %w", id, tenant, err)
+		_, err = d.exec(ctx, tx, `insert into staged_runs (tenant, run) values ($1, $2) on conflict do nothing`, tenant, id)
+		return err
+	}
+	if err := d.again(ctx, mark); err != nil {
+		return fail(err)
 	}
 	return nil
 }
 
-// restage resets a run that has no mark and is not beyond reading.
-func (d *DB) restage(ctx context.Context, run directory.Run) error {
-	if run.State == directory.RunApplying || d.staged(ctx, d.write, run.Tenant, run.ID) == nil {
-		return nil
-	}
-	return d.ResetRun(ctx, run.Tenant, run.ID)
-}
-
-// forget deletes what a run has seen and planned, in chunks. The mark goes first: if this
-// is interrupted, the run counts as lost.
-func (d *DB) forget(ctx context.Context, tenant, run string) error {
-	if err := d.forgetSeen(ctx, tenant, run); err != nil {
-		return err
-	}
-	return d.deleteChunks(ctx, `
-		delete from plan where tenant = $1 and run = $2 and seq in (
-			select seq from plan where tenant = $1 and run = $2 limit $3)`, tenant, run)
-}
-
-func (d *DB) forgetSeen(ctx context.Context, tenant, run string) error {
-	if _, err := d.exec(ctx, d.write, `delete from staged_runs where tenant = $1 and run = $2`, tenant, run); err != nil {
-		return err
-	}
-	for _, query := range []string{
+// forgetStaged are the deletions of what a run has seen; the last parameter is the limit.
+func forgetStaged() []string {
+	return []string{
+		`delete from staged_lists where tenant = $1 and run = $2 and list in (
+			select list from staged_lists where tenant = $1 and run = $2 limit $3)`,
 		`delete from staged where tenant = $1 and run = $2 and (kind, id) in (
 			select kind, id from staged where tenant = $1 and run = $2 limit $3)`,
 		`delete from staged_members where tenant = $1 and run = $2 and (group_id, person_id) in (
 			select group_id, person_id from staged_members where tenant = $1 and run = $2 limit $3)`,
 		`delete from staged_groups where tenant = $1 and run = $2 and group_id in (
 			select group_id from staged_groups where tenant = $1 and run = $2 limit $3)`,
-	} {
+	}
+}
+
+const forgetPlan = `
+	delete from plan where tenant = $1 and run = $2 and seq in (
+		select seq from plan where tenant = $1 and run = $2 limit $3)`
+
+// forgetSeen deletes what a run that is over has seen, in chunks.
+func (d *DB) forgetSeen(ctx context.Context, tenant, run string) error {
+	if _, err := d.exec(ctx, d.write, `delete from staged_runs where tenant = $1 and run = $2`, tenant, run); err != nil {
+		return err
+	}
+	for _, query := range forgetStaged() {
 		if err := d.deleteChunks(ctx, query, tenant, run); err != nil {
 			return err
 		}
@@ -119,6 +123,29 @@ func (d *DB) deleteChunks(ctx context.Context, query string, values ...any) erro
 	}
 }
 
+// deleteOwned is deleteChunks for a run that is under way and owner's: whoever has lost it
+// in the middle stops there, or would delete what the next owner has seen.
+func (d *DB) deleteOwned(ctx context.Context, tenant, run, owner, query string, more ...any) error {
+	values := append([]any{tenant, run}, more...)
+	for {
+		deleted := int64(0)
+		err := d.again(ctx, func(tx *sql.Tx) error {
+			err := d.own(ctx, tx, tenant, run, owner)
+			if err != nil {
+				return err
+			}
+			deleted, err = d.exec(ctx, tx, query, append(values[:len(values):len(values)], chunk)...)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if deleted < chunk {
+			return nil
+		}
+	}
+}
+
 func personIDs(seen []directory.PersonSeen) []string {
 	ids := make([]string, 0, len(seen))
 	for _, p := range seen {
@@ -129,28 +156,29 @@ func personIDs(seen []directory.PersonSeen) []string {
 	return ids
 }
 
-// Stage remembers what a page of the run showed. Seeing a thing twice is the
-// same as once. It fails when what the run had seen before is lost.
-func (d *DB) Stage(ctx context.Context, tenant, run string, page directory.Page) error {
+// stage remembers what a page of the run showed. Seeing a thing twice is the same as
+// once. It fails when what the run had seen before is lost.
+func (d *DB) stage(ctx context.Context, tx *sql.Tx, tenant, run string, page directory.Page) error {
 	var err error
 	switch {
 	case len(page.People) > 0:
-		err = d.stageIDs(ctx, tenant, run, stagedPerson, personIDs(page.People))
+		err = d.stageIDs(ctx, tx, tenant, run, stagedPerson, personIDs(page.People))
 	case len(page.Deactivated) > 0:
-		err = d.stageIDs(ctx, tenant, run, stagedDeactivated, personIDs(page.Deactivated))
+		err = d.stageIDs(ctx, tx, tenant, run, stagedDeactivated, personIDs(page.Deactivated))
 	case len(page.Groups) > 0:
 		ids := make([]string, len(page.Groups))
 		for i, g := range page.Groups {
 			ids[i] = g.ID
 		}
-		err = d.stageIDs(ctx, tenant, run, stagedGroup, ids)
+		err = d.stageIDs(ctx, tx, tenant, run, stagedGroup, ids)
 	case page.Members != nil:
-		err = d.stageMembers(ctx, tenant, run, *page.Members, page.At)
-	default:
-		return nil // an empty page
+		err = d.stageMembers(ctx, tx, tenant, run, *page.Members, page.At)
+	}
+	if err == nil {
+		err = d.stagePositions(ctx, tx, tenant, run, page.Positions)
 	}
 	if err != nil {
-		return fmt.Errorf("stage a page of run %s of tenant %s: %w", run, tenant, err)
+		return fmt.Errorf("stage a page: %w", err)
 	}
 	return nil
 }
@@ -158,21 +186,21 @@ func (d *DB) Stage(ctx context.Context, tenant, run string, page directory.Page)
 // A statement that writes as many rows as it was given has found the mark; one that
 // writes fewer has met known ones, or no mark.
 
-func (d *DB) stageIDs(ctx context.Context, tenant, run, kind string, ids []string) error {
+func (d *DB) stageIDs(ctx context.Context, tx *sql.Tx, tenant, run, kind string, ids []string) error {
 	const query = `
 		insert into staged (tenant, run, kind, id)
 		select m.tenant, m.run, $3, v.id from staged_runs m cross join {rows}
 		where m.tenant = $1 and m.run = $2
 		on conflict do nothing`
 	batch := []Column{texts("id", ids, func(id *string) string { return *id })}
-	written, err := d.execRows(ctx, d.write, query, batch, tenant, run, kind)
+	written, err := d.execRows(ctx, tx, query, batch, tenant, run, kind)
 	if err != nil || int(written) == len(ids) {
 		return err
 	}
-	return d.staged(ctx, d.write, tenant, run)
+	return d.staged(ctx, tx, tenant, run)
 }
 
-func (d *DB) stageMembers(ctx context.Context, tenant, run string, page directory.MemberPage, at time.Time) error {
+func (d *DB) stageMembers(ctx context.Context, tx *sql.Tx, tenant, run string, page directory.MemberPage, at time.Time) error {
 	if len(page.IDs) > 0 {
 		const members = `
 			insert into staged_members (tenant, run, group_id, person_id, at)
@@ -180,11 +208,10 @@ func (d *DB) stageMembers(ctx context.Context, tenant, run string, page director
 			where m.tenant = $1 and m.run = $2
 			on conflict do nothing`
 		batch := []Column{texts("id", page.IDs, func(id *string) string { return *id })}
-		if _, err := d.execRows(ctx, d.write, members, batch, tenant, run, page.GroupID, at); err != nil {
+		if _, err := d.execRows(ctx, tx, members, batch, tenant, run, page.GroupID, at); err != nil {
 			return err
 		}
 	}
-	// After the members, so that a group is complete only when they all are there.
 	const group = `
 		insert into staged_groups (tenant, run, group_id, first_at, complete)
 		select m.tenant, m.run, $3, {at $4}, $5 from staged_runs m
@@ -192,9 +219,35 @@ func (d *DB) stageMembers(ctx context.Context, tenant, run string, page director
 		on conflict (tenant, run, group_id) do update set
 			first_at = case when excluded.first_at < staged_groups.first_at then excluded.first_at else staged_groups.first_at end,
 			complete = staged_groups.complete or excluded.complete`
-	written, err := d.exec(ctx, d.write, group, tenant, run, page.GroupID, at, page.Last)
+	written, err := d.exec(ctx, tx, group, tenant, run, page.GroupID, at, page.Last)
 	if err != nil || written == 1 {
 		return err
 	}
-	return d.staged(ctx, d.write, tenant, run)
+	return d.staged(ctx, tx, tenant, run)
+}
+
+// stagePositions notes where lists go on. Of a list that is named twice the last word counts.
+func (d *DB) stagePositions(ctx context.Context, tx *sql.Tx, tenant, run string, positions []directory.Position) error {
+	if len(positions) == 0 {
+		return nil
+	}
+	next := make(map[string]string, len(positions))
+	for _, p := range positions {
+		next[p.List] = p.Next
+	}
+	lists := slices.Sorted(maps.Keys(next))
+	const query = `
+		insert into staged_lists (tenant, run, list, next)
+		select m.tenant, m.run, v.list, v.next from staged_runs m cross join {rows}
+		where m.tenant = $1 and m.run = $2
+		on conflict (tenant, run, list) do update set next = excluded.next`
+	batch := []Column{
+		texts("list", lists, func(list *string) string { return *list }),
+		texts("next", lists, func(list *string) string { return next[*list] }),
+	}
+	written, err := d.execRows(ctx, tx, query, batch, tenant, run)
+	if err != nil || int(written) == len(lists) {
+		return err
+	}
+	return d.staged(ctx, tx, tenant, run)
 }

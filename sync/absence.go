@@ -18,11 +18,12 @@ const (
 
 // absences is what a run finds out about the present people whom Okta's list lacks.
 type absences struct {
-	present int // active and suspended people in the directory
-	missing int // of these, whom the list lacks
-	gone    int // of these, whose read by id says so
-	there   int // of these, whose read by id says the opposite
-	suspect bool
+	Counted bool // once all pages are read, and only once
+	Present int  // active and suspended people in the directory
+	Missing int  // of these, whom the list lacks
+	Gone    int  // of these, whose read by id says so
+	There   int  // of these, whose read by id says the opposite
+	Suspect bool
 }
 
 // confirmAbsences reads by id whom and what the pull did not show: a list alone proves
@@ -64,8 +65,11 @@ func (x *execution) confirmAbsences(ctx context.Context) error {
 // countAbsences counts who is missing, and refuses a list that lacks so many that nobody would
 // wait for the proofs.
 func (x *execution) countAbsences(ctx context.Context) error {
+	if x.absences.Counted { // before the reading was interrupted: those who were proved to be gone since are not missing now
+		return nil
+	}
 	e := x.engine
-	a := absences{}
+	a := absences{Counted: true}
 	for _, status := range []directory.Status{directory.StatusActive, directory.StatusSuspended} {
 		n, err := e.store.CountPeople(ctx, e.tenant, status)
 		if err != nil {
@@ -75,13 +79,13 @@ func (x *execution) countAbsences(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("count unseen %s people: %w", status, err)
 		}
-		a.present, a.missing = a.present+n, a.missing+missing
+		a.Present, a.Missing = a.Present+n, a.Missing+missing
 	}
-	a.suspect = a.present > 0 && x.listedNobody() || e.rules.Limits.People.Exceeded(a.missing, a.present)
+	a.Suspect = a.Present > 0 && x.listedNobody() || e.rules.Limits.People.Exceeded(a.Missing, a.Present)
 	x.absences = a
-	if a.suspect && a.missing > mostProofs {
+	if a.Suspect && a.Missing > mostProofs {
 		return &directory.HeldError{Reasons: []string{x.lacks(), fmt.Sprintf(
-			"these are more than the %d that are read by id to prove it; if it is right, raise limits.people above %d for one run", mostProofs, a.missing)}}
+			"these are more than the %d that are read by id to prove it; if it is right, raise limits.people above %d for one run", mostProofs, a.Missing)}}
 	}
 	return nil
 }
@@ -93,10 +97,10 @@ func (x *execution) lacks() string {
 	a := x.absences
 	if x.listedNobody() {
 		return fmt.Sprintf("Okta listed nobody as assigned to the app, while the directory has %d people; an empty list usually means a "+
-			"service app without an admin role, a changed app id, or an outage: run oktasync doctor", a.present)
+			"service app without an admin role, a changed app id, or an outage: run oktasync doctor", a.Present)
 	}
 	return fmt.Sprintf("Okta's list lacks %d of the %d people in the directory, over the limit of %s",
-		a.missing, a.present, describe(x.engine.rules.Limits.People))
+		a.Missing, a.Present, describe(x.engine.rules.Limits.People))
 }
 
 func (x *execution) confirmPeople(ctx context.Context, ids []string) error {
@@ -120,14 +124,13 @@ func (x *execution) confirmPeople(ctx context.Context, ids []string) error {
 		if err != nil {
 			return err
 		}
-		if err := x.plan(ctx, planned); err != nil {
+		verdict := x.tally(rows[i], seen)
+		// Seen from here on: should the run be interrupted, nobody is read twice.
+		if err := x.step(ctx, planned, directory.Page{At: seen.At, People: []directory.PersonSeen{seen}}); err != nil {
 			return err
 		}
-		if err := x.progress(ctx); err != nil {
-			return err
-		}
-		if err := x.tally(rows[i], seen); err != nil {
-			return err
+		if verdict != nil {
+			return verdict
 		}
 	}
 	return nil
@@ -140,11 +143,11 @@ func (x *execution) tally(row directory.Person, seen directory.PersonSeen) error
 	}
 	a := &x.absences
 	if status, _ := statusOf(seen); status.Present() {
-		a.there++
+		a.There++
 	} else {
-		a.gone++
+		a.Gone++
 	}
-	if !a.suspect || a.gone > 0 || a.there < min(probe, a.missing) {
+	if !a.Suspect || a.Gone > 0 || a.There < min(probe, a.Missing) {
 		return nil
 	}
 	return &directory.HeldError{Reasons: []string{x.lacks(), x.refuted()}}
@@ -152,7 +155,7 @@ func (x *execution) tally(row directory.Person, seen directory.PersonSeen) error
 
 func (x *execution) refuted() string {
 	return fmt.Sprintf("of these, %d were read by id and %d are still assigned, so the list is not to be trusted",
-		x.absences.there+x.absences.gone, x.absences.there)
+		x.absences.There+x.absences.Gone, x.absences.There)
 }
 
 func (x *execution) confirmGroup(ctx context.Context, id string) error {
@@ -162,10 +165,12 @@ func (x *execution) confirmGroup(ctx context.Context, id string) error {
 		return fmt.Errorf("confirm absence of group %s: %w", id, err)
 	}
 	x.run.Counts.Confirmed++
-	if seen.Exists && e.rules.Groups.Selects(seen) {
-		return nil // the list missed it; its members were not read and stay
+	pages := []directory.Page{{At: seen.At, Groups: []directory.GroupSeen{seen}}}
+	// One that the list missed stays, and so do its members, who were not read.
+	if !seen.Exists || !e.rules.Groups.Selects(seen) {
+		pages = append(pages, x.dropGroup(seen))
 	}
-	return x.dropGroup(ctx, seen)
+	return x.step(ctx, nil, pages...)
 }
 
 // judge compares the whole plan, and what is known about the list that it rests on, with the limits.
@@ -178,9 +183,9 @@ func (x *execution) judge(ctx context.Context) error {
 	var reasons []string
 	a := x.absences
 	switch {
-	case a.suspect && x.listedNobody():
+	case a.Suspect && x.listedNobody():
 		reasons = append(reasons, x.lacks())
-	case e.rules.Limits.People.Exceeded(a.there, a.present):
+	case e.rules.Limits.People.Exceeded(a.There, a.Present):
 		reasons = append(reasons, x.lacks(), x.refuted())
 	}
 	return Guard(e.rules.Limits, counts, reasons)

@@ -25,6 +25,7 @@ type batch struct {
 	people  map[string]directory.Person
 	groups  map[string]directory.Group
 	planned []directory.PlannedChange
+	came    map[string]bool // people whom this batch created or brought back
 
 	out        applied
 	teams      []directory.Change
@@ -38,7 +39,7 @@ type batch struct {
 // applyBatch writes planned changes whose rows are still as the plan found them. The caller
 // holds the tenant's lock through tx, and appends the returned changes to the history.
 func (e *Engine) applyBatch(ctx context.Context, tx Tx, planned []directory.PlannedChange, cause directory.Cause) (applied, error) {
-	b := &batch{engine: e, tx: tx, cause: cause, planned: planned}
+	b := &batch{engine: e, tx: tx, cause: cause, planned: planned, came: map[string]bool{}}
 	for _, step := range []func(context.Context) error{b.load, b.applyGroups, b.applyPeople, b.applyMemberships} {
 		if err := step(ctx); err != nil {
 			return applied{}, err
@@ -114,6 +115,7 @@ func (b *batch) applyGroups(ctx context.Context) error {
 			return fmt.Errorf("decode planned row of group %s: %w", c.SubjectID, err)
 		}
 		put = append(put, next)
+		next.MembersObservedAt = row.MembersObservedAt // which the plan does not know
 		b.groups[next.ID] = next
 		if next.Removed {
 			b.groupsGone = append(b.groupsGone, b.change(c))
@@ -331,6 +333,7 @@ func (b *batch) writePeople(ctx context.Context, writes []personWrite, quarantin
 	for i, w := range writes {
 		rows[i] = w.after
 		b.people[w.after.ID] = w.after
+		b.came[w.after.ID] = !inDirectory(w.before) && inDirectory(w.after)
 		b.peopleMade = append(b.peopleMade, b.change(w.change))
 		if w.after.Status == directory.StatusRemoved {
 			leavers = append(leavers, w.after.ID)
@@ -377,79 +380,6 @@ func (w personWrite) noteManagers(people, refs map[string]bool) {
 			}
 		}
 	}
-}
-
-// dropMemberships ends the memberships of people who are removed.
-func (b *batch) dropMemberships(ctx context.Context, leavers []string) error {
-	if len(leavers) == 0 {
-		return nil
-	}
-	rows, err := b.tx.MembershipsOf(ctx, leavers)
-	if err != nil {
-		return fmt.Errorf("load memberships of %d leavers: %w", len(leavers), err)
-	}
-	var put []directory.Membership
-	for _, m := range rows {
-		if !m.Present {
-			continue
-		}
-		m.Present, m.ObservedAt = false, b.people[m.PersonID].ObservedAt
-		put = append(put, m)
-		b.parts = append(b.parts, b.change(membershipChange(m)))
-	}
-	return b.putMemberships(ctx, put)
-}
-
-func (b *batch) applyMemberships(ctx context.Context) error {
-	planned := b.of(directory.SubjectMembership)
-	if len(planned) == 0 {
-		return nil
-	}
-	type pair struct{ group, person string }
-	var pairs []directory.Membership
-	for _, c := range planned {
-		pairs = append(pairs, directory.Membership{GroupID: c.SubjectID, PersonID: c.PersonID})
-	}
-	rows, err := b.tx.Memberships(ctx, pairs)
-	if err != nil {
-		return fmt.Errorf("load %d memberships: %w", len(pairs), err)
-	}
-	have := map[pair]directory.Membership{}
-	for _, m := range rows {
-		have[pair{m.GroupID, m.PersonID}] = m
-	}
-	var put []directory.Membership
-	for _, c := range planned {
-		join := c.Type == directory.MembershipAdded
-		row := have[pair{c.SubjectID, c.PersonID}]
-		person, known := b.people[c.PersonID]
-		group, groupKnown := b.groups[c.SubjectID]
-		out := join && (!known || person.Status == directory.StatusRemoved || !groupKnown || group.Removed)
-		stale := row.ObservedAt.After(c.ObservedAt) || person.GroupsObservedAt.After(c.ObservedAt) ||
-			group.MembersObservedAt.After(c.ObservedAt)
-		if out || stale || row.Present == join {
-			b.out.superseded++
-			continue
-		}
-		m := directory.Membership{GroupID: c.SubjectID, PersonID: c.PersonID, Present: join, ObservedAt: c.ObservedAt}
-		put = append(put, m)
-		if join {
-			b.joins = append(b.joins, b.change(c))
-		} else {
-			b.parts = append(b.parts, b.change(c))
-		}
-	}
-	return b.putMemberships(ctx, put)
-}
-
-func (b *batch) putMemberships(ctx context.Context, put []directory.Membership) error {
-	if len(put) == 0 {
-		return nil
-	}
-	if err := b.tx.PutMemberships(ctx, put); err != nil {
-		return fmt.Errorf("write %d memberships: %w", len(put), err)
-	}
-	return nil
 }
 
 // personQuarantined is the planned change that lists a record as quarantined. It

@@ -10,7 +10,7 @@ import (
 // planOne plans what a sync of one person would do, by the same comparison, and writes nothing else.
 func (x *execution) planOne(ctx context.Context) error {
 	e := x.engine
-	if err := e.store.ResetRun(ctx, e.tenant, x.run.ID); err != nil {
+	if err := e.store.ResetRun(ctx, e.tenant, x.run.ID, x.owner); err != nil {
 		return fmt.Errorf("reset run %s: %w", x.run.ID, err)
 	}
 	seen, err := e.source.Person(ctx, directory.PersonRequest{Ref: x.run.Scope.ID})

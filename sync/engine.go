@@ -23,6 +23,10 @@ type Options struct {
 	// SecondLook is how long after a membership or assignment event its scope is read once more;
 	// zero: not at all.
 	SecondLook time.Duration
+	// Version is that of the program: a reading that another one began starts over.
+	Version string
+	// Interrupted is told what became of a reading that was interrupted; nil: nobody is.
+	Interrupted func(run directory.Run)
 	// Hold keeps the lease of a run with owner until stop is called; nil: nothing does.
 	Hold func(ctx context.Context, run, owner string) (stop func())
 }
@@ -30,23 +34,28 @@ type Options struct {
 // Engine brings one tenant's directory into line. It keeps no state between calls and is safe for
 // concurrent use.
 type Engine struct {
-	tenant string
-	rules  directory.Rules
-	mapper *mapper
-	source Source
-	store  Store
-	owner  string
-	now    func() time.Time
-	newID  func() string
-	again  time.Duration
-	hold   func(ctx context.Context, run, owner string) (stop func())
+	tenant      string
+	rules       directory.Rules
+	mapper      *mapper
+	source      Source
+	store       Store
+	owner       string
+	now         func() time.Time
+	newID       func() string
+	version     string
+	again       time.Duration
+	interrupted func(run directory.Run)
+	hold        func(ctx context.Context, run, owner string) (stop func())
 }
 
 // New returns an engine.
 func New(o Options) *Engine {
+	if o.Interrupted == nil {
+		o.Interrupted = func(directory.Run) {}
+	}
 	return &Engine{
 		tenant: o.Tenant, rules: o.Rules, mapper: newMapper(o.Rules), source: o.Source,
-		store: o.Store, owner: o.Owner, now: o.Now, newID: o.NewID, again: o.SecondLook, hold: o.Hold,
+		store: o.Store, owner: o.Owner, now: o.Now, newID: o.NewID, again: o.SecondLook, version: o.Version, interrupted: o.Interrupted, hold: o.Hold,
 	}
 }
 

@@ -8,12 +8,18 @@ import (
 	"time"
 
 	"github.com/oktasync/oktasync/directory"
+	"github.com/oktasync/oktasync/store"
 )
 
 // company is a small org with a hierarchy, two groups and all kinds of manager texts.
 func company(t testing.TB, edit func(*directory.Rules)) *fixture {
 	t.Helper()
-	f := newFixture(t, edit)
+	return companyIn(t, openDatabase(t), edit)
+}
+
+func companyIn(t testing.TB, db *store.DB, edit func(*directory.Rules)) *fixture {
+	t.Helper()
+	f := newTenant(t, db, "acme", edit)
 	f.groups = map[string]string{"g-eng": "Engineering", "g-all": "All hands"}
 	f.join("boss", map[string]any{"department": "Office", "employeeNumber": "1"})
 	f.join("ada", map[string]any{"department": "R&D", "managerId": "boss"}).groups["g-eng"] = true

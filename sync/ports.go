@@ -56,8 +56,16 @@ type RunStore interface {
 	// renews the lease; a state that is not open gives it up. It fails with
 	// directory.ErrBusy when the lease was lost to another owner.
 	SaveRun(ctx context.Context, run directory.Run, owner string, lease time.Duration) error
-	// ResetRun forgets what the run has seen and planned.
-	ResetRun(ctx context.Context, tenant, id string) error
+	// ResetRun forgets what the run has seen and planned. Like all that writes for a run, it
+	// fails with directory.ErrBusy, and has written nothing, when owner has lost it.
+	ResetRun(ctx context.Context, tenant, id, owner string) error
+	// SaveStep keeps a step of a run's reading and saves the run, all in one commit.
+	// Seeing a thing twice is the same as once. Errors as of SaveRun.
+	SaveStep(ctx context.Context, run directory.Run, owner string, lease time.Duration, step directory.Step) error
+	// Reading returns how far the run's reading has come, and forgets what was planned after
+	// its last step. It returns false when there is none to go on with: nothing was
+	// read, or what was read is lost. Errors as of ResetRun.
+	Reading(ctx context.Context, tenant, id, owner string) (directory.Reading, bool, error)
 
 	// Hashes returns the content hashes of the people in ids that have a row
 	// which is not removed.
@@ -69,9 +77,6 @@ type RunStore interface {
 	// CountPeople returns how many people have the status.
 	CountPeople(ctx context.Context, tenant string, status directory.Status) (int, error)
 
-	// Stage remembers what a page of the run showed. Seeing a thing twice is
-	// the same as once.
-	Stage(ctx context.Context, tenant, run string, page directory.Page) error
 	// UnseenPeople returns ids, in order after `after`, at most limit, of people with
 	// the status whom the run has not seen. Active and suspended people are
 	// seen by Page.People, deactivated ones by Page.Deactivated or Page.People.
@@ -94,8 +99,8 @@ type RunStore interface {
 	// the group.
 	UnseenMembers(ctx context.Context, tenant, run string, after directory.Membership, limit int) ([]directory.Membership, error)
 
-	// AppendPlan adds changes to the run's plan, in order.
-	AppendPlan(ctx context.Context, tenant, run string, changes []directory.PlannedChange) error
+	// AppendPlan adds changes to the run's plan, in order. Errors as of ResetRun.
+	AppendPlan(ctx context.Context, tenant, run, owner string, changes []directory.PlannedChange) error
 	// Plan returns changes of the plan in order after position `after`.
 	Plan(ctx context.Context, tenant, run string, after int64, limit int) ([]directory.PlannedChange, error)
 	// PlanOf is Plan for changes of these types alone.
@@ -136,12 +141,16 @@ type Tx interface {
 	PutTeams(ctx context.Context, teams []directory.Team) error
 	// PutGroups writes whole rows but for MembersObservedAt.
 	PutGroups(ctx context.Context, groups []directory.Group) error
-	// TouchGroup moves ObservedAt of a group forward to at.
-	TouchGroup(ctx context.Context, id string, at time.Time) error
+	// NoteGroups moves ObservedAt of groups forward to when they were seen. One without a row
+	// gets a removed one, so that an older list cannot bring it, or members of it, in.
+	NoteGroups(ctx context.Context, seen []directory.GroupSeen) error
 	// MarkMembersRead moves MembersObservedAt forward for the groups whose members
 	// the run has read to the last page.
 	MarkMembersRead(ctx context.Context, run string) error
 	PutMemberships(ctx context.Context, memberships []directory.Membership) error
+
+	// Joiners returns which of the people the run's plan creates or brings back.
+	Joiners(ctx context.Context, run string, people []string) (map[string]bool, error)
 
 	// ManagerEdges returns the edges of the people that have a row, in order of id.
 	ManagerEdges(ctx context.Context, ids []string) ([]directory.ManagerEdge, error)

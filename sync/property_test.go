@@ -70,7 +70,9 @@ func (f *fixture) mutate(rt *rapid.T) (directory.Scope, string) {
 	case "email":
 		h.profile["email"] = rapid.SampledFrom([]string{id, "p4"}).Draw(rt, "email") + "@acme.example"
 	case "join":
-		h.groups[group] = true
+		if f.groups[group] != "" {
+			h.groups[group] = true
+		}
 	case "part":
 		delete(h.groups, group)
 		eventType = "group.user_membership.remove"

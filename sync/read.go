@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -13,27 +14,18 @@ import (
 // that it stopped before that, because what it read is not to be relied on.
 func (x *execution) read(ctx context.Context) error {
 	e := x.engine
-	if err := e.store.ResetRun(ctx, e.tenant, x.run.ID); err != nil {
-		return fmt.Errorf("reset run %s: %w", x.run.ID, err)
-	}
-	if err := x.save(ctx); err != nil {
-		return err
-	}
-	full := x.run.Scope.Kind == directory.ScopeFull
-	deactivated, err := e.store.CountPeople(ctx, e.tenant, directory.StatusDeactivated)
-	if err != nil {
-		return fmt.Errorf("count deactivated people: %w", err)
-	}
-	request := directory.PullRequest{Scope: x.run.Scope, Deactivated: full && deactivated > 0}
-	for page, err := range e.source.Pull(ctx, request) {
-		if err != nil {
-			return fmt.Errorf("read %s from Okta: %w", x.run.Scope.Public(), err)
-		}
-		if err := x.take(ctx, page); err != nil {
+	err := x.pull(ctx)
+	var refused *directory.CursorError
+	if errors.As(err, &refused) && x.from != nil {
+		if err := x.startOver(ctx, refused.Error()); err != nil {
 			return err
 		}
+		err = x.pull(ctx)
 	}
-	if full {
+	if err != nil {
+		return err
+	}
+	if x.run.Scope.Kind == directory.ScopeFull {
 		if err := x.confirmAbsences(ctx); err != nil {
 			return err
 		}
@@ -49,21 +41,38 @@ func (x *execution) read(ctx context.Context) error {
 	return x.plan(ctx, planned)
 }
 
+// pull takes in the pages that are still to be read.
+func (x *execution) pull(ctx context.Context) error {
+	e := x.engine
+	deactivated, err := e.store.CountPeople(ctx, e.tenant, directory.StatusDeactivated)
+	if err != nil {
+		return fmt.Errorf("count deactivated people: %w", err)
+	}
+	request := directory.PullRequest{
+		Scope: x.run.Scope, Deactivated: x.run.Scope.Kind == directory.ScopeFull && deactivated > 0, From: x.from,
+	}
+	for page, err := range e.source.Pull(ctx, request) {
+		if err != nil {
+			return fmt.Errorf("read %s from Okta: %w", x.run.Scope.Public(), err)
+		}
+		if err := x.take(ctx, page); err != nil {
+			x.run = x.kept // what was counted of this page counts for nothing
+			return err
+		}
+	}
+	return nil
+}
+
 // take plans what one page shows to differ.
 func (x *execution) take(ctx context.Context, page directory.Page) error {
-	e := x.engine
 	progress := &x.run.Progress
-	progress.Calls, progress.CallsLeft = page.Calls, page.CallsLeft
+	progress.Pages++
+	progress.Calls, progress.CallsLeft = x.callsBefore+page.Calls, page.CallsLeft
 	progress.ETA = x.estimate(page)
 	if x.first.IsZero() || page.At.Before(x.first) {
 		x.first = page.At
 	}
-	if page.People != nil || page.Groups != nil || page.Deactivated != nil || page.Members != nil {
-		progress.Pages++
-		if err := e.store.Stage(ctx, e.tenant, x.run.ID, page); err != nil {
-			return fmt.Errorf("remember a page: %w", err)
-		}
-	}
+	pages := []directory.Page{page}
 	var planned []directory.PlannedChange
 	var err error
 	switch {
@@ -76,17 +85,16 @@ func (x *execution) take(ctx context.Context, page directory.Page) error {
 		planned, err = x.diffKnown(ctx, page.Deactivated)
 	case page.Groups != nil:
 		progress.Groups += len(page.Groups)
-		planned, err = x.takeGroups(ctx, page.Groups)
+		var gone []directory.Page
+		planned, gone, err = x.takeGroups(ctx, page.Groups)
+		pages = append(pages, gone...)
 	case page.Members != nil:
 		progress.Members += len(page.Members.IDs)
 	}
 	if err != nil {
 		return err
 	}
-	if err := x.plan(ctx, planned); err != nil {
-		return err
-	}
-	return x.progress(ctx)
+	return x.step(ctx, planned, pages...)
 }
 
 func (x *execution) groups(ctx context.Context, ids []string) ([]directory.Group, error) {
@@ -105,9 +113,6 @@ func (x *execution) estimate(page directory.Page) *time.Time {
 // diffPeople compares a page by content hash and loads only the rows that differ.
 func (x *execution) diffPeople(ctx context.Context, page []directory.PersonSeen) ([]directory.PlannedChange, error) {
 	e := x.engine
-	if x.ignored == nil {
-		x.ignored = map[string]bool{}
-	}
 	ids := make([]string, len(page))
 	for i, seen := range page {
 		ids[i] = seen.ID
@@ -190,46 +195,47 @@ func (x *execution) plan(ctx context.Context, changes []directory.PlannedChange)
 	if len(changes) == 0 {
 		return nil
 	}
-	if err := x.engine.store.AppendPlan(ctx, x.engine.tenant, x.run.ID, changes); err != nil {
+	if err := x.engine.store.AppendPlan(ctx, x.engine.tenant, x.run.ID, x.owner, changes); err != nil {
 		return fmt.Errorf("add %d changes to the plan: %w", len(changes), err)
 	}
 	x.run.Progress.Planned += int64(len(changes))
 	return nil
 }
 
-// takeGroups plans the groups that are wanted and keeps the others for the end.
-func (x *execution) takeGroups(ctx context.Context, seen []directory.GroupSeen) ([]directory.PlannedChange, error) {
-	var wanted []directory.GroupSeen
+// takeGroups plans the groups that are wanted. The others are kept for the end; the pages
+// say that they have no members.
+func (x *execution) takeGroups(ctx context.Context, seen []directory.GroupSeen) ([]directory.PlannedChange, []directory.Page, error) {
+	var wanted, note []directory.GroupSeen
+	var gone []directory.Page
 	for _, g := range seen {
-		if g.Exists && x.engine.rules.Groups.Selects(g) {
+		selected := g.Exists && x.engine.rules.Groups.Selects(g)
+		if selected {
 			wanted = append(wanted, g)
-			continue
+		} else {
+			gone = append(gone, x.dropGroup(g))
 		}
-		if err := x.dropGroup(ctx, g); err != nil {
-			return nil, err
-		}
-	}
-	// In a full run there are many, and it makes plans that wait worthless all the same.
-	if x.run.Scope.Kind == directory.ScopeGroup {
-		for _, g := range wanted {
-			err := x.mark(ctx, func(ctx context.Context, tx Tx) error { return tx.TouchGroup(ctx, g.ID, g.At) })
-			if err != nil {
-				return nil, err
-			}
+		// A run of one group marks the events that it is due to: nobody will look again, so an
+		// older list must not undo what it saw. Nor may it bring in a group that is gone.
+		if x.run.Scope.Kind == directory.ScopeGroup || !selected {
+			note = append(note, g)
 		}
 	}
-	return diffGroups(ctx, x.groups, wanted, x.engine.rules)
+	// Before they are compared: see mark.
+	if len(note) > 0 {
+		err := x.mark(ctx, func(ctx context.Context, tx Tx) error { return tx.NoteGroups(ctx, note) })
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	planned, err := diffGroups(ctx, x.groups, wanted, x.engine.rules)
+	return planned, gone, err
 }
 
 // dropGroup remembers a group that is gone as one without members, so that
 // planMemberships ends its memberships.
-func (x *execution) dropGroup(ctx context.Context, seen directory.GroupSeen) error {
+func (x *execution) dropGroup(seen directory.GroupSeen) directory.Page {
 	x.gone = append(x.gone, seen)
-	empty := directory.Page{At: seen.At, Members: &directory.MemberPage{GroupID: seen.ID, Last: true}}
-	if err := x.engine.store.Stage(ctx, x.engine.tenant, x.run.ID, empty); err != nil {
-		return fmt.Errorf("remember that group %s is gone: %w", seen.ID, err)
-	}
-	return nil
+	return directory.Page{At: seen.At, Members: &directory.MemberPage{GroupID: seen.ID, Last: true}}
 }
 
 // mark notes what has been read of groups, before it is compared: whoever writes older sight

@@ -20,9 +20,10 @@ const (
 )
 
 // Run carries out a run, or goes on with one that was interrupted: a plan that was being applied
-// is applied further, a reading starts over. Whatever the guard holds back, or
-// whatever fails before the plan is complete, changes nothing. A plan that was approved
-// is applied by the same call. A dry run stops with its plan, and is otherwise the same.
+// is applied further, a reading of everything goes on where it was (see resume.go), any
+// other starts over. Whatever the guard holds back, or whatever fails before the plan is
+// complete, changes nothing. A plan that was approved is applied by the same call. A dry run
+// stops with its plan, and is otherwise the same.
 //
 // Errors: directory.ErrBusy while another process is at it;
 // *directory.RetryAfterError and a cancelled context leave the run for later;
@@ -48,7 +49,7 @@ func (e *Engine) carryOut(ctx context.Context, id string, retried bool) (Result,
 		defer e.hold(ctx, id, owner)()
 	}
 	cause := directory.Cause{Kind: run.Cause, RunID: run.ID, Actor: run.By, Approval: run.Decision}
-	x := &execution{engine: e, retried: retried, owner: owner, run: run, cause: cause}
+	x := &execution{engine: e, retried: retried, owner: owner, run: run, ignored: map[string]bool{}, cause: cause}
 	x.result = Result{Scope: run.Scope, RunID: run.ID}
 	err = x.do(ctx)
 	var held *directory.HeldError
@@ -77,24 +78,20 @@ type execution struct {
 	absences absences // people whom the list lacks
 	ignored  map[string]bool
 	saved    time.Time // last progress
+
+	basis       string
+	from        []directory.Position // where an interrupted reading goes on
+	callsBefore int                  // to Okta, before it was interrupted
+	steps       int                  // that this execution has read
+	kept        directory.Run        // as it was last written
 }
 
 func (x *execution) do(ctx context.Context) error {
 	e := x.engine
 	if x.run.State != directory.RunApplying {
-		now := e.now()
-		x.started, x.run.StartedAt = now, &now
-		x.run.State, x.run.Progress = directory.RunReading, directory.Progress{CallsLeft: -1}
-		// Before Okta is asked: see Engine.Scope.
-		ticket, err := e.store.Ticket(ctx, e.tenant, x.run.Scope)
+		err := x.begin(ctx)
 		if err != nil {
-			return fmt.Errorf("read waiting events of %s: %w", x.run.Scope.Public(), err)
-		}
-		x.ticket = ticket
-		if len(ticket.Events) > 0 && !x.run.DryRun { // which leaves their work to be done
-			events := causeOf(ticket)
-			x.cause.Events, x.cause.EventTypes, x.cause.Published = events.Events, events.EventTypes, events.Published
-			x.result.Events, x.result.Oldest = len(ticket.Events), *events.Published
+			return err
 		}
 		one := x.run.Scope.Kind == directory.ScopePerson
 		if one && !x.run.DryRun {
@@ -281,6 +278,7 @@ func (x *execution) save(ctx context.Context) error {
 	if err := x.engine.store.SaveRun(ctx, x.run, x.owner, runLease); err != nil {
 		return fmt.Errorf("save progress of run %s: %w", x.run.ID, err)
 	}
+	x.kept = x.run
 	return nil
 }
 
@@ -303,6 +301,12 @@ func (x *execution) fail(ctx context.Context, cause error) error {
 	case x.retried && !lasting(cause):
 		// As it is; after the last attempt the worker ends it (store.FailRun).
 		run.Error = failure(run, cause)
+		if x.from != nil && x.steps == 0 && run.State == directory.RunReading {
+			// It may never get beyond this place; from the beginning it may.
+			if err := x.forget(ctx, &run); err != nil {
+				return errors.Join(cause, err)
+			}
+		}
 	default:
 		run = x.engine.finished(run, directory.RunFailed)
 		run.Error = failure(run, cause)

@@ -20,6 +20,8 @@ import (
 //	DEPROVISIONED      person.deactivated       settled, unless a group event waits
 //	SUSPENDED, other   person.suspended         settled, if all events are about the status
 //	able to sign in    none                     the other reads follow
+//	a status, of somebody who is not in the     the other reads follow
+//	directory
 //
 // An unassignment shows in the app only: without an event about the status there is nothing to gain
 // here. The read is about the user alone, so it costs nothing of the bucket of the apps.
@@ -34,6 +36,17 @@ func (e *Engine) leaver(ctx context.Context, ticket directory.Ticket, cause dire
 	}
 	if seen.ID == "" || seen.Partial && directory.StatusOf(seen.OktaStatus) == directory.StatusActive {
 		return false, false, nil
+	}
+	if seen.Partial {
+		// Of somebody who is not in the directory this sight leaves no trace, and a pull that
+		// began earlier would bring them in with the status that they had: the other reads follow.
+		rows, err := e.store.People(ctx, e.tenant, []string{seen.ID})
+		if err != nil {
+			return false, false, fmt.Errorf("load %s: %w", scope.Public(), err)
+		}
+		if len(rows) == 0 || !inDirectory(rows[0]) {
+			return false, false, nil
+		}
 	}
 	settled = statusSettles(ticket, seen)
 	taken = !slices.ContainsFunc(ticket.Events, func(w directory.Waiting) bool { return w.Urgent && !directory.StatusEvent(w.Type) })

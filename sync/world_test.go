@@ -8,6 +8,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,7 +46,7 @@ type world struct {
 	// Faults.
 	listOmits  map[string]bool               // left out of the list, though assigned
 	ownOmits   map[string]bool               // groups left out of people's own lists
-	failAfter  int                           // pages until the pull breaks; 0: never
+	failAfter  int                           // pages until the pull breaks; 0: never, -1: before the first
 	failWith   func() error                  // what breaks the pull then
 	onPage     func(i int, p directory.Page) // called after each page was taken
 	after      func(id string)               // called when a read by id is done, before its commit
@@ -56,6 +57,9 @@ type world struct {
 	checks     int    // how often it was asked
 	reads      int    // by id
 	asked      []directory.PersonRequest
+
+	served int                  // pages
+	from   []directory.Position // of the last pull
 }
 
 func (w *world) clock(ctx context.Context) time.Time {
@@ -121,6 +125,7 @@ func (w *world) Check(context.Context) error {
 
 func (w *world) Pull(ctx context.Context, request directory.PullRequest) iter.Seq2[directory.Page, error] {
 	pages := w.pages(ctx, request)
+	w.from = request.From
 	if w.edit != nil {
 		pages = w.edit(pages)
 	}
@@ -129,7 +134,7 @@ func (w *world) Pull(ctx context.Context, request directory.PullRequest) iter.Se
 			w.between()
 		}
 		for i, page := range pages {
-			if w.failAfter > 0 && i >= w.failAfter {
+			if w.failAfter != 0 && i >= w.failAfter {
 				if w.failWith != nil {
 					yield(directory.Page{}, w.failWith())
 					return
@@ -140,6 +145,7 @@ func (w *world) Pull(ctx context.Context, request directory.PullRequest) iter.Se
 			if w.onPage != nil {
 				w.onPage(i, page)
 			}
+			w.served++
 			if !yield(page, nil) {
 				return
 			}
@@ -147,44 +153,80 @@ func (w *world) Pull(ctx context.Context, request directory.PullRequest) iter.Se
 	}
 }
 
+// pages are the pages of a pull, those that are still to be read when it goes on. Lists go on
+// behind the last id, as Okta's do.
 func (w *world) pages(ctx context.Context, request directory.PullRequest) []directory.Page {
 	at := w.clock(ctx)
+	from := map[string]string{}
+	for _, p := range request.From {
+		from[p.List] = p.Next
+	}
+	full := request.Scope.Kind == directory.ScopeFull
 	var pages []directory.Page
 	var groups []directory.GroupSeen
 	for _, id := range sorted(w.groups) {
-		if request.Scope.Kind == directory.ScopeFull || request.Scope.ID == id {
+		if full || request.Scope.ID == id {
 			groups = append(groups, directory.GroupSeen{ID: id, At: at, Exists: true, Name: w.groups[id], Type: "OKTA_GROUP"})
 		}
 	}
-	if request.Scope.Kind == directory.ScopeGroup && len(groups) == 0 {
+	if !full && len(groups) == 0 {
 		groups = []directory.GroupSeen{{ID: request.Scope.ID, At: at}}
 	}
-	if len(groups) > 0 {
-		pages = append(pages, directory.Page{At: at, Groups: groups})
-	}
-	for _, g := range groups {
-		if !g.Exists {
-			continue
-		}
-		var members []string
-		for _, id := range sorted(w.people) {
-			if h := w.people[id]; h.status != "" && h.groups[g.ID] {
-				members = append(members, id)
+	var members []string
+	if _, read := from["groups"]; read {
+		for _, list := range sorted(from) {
+			if g, of := strings.CutPrefix(list, "members of "); of && from[list] != "" {
+				members = append(members, g)
 			}
 		}
-		half := len(members) / 2
-		pages = append(pages,
-			directory.Page{At: at, Members: &directory.MemberPage{GroupID: g.ID, IDs: members[:half]}},
-			directory.Page{At: at, Members: &directory.MemberPage{GroupID: g.ID, IDs: members[half:], Last: true}})
+	} else if len(groups) > 0 {
+		page := directory.Page{At: at, Groups: groups, Positions: []directory.Position{{List: "groups"}}}
+		for _, g := range groups {
+			if g.Exists {
+				members = append(members, g.ID)
+				page.Positions = append(page.Positions, directory.Position{List: "members of " + g.ID, Next: "the beginning"})
+			}
+		}
+		pages = append(pages, page)
 	}
-	if request.Scope.Kind != directory.ScopeFull {
-		return pages
+	for _, g := range members {
+		pages = append(pages, w.memberPages(g, from["members of "+g], at)...)
 	}
-	var people []directory.PersonSeen
-	var deactivated []directory.PersonSeen
+	if full {
+		pages = append(pages, w.peoplePages(from, at, request.Deactivated)...)
+	}
+	return pages
+}
+
+func (w *world) memberPages(group, from string, at time.Time) []directory.Page {
+	list := "members of " + group
+	if w.groups[group] == "" { // gone since it was listed
+		return []directory.Page{{At: at, Groups: []directory.GroupSeen{{ID: group, At: at}}, Positions: []directory.Position{{List: list}}}}
+	}
+	var ids []string
+	after, half := strings.CutPrefix(from, "after ")
+	for _, id := range sorted(w.people) {
+		if h := w.people[id]; h.status != "" && h.groups[group] && (!half || id > after) {
+			ids = append(ids, id)
+		}
+	}
+	if half || len(ids) < 2 {
+		return []directory.Page{{At: at, Members: &directory.MemberPage{GroupID: group, IDs: ids, Last: true}, Positions: []directory.Position{{List: list}}}}
+	}
+	first, rest := ids[:len(ids)/2], ids[len(ids)/2:]
+	return []directory.Page{
+		{At: at, Members: &directory.MemberPage{GroupID: group, IDs: first}, Positions: []directory.Position{{List: list, Next: "after " + first[len(first)-1]}}},
+		{At: at, Members: &directory.MemberPage{GroupID: group, IDs: rest, Last: true}, Positions: []directory.Position{{List: list}}},
+	}
+}
+
+func (w *world) peoplePages(from map[string]string, at time.Time, withDeactivated bool) []directory.Page {
+	var pages []directory.Page
+	var people, deactivated []directory.PersonSeen
+	next, begun := from["people"]
 	for _, id := range sorted(w.people) {
 		seen := w.see(id, at)
-		if seen.Assigned && !w.listOmits[id] {
+		if seen.Assigned && !w.listOmits[id] && (!begun || next != "" && id > next) {
 			people = append(people, seen)
 		}
 		if seen.OktaStatus == "DEPROVISIONED" {
@@ -192,10 +234,13 @@ func (w *world) pages(ctx context.Context, request directory.PullRequest) []dire
 		}
 	}
 	for chunk := range slices.Chunk(people, 3) {
-		pages = append(pages, directory.Page{At: at, People: chunk})
+		pages = append(pages, directory.Page{At: at, People: chunk, Positions: []directory.Position{{List: "people", Next: chunk[len(chunk)-1].ID}}})
 	}
-	if request.Deactivated && len(deactivated) > 0 {
-		pages = append(pages, directory.Page{At: at, Deactivated: deactivated})
+	if len(people) > 0 {
+		pages[len(pages)-1].Positions[0].Next = ""
+	}
+	if _, read := from["deactivated"]; withDeactivated && len(deactivated) > 0 && !read {
+		pages = append(pages, directory.Page{At: at, Deactivated: deactivated, Positions: []directory.Position{{List: "deactivated"}}})
 	}
 	return pages
 }
@@ -255,16 +300,22 @@ func newTenant(t testing.TB, db *store.DB, tenant string, edit func(*directory.R
 	if edit != nil {
 		edit(&f.rules)
 	}
-	f.lookAgainLater(0)
+	f.engine = f.engineOf(dirsync.Options{})
 	return f
+}
+
+// engineOf makes an engine of the fixture's parts and the options given.
+func (f *fixture) engineOf(o dirsync.Options) *dirsync.Engine {
+	o.Tenant, o.Rules, o.Source, o.Owner, o.Now, o.NewID = f.tenant, f.rules, f.world, "test", time.Now, f.runID
+	if o.Store == nil {
+		o.Store = engineStore{f.db}
+	}
+	return dirsync.New(o)
 }
 
 // lookAgainLater makes the engine anew, with second looks after the time given.
 func (f *fixture) lookAgainLater(after time.Duration) {
-	f.engine = dirsync.New(dirsync.Options{
-		Tenant: f.tenant, Rules: f.rules, Source: f.world, Store: engineStore{f.db}, Owner: "test",
-		Now: time.Now, NewID: f.runID, SecondLook: after,
-	})
+	f.engine = f.engineOf(dirsync.Options{SecondLook: after})
 }
 
 func (f *fixture) runID() string {

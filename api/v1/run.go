@@ -102,6 +102,8 @@ type Progress struct {
 	Planned   int64      `json:"planned" doc:"Changes in the plan"`
 	Applied   int64      `json:"applied" doc:"Changes of the plan dealt with"`
 	ETA       *time.Time `json:"eta,omitempty" doc:"Estimated end of reading"`
+	Resumed   int        `json:"resumed,omitempty" doc:"How often the reading was interrupted and went on where it was"`
+	Note      string     `json:"note,omitempty" doc:"What became of the last interruption"`
 }
 
 // Counts sums up what a run did.

@@ -194,6 +194,9 @@ func summary(run v1.Run) string {
 	if run.State == "succeeded" {
 		text.WriteString("\n  " + countWords(run.Counts))
 	}
+	if p.Note != "" {
+		text.WriteString("\n  " + p.Note + ".")
+	}
 	if run.Error != "" {
 		text.WriteString("\n  " + run.Error)
 	}

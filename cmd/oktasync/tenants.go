@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/oktasync/oktasync/config"
+	"github.com/oktasync/oktasync/directory"
 	"github.com/oktasync/oktasync/okta"
 	"github.com/oktasync/oktasync/store"
 	dirsync "github.com/oktasync/oktasync/sync"
@@ -37,6 +38,10 @@ func partsBuilder(db *store.DB, shared redis.UniversalClient, m *metrics, owner 
 		return &tenantParts{cfg: t, reader: reader, engine: dirsync.New(dirsync.Options{
 			Tenant: t.Slug, Rules: rulesOf(t), Source: reader, Store: engineStore{db}, Owner: owner,
 			Now: utcNow, NewID: newRunID, Hold: holdLeases(db, t.Slug, log), SecondLook: t.Okta.SecondLook,
+			Version: version,
+			Interrupted: func(run directory.Run) {
+				log.Warn("a reading had been interrupted", "tenant", run.Tenant, "run", run.ID, "outcome", run.Progress.Note)
+			},
 		})}, nil
 	}
 }

@@ -175,13 +175,17 @@ func testGroupMarks(f *fixture) {
 	}
 	f.update(func(ctx context.Context, tx *store.Tx) error {
 		f.must(tx.PutGroups(ctx, []directory.Group{group("g1"), group("g2")}))
-		f.must(tx.TouchGroup(ctx, "g1", at(5)))
-		f.must(tx.TouchGroup(ctx, "g1", at(3))) // not back
-		return tx.TouchGroup(ctx, "none", at(5))
+		f.must(tx.NoteGroups(ctx, []directory.GroupSeen{{ID: "g1", At: at(5)}}))
+		f.must(tx.NoteGroups(ctx, []directory.GroupSeen{{ID: "g1", At: at(3)}, {ID: "new", At: at(6)}})) // not back
+		f.must(tx.NoteGroups(ctx, nil))
+		return tx.NoteGroups(ctx, []directory.GroupSeen{{ID: "new", At: at(4)}})
 	})
 	g1, g2 := group("g1"), group("g2")
 	g1.ObservedAt = at(5)
-	f.same("touched", rows(), []directory.Group{g1, g2})
+	f.same("noted", rows(), []directory.Group{g1, g2})
+	unknown := must(f.db.Groups(f.ctx, tenant, []string{"new"}))(f)[0]
+	f.same("one without a row", []any{unknown.Name, unknown.Removed, unknown.ObservedAt}, []any{"", true, at(6)})
+	f.same("listed", len(must(f.db.ListGroups(f.ctx, tenant, "", 10))(f)), 2)
 
 	mark := func(run string) {
 		f.Helper()

@@ -26,6 +26,7 @@ func BenchmarkFirstSync(b *testing.B, open func(b *testing.B) *store.DB) {
 		s.must(err)
 		s.run, err = s.db.ClaimRun(s.ctx, tenant, "r1", "w1", time.Minute)
 		s.must(err)
+		s.must(s.db.ResetRun(s.ctx, tenant, "r1", "w1"))
 		s.rows = employees(size)
 		b.StartTimer()
 		s.readPeople(batch)
@@ -69,6 +70,11 @@ func (s *firstSync) part(name string, fn func() error) {
 
 func (s *firstSync) save() {
 	s.part("save", func() error { return s.db.SaveRun(s.ctx, s.run, "w1", time.Minute) })
+}
+
+func (s *firstSync) step(page directory.Page, planned []directory.PlannedChange) {
+	step := directory.Step{Pages: []directory.Page{page}, Planned: planned, Notes: json.RawMessage(`{}`)}
+	s.part("step", func() error { return s.db.SaveStep(s.ctx, s.run, "w1", time.Minute, step) })
 }
 
 func (s *firstSync) update(part string, fn func(context.Context, *store.Tx) error) {
@@ -122,7 +128,6 @@ func (s *firstSync) readPeople(batch int) {
 				planned[i].Fields = append(planned[i].Fields, directory.FieldChange{Field: string(field), After: *p.Profile.Field(field)})
 			}
 		}
-		s.part("stage", func() error { return s.db.Stage(s.ctx, tenant, "r1", page) })
 		s.part("read", func() error {
 			if _, err := s.db.Hashes(s.ctx, tenant, idsOf(rows)); err != nil {
 				return err
@@ -130,8 +135,7 @@ func (s *firstSync) readPeople(batch int) {
 			_, err := s.db.People(s.ctx, tenant, idsOf(rows))
 			return err
 		})
-		s.part("plan", func() error { return s.db.AppendPlan(s.ctx, tenant, "r1", planned) })
-		s.save()
+		s.step(page, planned)
 	}
 }
 
@@ -141,8 +145,7 @@ func (s *firstSync) readGroups(groups int) {
 		page := directory.Page{At: at(0), Members: &directory.MemberPage{
 			GroupID: fmt.Sprintf("00g%017d", g), IDs: idsOf(s.rows[g*size : (g+1)*size]), Last: true,
 		}}
-		s.part("stage", func() error { return s.db.Stage(s.ctx, tenant, "r1", page) })
-		s.save()
+		s.step(page, nil)
 	}
 }
 
@@ -173,7 +176,7 @@ func (s *firstSync) planMembers(batch int) {
 				Type: directory.MembershipAdded, Subject: directory.SubjectMembership, SubjectID: m.GroupID, PersonID: m.PersonID, ObservedAt: m.ObservedAt, After: row,
 			}
 		}
-		s.part("plan", func() error { return s.db.AppendPlan(s.ctx, tenant, "r1", planned) })
+		s.part("plan", func() error { return s.db.AppendPlan(s.ctx, tenant, "r1", "w1", planned) })
 		s.save()
 	}
 	s.part("unseen", func() error {

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/oktasync/oktasync/directory"
@@ -49,12 +50,19 @@ func (f *fixture) settle() {
 		event("e1", directory.PersonScope("u1")), event("e2", directory.PersonScope("u1"), directory.GroupScope("g1")), event("theirs"),
 	}))
 	f.must(db.Park(ctx, neighbour, directory.GroupScope("g1"), "theirs"))
-	f.must(db.Stage(ctx, neighbour, "r1", directory.Page{At: at(0), People: []directory.PersonSeen{{ID: "u2"}, {ID: "u3"}}}))
-	f.must(db.Stage(ctx, neighbour, "r1", directory.Page{At: at(0), Groups: []directory.GroupSeen{{ID: "g2"}}}))
-	f.must(db.Stage(ctx, neighbour, "r1", directory.Page{At: at(0), Members: &directory.MemberPage{GroupID: "g1", IDs: []string{"u1", "u3"}, Last: true}}))
-	f.must(db.AppendPlan(ctx, neighbour, "r1", []directory.PlannedChange{
-		{Type: directory.PersonRemoved, Subject: directory.SubjectPerson, SubjectID: "u4", PersonID: "u4", ObservedAt: at(0)},
-		{Type: directory.MembershipRemoved, Subject: directory.SubjectMembership, SubjectID: "g1", PersonID: "u1", ObservedAt: at(0)},
+	f.must(db.ResetRun(ctx, neighbour, "r1", "w9"))
+	run.State = directory.RunReading
+	f.must(db.SaveStep(ctx, run, "w9", time.Hour, directory.Step{
+		Pages: []directory.Page{
+			{At: at(0), People: []directory.PersonSeen{{ID: "u2"}, {ID: "u3"}}, Positions: []directory.Position{{List: "people", Next: "theirs"}}},
+			{At: at(0), Groups: []directory.GroupSeen{{ID: "g2"}}, Positions: []directory.Position{{List: "groups"}}},
+			{At: at(0), Members: &directory.MemberPage{GroupID: "g1", IDs: []string{"u1", "u3"}, Last: true}},
+		},
+		Planned: []directory.PlannedChange{
+			{Type: directory.PersonRemoved, Subject: directory.SubjectPerson, SubjectID: "u4", PersonID: "u4", ObservedAt: at(0)},
+			{Type: directory.MembershipRemoved, Subject: directory.SubjectMembership, SubjectID: "g1", PersonID: "u1", ObservedAt: at(0)},
+		},
+		Notes: json.RawMessage(`"theirs"`),
 	}))
 
 	f.must(db.SaveHook(ctx, neighbour, directory.HookRecord{ID: "who9", Secret: "theirs"}))
@@ -114,6 +122,10 @@ func (f *fixture) snapshot(of string) map[string]any {
 	f.must(err)
 	s["last nightly"] = []any{date, found}
 	s["u1"] = must(db.FindPerson(ctx, of, "u1"))(f)
+	reading, resumable, err := db.Reading(ctx, of, "r1", "w9")
+	f.must(err)
+	reading.Age = 0 // it goes on
+	s["reading"] = []any{reading, resumable}
 	return s
 }
 

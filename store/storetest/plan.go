@@ -31,7 +31,7 @@ func testPlan(f *fixture) {
 	f.same("a page", must(f.db.Plan(f.ctx, tenant, "r1", 1, 1))(f), changes[1:2])
 	f.same("the end", must(f.db.Plan(f.ctx, tenant, "r1", 3, 10))(f), nil)
 	f.same("another run", must(f.db.Plan(f.ctx, tenant, "r9", 0, 10))(f), nil)
-	f.fails(f.db.AppendPlan(f.ctx, tenant, "r9", changes), directory.ErrNotFound)
+	f.fails(f.db.AppendPlan(f.ctx, tenant, "r9", "w1", changes), directory.ErrNotFound)
 
 	f.same("of some types", must(f.db.PlanOf(f.ctx, tenant, "r1", []directory.ChangeType{directory.TeamCreated, directory.MembershipRemoved}, 0, 1))(f), changes[1:2])
 	f.same("of some types, the next page", must(f.db.PlanOf(f.ctx, tenant, "r1", []directory.ChangeType{directory.TeamCreated, directory.MembershipRemoved}, 2, 10))(f), changes[2:])

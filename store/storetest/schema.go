@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/oktasync/oktasync/directory"
 	"github.com/oktasync/oktasync/store"
@@ -121,7 +122,7 @@ func testLostStaging(t *testing.T, e Empty) {
 		f.plan(run, ofPerson(directory.PersonUpdated, "u1"))
 	}
 	f.must(f.db.SaveRun(f.ctx, applying, "w1", 0))
-	for _, table := range []string{"staged_runs", "staged", "staged_members", "staged_groups"} {
+	for _, table := range []string{"staged_runs", "staged", "staged_members", "staged_groups", "staged_lists"} {
 		e.SQL("delete from " + table + " where tenant = '" + tenant + "'")
 	}
 
@@ -132,8 +133,9 @@ func testLostStaging(t *testing.T, e Empty) {
 		}
 	}
 	none := directory.Membership{}
-	lost("a page of people", f.db.Stage(f.ctx, tenant, "r1", seen("u2")))
-	lost("the last page of a group", f.db.Stage(f.ctx, tenant, "r1", members(1, true, "g1", "u3")))
+	lost("a page of people", f.tryStage("r1", seen("u2")))
+	lost("the last page of a group", f.tryStage("r1", members(1, true, "g1", "u3")))
+	lost("a page of nothing but a position", f.tryStage("r1", directory.Page{Positions: []directory.Position{{List: "people"}}}))
 	_, err := f.db.UnseenPeople(f.ctx, tenant, "r1", directory.StatusActive, "", 10)
 	lost("unseen people", err)
 	_, err = f.db.CountUnseenPeople(f.ctx, tenant, "r1", directory.StatusActive)
@@ -145,9 +147,13 @@ func testLostStaging(t *testing.T, e Empty) {
 	_, err = f.db.UnseenMembers(f.ctx, tenant, "r1", none, 10)
 	lost("unseen members", err)
 
-	// Claimed again, a run that was reading starts over, plan and all; one that
-	// was applying goes on with its plan.
-	must(f.db.ClaimRun(f.ctx, tenant, "r1", "w1", 0))(f)
+	// Claimed again, a run that was reading has nothing to go on with and starts over,
+	// plan and all; one that was applying goes on with its plan.
+	must(f.db.ClaimRun(f.ctx, tenant, "r1", "w1", time.Minute))(f)
+	_, found, err := f.db.Reading(f.ctx, tenant, "r1", "w1")
+	f.must(err)
+	f.same("there is something to go on with", found, false)
+	f.must(f.db.ResetRun(f.ctx, tenant, "r1", "w1"))
 	f.same("the plan of the one", must(f.db.Plan(f.ctx, tenant, "r1", 0, 10))(f), nil)
 	f.stage("r1", seen("u2"))
 	f.same("unseen", must(f.db.UnseenPeople(f.ctx, tenant, "r1", directory.StatusActive, "", 10))(f), []string{"u1"})

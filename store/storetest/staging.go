@@ -2,8 +2,10 @@ package storetest
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/oktasync/oktasync/directory"
 	"github.com/oktasync/oktasync/store"
@@ -12,13 +14,18 @@ import (
 func (f *fixture) stage(run string, pages ...directory.Page) {
 	f.Helper()
 	for _, p := range pages {
-		f.must(f.db.Stage(f.ctx, tenant, run, p))
+		f.must(f.tryStage(run, p))
 	}
+}
+
+func (f *fixture) tryStage(run string, page directory.Page) error {
+	return f.db.SaveStep(f.ctx, directory.Run{Tenant: tenant, ID: run, State: directory.RunReading}, "w1", time.Minute,
+		directory.Step{Pages: []directory.Page{page}, Notes: json.RawMessage(`{}`)})
 }
 
 func (f *fixture) plan(run string, changes ...directory.PlannedChange) {
 	f.Helper()
-	f.must(f.db.AppendPlan(f.ctx, tenant, run, changes))
+	f.must(f.db.AppendPlan(f.ctx, tenant, run, "w1", changes))
 }
 
 func seen(people ...string) directory.Page {
@@ -242,20 +249,18 @@ func testReset(f *fixture) {
 		}
 	}
 	other := state("r2")
-	f.must(f.db.ResetRun(f.ctx, tenant, "r1"))
-	f.must(f.db.ResetRun(f.ctx, tenant, "r1"))
+	f.must(f.db.ResetRun(f.ctx, tenant, "r1", "w1"))
+	f.must(f.db.ResetRun(f.ctx, tenant, "r1", "w1"))
 	f.same("forgotten", state("r1"), []any{[]string{"u1", "u2"}, []directory.Membership(nil), []directory.Membership(nil), []directory.PlannedChange(nil)})
 	f.same("the other run", state("r2"), other)
 	f.stage("r1", seen("u2"))
 	f.plan("r1", ofPerson(directory.PersonUpdated, "u2"))
 	f.same("it starts over", must(f.db.UnseenPeople(f.ctx, tenant, "r1", directory.StatusActive, "", 10))(f), []string{"u1"})
 	f.same("positions start over", must(f.db.Plan(f.ctx, tenant, "r1", 0, 10))(f)[0].Seq, int64(1))
-	f.fails(f.db.ResetRun(f.ctx, tenant, "r9"), directory.ErrNotFound)
+	f.fails(f.db.ResetRun(f.ctx, tenant, "r9", "w1"), directory.ErrNotFound)
 
 	// A run that nobody knows has seen nothing, which must not pass for an answer.
-	if err := f.db.Stage(f.ctx, tenant, "r9", seen("u1")); err == nil {
-		f.Error("a page of an unknown run was staged")
-	}
+	f.fails(f.tryStage("r9", seen("u1")), directory.ErrNotFound)
 	if _, err := f.db.UnseenPeople(f.ctx, tenant, "r9", directory.StatusActive, "", 10); err == nil {
 		f.Error("an unknown run has unseen people")
 	}

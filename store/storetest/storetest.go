@@ -51,6 +51,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"people/hashes and counts":                    testHashes,
 		"people/identify":                             testIdentify,
 		"groups/round trip":                           testGroups,
+		"groups/whom a plan brings":                   testJoiners,
 		"groups/teams":                                testTeams,
 		"groups/memberships":                          testMemberships,
 		"groups/marks":                                testGroupMarks,
@@ -94,6 +95,11 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"staging/unseen members":                      testUnseenMembers,
 		"staging/unseen members of many groups":       testUnseenMembersPaging,
 		"staging/reset":                               testReset,
+		"reading/steps and going on":                  testReading,
+		"reading/a step is kept whole or not at all":  testStepWhole,
+		"reading/ousted by another full run":          testReadingOusted,
+		"reading/whoever lost the run writes nothing": testFenced,
+		"reading/owners that follow each other":       testOwnersInTurn,
 		"plan/round trip":                             testPlan,
 		"plan/counts":                                 testPlanCounts,
 		"read/find a person":                          testFindPerson,
@@ -236,7 +242,7 @@ func (f *fixture) putMembers(rows ...directory.Membership) {
 	f.update(func(ctx context.Context, tx *store.Tx) error { return tx.PutMemberships(ctx, rows) })
 }
 
-// run makes and claims a run.
+// run makes and claims a run that has seen nothing yet.
 func (f *fixture) run(id string, scope directory.Scope) directory.Run {
 	f.Helper()
 	_, isNew, err := f.db.CreateRun(f.ctx, directory.Run{Tenant: tenant, ID: id, Scope: scope, Cause: directory.CauseManual})
@@ -244,7 +250,9 @@ func (f *fixture) run(id string, scope directory.Scope) directory.Run {
 	if !isNew {
 		f.Fatalf("run %s is not new", id)
 	}
-	return must(f.db.ClaimRun(f.ctx, tenant, id, "w1", time.Minute))(f)
+	run := must(f.db.ClaimRun(f.ctx, tenant, id, "w1", time.Minute))(f)
+	f.must(f.db.ResetRun(f.ctx, tenant, id, "w1"))
+	return run
 }
 
 // fails checks which error a call returned.

@@ -147,10 +147,16 @@ func (f *fixture) fill(of string) {
 	f.must(f.db.EnsureChores(f.ctx, []directory.ChorePlan{{Tenant: of, Chore: "tidy", Every: time.Hour}}))
 	_, _, err := f.db.RequestRun(f.ctx, directory.Run{Tenant: of, ID: "r1", Scope: directory.FullScope(), Cause: directory.CauseManual}, tenantAct(directory.ActResync, of))
 	f.must(err)
-	must(f.db.ClaimRun(f.ctx, of, "r1", "w1", time.Minute))(f)
-	f.must(f.db.Stage(f.ctx, of, "r1", directory.Page{At: at(0), People: []directory.PersonSeen{{ID: "u2"}}, Groups: []directory.GroupSeen{{ID: "g2"}},
-		Members: &directory.MemberPage{GroupID: "g1", IDs: []string{"u1"}, Last: true}}))
-	f.must(f.db.AppendPlan(f.ctx, of, "r1", []directory.PlannedChange{{Type: directory.PersonRemoved, Subject: directory.SubjectPerson, SubjectID: "u4", PersonID: "u4", ObservedAt: at(0)}}))
+	run := must(f.db.ClaimRun(f.ctx, of, "r1", "w1", time.Minute))(f)
+	f.must(f.db.ResetRun(f.ctx, of, "r1", "w1"))
+	f.must(f.db.SaveStep(f.ctx, run, "w1", time.Minute, directory.Step{
+		Pages: []directory.Page{
+			{At: at(0), People: []directory.PersonSeen{{ID: "u2"}}, Positions: []directory.Position{{List: "people"}}},
+			{At: at(0), Groups: []directory.GroupSeen{{ID: "g2"}}},
+			{At: at(0), Members: &directory.MemberPage{GroupID: "g1", IDs: []string{"u1"}, Last: true}},
+		},
+		Planned: []directory.PlannedChange{{Type: directory.PersonRemoved, Subject: directory.SubjectPerson, SubjectID: "u4", PersonID: "u4", ObservedAt: at(0)}},
+	}))
 }
 
 func testRemoveTenant(f *fixture) {

@@ -1,0 +1,152 @@
+package sync
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+// resumeWithin is how long a reading may have rested and still go on where it was. Okta does
+// not say how long a cursor lives (Okta: "Pagination"), and what was seen long ago is
+// better seen again.
+const resumeWithin = 30 * time.Minute
+
+// notes are what a reading has to remember, so that another process can go on with it.
+type notes struct {
+	Basis   string // what the pages were compared by; under other rules they would say something else
+	First   time.Time
+	Gone    []directory.GroupSeen
+	Ignored []string
+	// Absences is what the proofs have said so far.
+	Absences absences
+}
+
+// basis tells readings apart that would plan other changes from the same pages.
+func (e *Engine) basis() (string, error) {
+	rules, err := json.Marshal(e.rules)
+	if err != nil {
+		return "", fmt.Errorf("encode the rules: %w", err)
+	}
+	digest := sha256.Sum256(append(rules, e.version...))
+	return hex.EncodeToString(digest[:]), nil
+}
+
+// begin prepares the reading: it goes on where an interrupted one was, or starts.
+func (x *execution) begin(ctx context.Context) error {
+	e := x.engine
+	x.started = e.now()
+	var err error
+	if x.basis, err = e.basis(); err != nil {
+		return err
+	}
+	if x.run.Scope.Kind == directory.ScopeFull { // one group is read in moments
+		reading, found, err := e.store.Reading(ctx, e.tenant, x.run.ID, x.owner)
+		if err != nil {
+			return err
+		}
+		if found {
+			return x.resume(ctx, reading)
+		}
+		if x.run.Progress.Pages > 0 {
+			return x.startOver(ctx, "what it had read is gone: the database was restarted, or another full sync came first")
+		}
+	}
+	return x.start(ctx)
+}
+
+// start begins the reading from nothing.
+func (x *execution) start(ctx context.Context) error {
+	e := x.engine
+	before := x.run.Progress
+	x.run.StartedAt = &x.started
+	x.run.Progress = directory.Progress{CallsLeft: -1, Resumed: before.Resumed, Note: before.Note}
+	x.run.State, x.run.Counts.Confirmed = directory.RunReading, 0
+	x.first, x.gone, x.absences, x.ignored, x.from, x.callsBefore = time.Time{}, nil, absences{}, map[string]bool{}, nil, 0
+	// Before Okta is asked: see Engine.Scope.
+	ticket, err := e.store.Ticket(ctx, e.tenant, x.run.Scope)
+	if err != nil {
+		return fmt.Errorf("read waiting events of %s: %w", x.run.Scope.Public(), err)
+	}
+	x.ticket = ticket
+	if len(ticket.Events) > 0 && !x.run.DryRun { // which leaves their work to be done
+		events := causeOf(ticket)
+		x.cause.Events, x.cause.EventTypes, x.cause.Published = events.Events, events.EventTypes, events.Published
+		x.result.Events, x.result.Oldest = len(ticket.Events), *events.Published
+	}
+	if x.run.Scope.Kind == directory.ScopePerson {
+		return nil // it is one read, and nothing is staged
+	}
+	if err := e.store.ResetRun(ctx, e.tenant, x.run.ID, x.owner); err != nil {
+		return fmt.Errorf("reset run %s: %w", x.run.ID, err)
+	}
+	return x.save(ctx)
+}
+
+// startOver is start after pages were read in vain, and says so.
+func (x *execution) startOver(ctx context.Context, why string) error {
+	x.run.Progress.Note = fmt.Sprintf("the reading started over after %d pages: %s", x.run.Progress.Pages, why)
+	x.engine.interrupted(x.run)
+	return x.start(ctx)
+}
+
+// resume goes on where an interrupted reading was, if that can still be trusted.
+func (x *execution) resume(ctx context.Context, reading directory.Reading) error {
+	var had notes
+	if err := json.Unmarshal(reading.Notes, &had); err != nil {
+		return x.startOver(ctx, "what it had noted cannot be read")
+	}
+	if had.Basis != x.basis {
+		return x.startOver(ctx, "the rules or the version have changed since it was interrupted")
+	}
+	if reading.Age > resumeWithin {
+		return x.startOver(ctx, fmt.Sprintf("it had rested for %s, and Okta's cursors are trusted for %s",
+			reading.Age.Round(time.Minute), resumeWithin))
+	}
+	// No ticket: events that came while the first pages were read may say more than these
+	// pages show. They stay unmarked and are worked off by tasks of their own.
+	x.first, x.gone, x.absences, x.from = had.First, had.Gone, had.Absences, reading.Positions
+	for _, name := range had.Ignored {
+		x.ignored[name] = true
+	}
+	p := &x.run.Progress
+	p.Planned, x.callsBefore = reading.Planned, p.Calls
+	p.Resumed++
+	p.Note = fmt.Sprintf("the reading was interrupted after %d pages, and went on from there %s later", p.Pages, reading.Age.Round(time.Second))
+	x.engine.interrupted(x.run)
+	return x.save(ctx)
+}
+
+// step keeps what one page, or one read by id, showed and what follows from it, together with
+// what is needed to go on after it.
+func (x *execution) step(ctx context.Context, planned []directory.PlannedChange, pages ...directory.Page) error {
+	text, err := json.Marshal(notes{Basis: x.basis, First: x.first, Gone: x.gone, Ignored: slices.Sorted(maps.Keys(x.ignored)), Absences: x.absences})
+	if err != nil {
+		return fmt.Errorf("encode how far run %s is: %w", x.run.ID, err)
+	}
+	run := x.run
+	run.Progress.Planned += int64(len(planned))
+	step := directory.Step{Pages: pages, Planned: planned, Notes: text}
+	if err := x.engine.store.SaveStep(ctx, run, x.owner, runLease, step); err != nil {
+		x.run = x.kept // or the run would count what nobody will know
+		return fmt.Errorf("remember what was read: %w", err)
+	}
+	x.run, x.kept, x.steps = run, run, x.steps+1
+	return nil
+}
+
+// forget lets the next attempt at the run start over.
+func (x *execution) forget(ctx context.Context, run *directory.Run) error {
+	if err := x.engine.store.ResetRun(ctx, x.engine.tenant, run.ID, x.owner); err != nil {
+		return fmt.Errorf("reset run %s: %w", run.ID, err)
+	}
+	run.Progress = directory.Progress{CallsLeft: -1, Resumed: run.Progress.Resumed, Note: fmt.Sprintf(
+		"the reading starts over with the next attempt: after %d pages it could not go on", run.Progress.Pages)}
+	return nil
+}
