@@ -59,10 +59,10 @@ func TestLoadFillsInDefaults(t *testing.T) {
 		Okta: Okta{
 			URL: "https://acme.okta.com", Token: NewSecret("00abcdefghijklmnopqrst"), AppID: "0oa1appAPPAPPAPPx5d7",
 			Scopes:    []string{"okta.users.read", "okta.groups.read", "okta.apps.read", "okta.logs.read", "okta.eventHooks.read"},
-			RateShare: 0.5, Concurrency: 8, SecondLook: time.Minute,
+			RateShare: 0.5, Concurrency: 8, SecondLook: time.Minute, Log: SystemLog{Interval: time.Minute},
 		},
 		Hook:    Hook{Header: "Authorization", Secrets: []Secret{NewSecret("f00dcafe00112233445566778899aabb")}, Check: HookAlarm, CheckEvery: 10 * time.Minute},
-		Nightly: Nightly{At: "03:00"},
+		Nightly: Nightly{At: "03:00", Pause: 10 * time.Minute},
 		Mapping: map[string]Source{
 			"first_name": {From: []string{"user.firstName"}}, "last_name": {From: []string{"user.lastName"}},
 			"email": {From: []string{"user.email"}}, "login": {From: []string{"user.login"}},

@@ -40,6 +40,12 @@ type Okta struct {
 	AllowHTTP   bool
 	Concurrency int
 	SecondLook  time.Duration // 0: off
+	Log         SystemLog
+}
+
+// SystemLog says how the org's System Log is read.
+type SystemLog struct {
+	Interval time.Duration // between readings; zero: never
 }
 
 // Hook says how the tenant's event hook is recognised.
@@ -62,7 +68,8 @@ const (
 
 // Nightly says when the full sync runs.
 type Nightly struct {
-	At string // as configured: "03:00", a cron expression, or "never"
+	At    string        // as configured: "03:00", a cron expression, or "never"
+	Pause time.Duration // after the beginning of a full sync no event starts another
 }
 
 // Cron returns the five-field cron expression in UTC; ok is false for "never".

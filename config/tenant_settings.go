@@ -66,6 +66,12 @@ func tenantSettings() []setting {
 			field: switchField(func(t target) *bool { return &u(t).Okta.AllowHTTP }),
 		},
 		{
+			key: "okta.log.interval", def: "1m",
+			doc: "How often the org's System Log is read for events that no hook has brought. Each reading is one call of a bucket that has few. off: lost events are made up for by the nightly sync only.",
+			field: offOr(durationField(func(t target) *time.Duration { return &u(t).Okta.Log.Interval }, time.Second, day),
+				func(t target) *time.Duration { return &u(t).Okta.Log.Interval }),
+		},
+		{
 			key: "hook.header", def: "Authorization",
 			doc:   "The header in which Okta sends the event hook's secret.",
 			field: textField(func(t target) *string { return &u(t).Hook.Header }, checkHeader),
@@ -94,6 +100,11 @@ func tenantSettings() []setting {
 			key: "nightly.at", def: "03:00",
 			doc:   "When the full sync runs, in UTC: a time such as 03:00, a cron expression of five fields that fires at most once a day, or never.",
 			field: textField(func(t target) *string { return &u(t).Nightly.At }, checkSchedule),
+		},
+		{
+			key: "nightly.pause", def: "10m",
+			doc:   "An import in Okta, and an app that is activated, deactivated or deleted there, start a full sync: at the soonest this long after the last one began. All that happens meanwhile shares the next.",
+			field: durationField(func(t target) *time.Duration { return &u(t).Nightly.Pause }, time.Second, 7*day),
 		},
 	}
 	all = append(all, mappingSettings()...)

@@ -36,6 +36,16 @@ func TestScopesOf(t *testing.T) {
 		{"group.application_assignment.add", []Target{sales, app}, []Scope{GroupScope(sales.ID)}},
 		{"group.application_assignment.add", []Target{sales, otherApp}, nil},
 		{"system.org.rate_limit.warning", []Target{user}, nil},
+		{"user.lifecycle.delete.completed", []Target{user}, []Scope{PersonScope(user.ID)}},
+		{"system.import.user.suspend", []Target{appUser, user}, []Scope{PersonScope(user.ID)}},
+		{"system.import.complete", []Target{otherApp}, []Scope{FullScope()}},
+		{"system.import.complete", nil, []Scope{FullScope()}},
+		{"system.import.start", []Target{app}, nil},
+		{"application.lifecycle.deactivate", []Target{app}, []Scope{FullScope()}},
+		{"application.lifecycle.activate", []Target{otherApp, app}, []Scope{FullScope()}},
+		{"application.lifecycle.delete", []Target{otherApp}, nil},
+		{"application.lifecycle.delete", nil, nil}, // a preview names no app
+		{"application.lifecycle.update", []Target{app}, nil},
 	}
 	for _, tt := range tests {
 		if got := ScopesOf(tt.event, tt.targets, ours); !slices.Equal(got, tt.want) {
@@ -47,10 +57,13 @@ func TestScopesOf(t *testing.T) {
 func TestEventLists(t *testing.T) {
 	t.Parallel()
 	all := SubscribedEvents()
-	for i, e := range all {
-		if slices.Contains(all[:i], e) {
+	for i, e := range LogEvents() {
+		if slices.Contains(LogEvents()[:i], e) {
 			t.Errorf("%s is listed twice", e)
 		}
+	}
+	if !slices.Equal(LogEvents()[:len(all)], all) {
+		t.Error("the log is not read for every event of the hook")
 	}
 	if len(GuideEvents()) != 8 {
 		t.Errorf("the guides name eight events, GuideEvents has %d", len(GuideEvents()))

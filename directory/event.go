@@ -56,7 +56,9 @@ func GuideEvents() []string { return SubscribedEvents()[:8] }
 func UrgentEvent(eventType string) bool {
 	switch eventType {
 	case "user.lifecycle.deactivate", "user.lifecycle.suspend", "user.lifecycle.delete.initiated",
-		"user.lifecycle.delete.completed", "application.user_membership.remove", "user.account.lock":
+		"user.lifecycle.delete.completed", "application.user_membership.remove", "user.account.lock",
+		"application.user_membership.deprovision", "application.user_membership.revoke",
+		"system.import.user.delete", "system.import.user.suspend":
 		return true
 	default:
 		return false
@@ -95,6 +97,10 @@ func SlowEvent(eventType string) bool {
 //	group.user_membership.*          User, Group    the person; the group where no User is named
 //	group.lifecycle.*, .profile.*    UserGroup      each group
 //	group.application_assignment.*   UserGroup, App each group, if the app is ours or not named
+//	system.import.user.*             User           each person
+//	application.lifecycle.activate,  App            everybody, if the app is named and ours: it can be
+//	.deactivate, .delete                            used again, or nothing can be read and an admin hears of it
+//	system.import.complete                          everybody: an import logs few of its changes one by one
 //	all others                                      none
 func ScopesOf(eventType string, targets []Target, appID string) []Scope {
 	of := func(kind string) []string {
@@ -132,8 +138,17 @@ func ScopesOf(eventType string, targets []Target, appID string) []Scope {
 		return groups
 	case strings.HasPrefix(eventType, "group.lifecycle."), strings.HasPrefix(eventType, "group.profile."):
 		return groups
-	case strings.HasPrefix(eventType, "user."):
+	case strings.HasPrefix(eventType, "user."), strings.HasPrefix(eventType, "system.import.user."):
 		return people
+	}
+	switch eventType {
+	case "application.lifecycle.activate", "application.lifecycle.deactivate", "application.lifecycle.delete":
+		if slices.Contains(apps, appID) {
+			return []Scope{FullScope()}
+		}
+		return nil
+	case "system.import.complete":
+		return []Scope{FullScope()}
 	default:
 		return nil
 	}

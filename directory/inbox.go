@@ -70,6 +70,24 @@ type ScopeHint struct {
 	Urgent bool
 }
 
+// HintsOf lists each scope of the events once, urgent if any of its events is.
+func HintsOf(tenant string, events []Event) []ScopeHint {
+	var all []ScopeHint
+	byScope := map[Scope]int{}
+	for _, e := range events {
+		for _, s := range e.Scopes {
+			i, known := byScope[s]
+			if !known {
+				i = len(all)
+				byScope[s] = i
+				all = append(all, ScopeHint{Tenant: tenant, Scope: s})
+			}
+			all[i].Urgent = all[i].Urgent || e.Urgent
+		}
+	}
+	return all
+}
+
 // Parked is a scope whose work failed for good: the sweeper leaves it, an admin
 // retries or discards it.
 type Parked struct {

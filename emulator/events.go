@@ -43,6 +43,22 @@ type eventLog struct {
 	events []*event
 	next   uint64 // seq of the next event
 	cap    int
+	late   []lateEvent
+}
+
+// lateEvent arrives in the log later than it happened.
+type lateEvent struct {
+	event *event
+	due   time.Time
+}
+
+// arrive adds the late events that are due by now.
+func (l *eventLog) arrive(now time.Time) {
+	slices.SortStableFunc(l.late, func(a, b lateEvent) int { return a.due.Compare(b.due) })
+	for len(l.late) > 0 && !l.late[0].due.After(now) {
+		l.add(l.late[0].event)
+		l.late = l.late[1:]
+	}
 }
 
 func (l *eventLog) add(e *event) {
@@ -97,7 +113,12 @@ func (t *tx) emitJob(name string, targets []entity, debug ...pair) {
 func (t *tx) write(e *event) {
 	e.uuid = newUUID(t.o.rand)
 	e.published = toMillis(t.now)
-	t.o.log.add(e)
+	t.o.log.arrive(t.now)
+	if wait := t.o.faults.late(e.kind.name); wait > 0 {
+		t.o.log.late = append(t.o.log.late, lateEvent{e, t.now.Add(wait)})
+	} else {
+		t.o.log.add(e)
+	}
 	t.refs = append(t.refs, EventRef{UUID: e.uuid, Type: e.kind.name, Published: e.published.time()})
 	t.o.deliver.offer(e, t.o.hooks)
 }

@@ -37,8 +37,14 @@ const (
 	FaultMissingRole    FaultKind = "missing_role"          // what a service app without role gets
 	FaultNotFound       FaultKind = "not_found"             // 404 E0000007 for something that exists
 	FaultStale          FaultKind = "stale"                 // for Delay after a change, reads made before are answered as before it
-	FaultCursorRefused  FaultKind = "cursor_refused"        // 400 to calls with a cursor, as if it were too old
+	FaultBadRequest     FaultKind = "bad_request"           // 400 E0000053
+	FaultCursorRefused  FaultKind = "cursor_refused"        // 400 for calls with a cursor, as if it had run out
 )
+
+// FaultLogLate lets events arrive in the System Log only after Delay, with the time at
+// which they happened; hooks have them at once. Endpoint is an event type, or empty
+// for all.
+const FaultLogLate FaultKind = "log_late"
 
 // Faults of hook deliveries. Endpoint is a hook id, or empty for all hooks.
 const (
@@ -67,7 +73,7 @@ type Fault struct {
 	Skip int `json:"skip,omitempty"`
 	// Seed makes the draws of Probability repeatable.
 	Seed uint64 `json:"seed,omitempty"`
-	// Delay is for slow, stale, hook_delay, hook_reorder and rate_limited.
+	// Delay is for slow, stale, hook_delay, hook_reorder, log_late and rate_limited.
 	Delay Duration `json:"delay,omitempty"`
 	// Status is the status of server_error; 0 = 500.
 	Status int `json:"status,omitempty"`
@@ -96,12 +102,16 @@ func (d *Duration) UnmarshalText(b []byte) error {
 
 func (k FaultKind) forHooks() bool { return strings.HasPrefix(string(k), "hook_") }
 
+// forCalls says whether the fault strikes calls of the API.
+func (k FaultKind) forCalls() bool { return !k.forHooks() && k != FaultLogLate }
+
 func (k FaultKind) known() bool {
 	switch k {
 	case FaultRateLimited, FaultRateNoReset, FaultConcurrency, FaultServerError, FaultEOF, FaultSlow, FaultTruncated,
 		FaultCutJSON, FaultHTML, FaultEmptyList, FaultEmptyBody, FaultPartialPage, FaultCutPage, FaultRepeatCursor,
 		FaultFoldedLinks, FaultUnquotedNext, FaultDropExpand, FaultRevokedToken, FaultFeatureMissing, FaultForbidden,
-		FaultMissingRole, FaultNotFound, FaultStale, FaultCursorRefused, FaultHookDrop, FaultHookDuplicate, FaultHookDelay, FaultHookReorder:
+		FaultMissingRole, FaultNotFound, FaultStale, FaultBadRequest, FaultCursorRefused,
+		FaultHookDrop, FaultHookDuplicate, FaultHookDelay, FaultHookReorder, FaultLogLate:
 		return true
 	default:
 		return false
@@ -197,7 +207,7 @@ func (s *faultSet) hits(c *call) []Fault {
 	defer s.mu.Unlock()
 	var out []Fault
 	for _, f := range s.list {
-		if f.Kind.forHooks() {
+		if !f.Kind.forCalls() {
 			continue
 		}
 		if !matchEndpoint(f.Endpoint, c.route.name()) && !matchEndpoint(f.Endpoint, c.r.Method+" "+c.r.URL.Path) {
@@ -214,6 +224,19 @@ func (s *faultSet) hits(c *call) []Fault {
 		}
 	}
 	return out
+}
+
+// late tells how long an event of this type takes into the log.
+func (s *faultSet) late(eventType string) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	longest := time.Duration(0)
+	for _, f := range s.list {
+		if f.Kind == FaultLogLate && (f.Endpoint == "" || f.Endpoint == eventType) && f.strikes() {
+			longest = max(longest, time.Duration(f.Delay))
+		}
+	}
+	return longest
 }
 
 // hookHits gives the faults that strike a delivery of this hook.

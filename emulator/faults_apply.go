@@ -44,6 +44,8 @@ func (o *Org) before(c *call, hit []Fault) error {
 			return errForbidden()
 		case FaultNotFound:
 			return errNotFound(lastVariable(c), "Resource")
+		case FaultBadRequest:
+			return errFilter("request", "refused by a fault")
 		case FaultCursorRefused:
 			return errCursor()
 		case FaultMissingRole:

@@ -11,6 +11,7 @@ const (
 	logDefault  = 100
 	logMost     = 1000
 	logReach    = 180 * 24 * time.Hour // since may lie no further back
+	logKept     = 90 * 24 * time.Hour  // events are kept so long
 	logWindow   = 7 * 24 * time.Hour   // default distance of since from until
 	logBytes    = 2200
 	logWordsMax = 10
@@ -34,6 +35,9 @@ func (o *Org) listLogs(c *call) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.mu.Lock()
+	o.log.arrive(o.now())
+	o.mu.Unlock()
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	if q.bounded {
@@ -74,7 +78,9 @@ func (o *Org) logQuery(c *call) (logQuery, error) {
 		}
 		q.since = toMillis(t)
 	}
-	q.want, err = logCondition(c.query.Get("filter"), c.query.Get("q"))
+	want, err := logCondition(c.query.Get("filter"), c.query.Get("q"))
+	oldest := toMillis(now.Add(-logKept))
+	q.want = func(e *event) bool { return e.published >= oldest && want(e) }
 	return q, err
 }
 

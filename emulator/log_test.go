@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -183,5 +184,76 @@ func TestLogKeepsItsCap(t *testing.T) {
 	list := decode[[]object](t, r.want(200, http.MethodGet, "/api/v1/logs?limit=1000", nil))
 	if len(list) > 20 || len(list) < 10 || list[len(list)-1]["uuid"] != last.Events[0].UUID {
 		t.Errorf("%d events are kept", len(list))
+	}
+}
+
+// Events that come late stand behind those that came before them, with their own time.
+func TestLateArrivals(t *testing.T) {
+	t.Parallel()
+	clock, opt := newClock(), small()
+	opt.Now = clock.now
+	r := newRig(t, opt)
+	next := r.want(200, http.MethodGet, "/api/v1/logs", nil).next()
+	poll := func() (uuids []string) {
+		a := r.want(200, http.MethodGet, next, nil)
+		next = a.next()
+		for _, e := range decode[[]object](t, a) {
+			uuids = append(uuids, e["uuid"].(string))
+		}
+		return uuids
+	}
+	must(t)(emulator.Act{}, r.org.SetFaults([]emulator.Fault{
+		{Kind: emulator.FaultLogLate, Endpoint: "user.lifecycle.suspend", Delay: emulator.Duration(90 * time.Second)},
+	}))
+	late := must(t)(r.org.Suspend(r.org.PersonIDs()[0])).Events[0]
+	clock.advance(60)
+	prompt := must(t)(r.org.Update(r.org.PersonIDs()[1], map[string]any{"title": "T"})).Events[0]
+	if d := cmp.Diff([]string{prompt.UUID}, poll()); d != "" {
+		t.Errorf("before the late one has arrived: %s", d)
+	}
+	clock.advance(60)
+	if d := cmp.Diff([]string{late.UUID}, poll()); d != "" {
+		t.Errorf("after it has: %s", d)
+	}
+	if !late.Published.Before(prompt.Published) {
+		t.Error("the late one was not published before the other")
+	}
+	if got := poll(); got != nil {
+		t.Errorf("nothing is new, and %v came", got)
+	}
+}
+
+func TestLogRetention(t *testing.T) {
+	t.Parallel()
+	clock, opt := newClock(), small()
+	opt.Now = clock.now
+	r := newRig(t, opt)
+	must(t)(r.org.Update(r.org.PersonIDs()[0], map[string]any{"title": "Old"}))
+	since := clock.now().Add(-time.Hour).Format("2006-01-02T15:04:05.000Z")
+	const day = 24 * 60 * 60
+	for _, tt := range []struct{ days, events int }{{89, 1}, {2, 0}} {
+		clock.advance(tt.days * day)
+		list := decode[[]object](t, r.want(200, http.MethodGet, "/api/v1/logs?since="+since, nil))
+		if len(list) != tt.events {
+			t.Errorf("%d days later: %d events, want %d", tt.days, len(list), tt.events)
+		}
+	}
+	clock.advance(90 * day)
+	if a := r.want(400, http.MethodGet, "/api/v1/logs?since="+since, nil); a.code(t) != "E0000053" {
+		t.Errorf("over 180 days back: %s", a.body)
+	}
+}
+
+func TestLogCursorRefused(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, small())
+	next := r.want(200, http.MethodGet, "/api/v1/logs", nil).next()
+	must(t)(emulator.Act{}, r.org.SetFaults([]emulator.Fault{
+		{Kind: emulator.FaultCursorRefused, Endpoint: "GET /api/v1/logs"}, {Kind: emulator.FaultBadRequest, Endpoint: "GET /api/v1/apps/**"},
+	}))
+	r.want(400, http.MethodGet, next, nil)
+	r.want(200, http.MethodGet, "/api/v1/logs", nil)
+	if a := r.want(400, http.MethodGet, "/api/v1/apps/"+r.org.AppID(), nil); a.code(t) != "E0000053" {
+		t.Errorf("bad_request answers %s", a.body)
 	}
 }

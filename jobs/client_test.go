@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -58,6 +59,7 @@ func TestEnqueueChoosesQueues(t *testing.T) {
 		{"the same person twice", []directory.ScopeHint{person(1), person(1)}, map[string]int{QueuePeople: 1}},
 		{"a person who also leaves", []directory.ScopeHint{person(1), leaver(1), person(1)}, map[string]int{QueueLeavers: 1}},
 		{"the same id in two tenants", []directory.ScopeHint{person(1), {Tenant: "other", Scope: person(1).Scope}}, map[string]int{QueuePeople: 2}},
+		{"everybody, twice", []directory.ScopeHint{everybody(), everybody()}, map[string]int{QueueBulk: 1}},
 		{
 			"a mixture", []directory.ScopeHint{person(1), leaver(2), group(3), person(4)},
 			map[string]int{QueuePeople: 2, QueueLeavers: 1, QueueGroups: 1},
@@ -81,14 +83,47 @@ func TestEnqueueChoosesQueues(t *testing.T) {
 	})
 }
 
-func TestEnqueueRefusesScopesWithoutEvents(t *testing.T) {
+func TestEnqueueRefusesUnknownScopes(t *testing.T) {
 	t.Parallel()
 	c := newClient(connect(t, RedisOptions{Mode: ModeEmbedded}))
-	for _, scope := range []directory.Scope{directory.FullScope(), {Kind: "planet", ID: "x"}} {
-		if err := c.Enqueue(t.Context(), []directory.ScopeHint{{Tenant: "acme", Scope: scope}}); err == nil {
-			t.Errorf("scope %s was enqueued", scope)
-		}
+	if err := c.Enqueue(t.Context(), []directory.ScopeHint{{Tenant: "acme", Scope: directory.Scope{Kind: "planet", ID: "x"}}}); err == nil {
+		t.Error("a scope of an unknown kind was enqueued")
 	}
+}
+
+func everybody() directory.ScopeHint {
+	return directory.ScopeHint{Tenant: "acme", Scope: directory.FullScope()}
+}
+
+// Full syncs that were put off together must not begin together: everybody has one task,
+// whether hook, log or sweeper asks, and the next when that has ended.
+func TestEverybodyHasOneTask(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, r *Redis) {
+		store, c := newTables(), newClient(r)
+		var calls atomic.Int32
+		put(t, store, c, everybody())
+		put(t, store, c, everybody(), person(1))
+		sweep(t, newSweeper(store, c))
+		if diff := cmp.Diff(map[string]int{QueueBulk: 1, QueuePeople: 2}, pending(t, c)); diff != "" {
+			t.Errorf("queues (-want +got):\n%s", diff)
+		}
+		startServer(t, ServerOptions{Redis: r, Ledger: store, Reconciler: &reconciler{tables: store, scope: func(_ context.Context, _ string, s directory.Scope) error {
+			if s != directory.FullScope() {
+				return nil
+			}
+			if calls.Add(1) == 1 {
+				return &directory.RetryAfterError{Wait: time.Millisecond, Err: errors.New("a full sync began a short while ago")}
+			}
+			return nil
+		}}})
+		poll(t, "all is done", func() bool { return store.left() == 0 && empty(t, c) })
+		put(t, store, c, everybody())
+		poll(t, "the next is done", func() bool { return store.left() == 0 && empty(t, c) })
+		if calls.Load() != 3 {
+			t.Errorf("everybody was reconciled %d times, want one put off, one, and one more", calls.Load())
+		}
+	})
 }
 
 func TestRunsGoToTheQueueOfTheirScope(t *testing.T) {

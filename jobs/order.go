@@ -87,8 +87,14 @@ func scopeOrders(hints []directory.ScopeHint, now time.Time) ([]order, error) {
 		if len(tasks) >= spreadFrom {
 			taskType, tasks = typeSpread, bundle(tasks)
 		}
+		var options []asynq.Option
+		if k.kind == directory.ScopeFull {
+			// One task at a time, the sweeper's: full syncs that were put off to the same
+			// moment would all begin. What comes while one runs has the next.
+			options = append(options, dated("scope:"+scopeDigest(k.tenant, directory.FullScope()), now))
+		}
 		for _, p := range tasks {
-			o, err := newOrder(taskType, p)
+			o, err := newOrder(taskType, p, options...)
 			if err != nil {
 				return nil, err
 			}

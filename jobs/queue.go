@@ -67,7 +67,7 @@ func scopeRule(kind directory.ScopeKind, urgent bool) (rule, error) {
 		// leavers' slots.
 		return rule{queue: QueueGroups, timeout: 10 * time.Minute, delays: reconcileDelays()}, nil
 	case directory.ScopeFull:
-		return rule{}, fmt.Errorf("scope full has no events of its own, it needs a run")
+		return runRule(kind)
 	default:
 		return rule{}, fmt.Errorf("scope kind %q does not exist", kind)
 	}

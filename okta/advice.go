@@ -131,7 +131,7 @@ func rightFor(method, path string) right {
 	case area == "apps":
 		return right{scope: "okta.apps.read", permission: "okta.apps.read", what: "read the app and its assignments", role: readOnly}
 	case area == "logs":
-		return right{scope: "okta.logs.read", what: "read the System Log", role: readOnly}
+		return right{scope: "okta.logs.read", what: "read the System Log, from which lost events are made up", role: readOnly, aside: true}
 	case area == "eventHooks" && method != http.MethodGet:
 		return right{scope: "okta.eventHooks.manage", permission: "okta.eventhooks.manage", what: "change event hooks (okta.eventHooks.manage)", role: "Super Administrator", aside: true}
 	case area == "eventHooks":

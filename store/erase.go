@@ -39,6 +39,7 @@ func tenantTables() []tenantTable {
 		{name: "alerts", key: "id, channel"},
 		{name: "chores", key: "chore"},
 		{name: "second_looks", key: "scope_kind, scope_id"},
+		{name: "log_cursors"},
 		{name: "hooks"},
 		{name: "hook_uses", key: "secret"},
 		{name: "tenant_settings"},

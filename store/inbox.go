@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/oktasync/oktasync/directory"
@@ -16,7 +18,8 @@ type entry struct {
 }
 
 // AddEvents writes events to the inbox. Events whose uuid the tenant has already
-// vanish with their scopes. Received is set by the database's clock.
+// vanish with their scopes; where the other way brought them, it is noted that they came by
+// this one as well. Received is set by the database's clock.
 func (d *DB) AddEvents(ctx context.Context, tenant string, events []directory.Event) error {
 	entries := unfold(events)
 	if len(entries) == 0 {
@@ -26,7 +29,10 @@ func (d *DB) AddEvents(ctx context.Context, tenant string, events []directory.Ev
 	if d.dialect.WritesInWith() {
 		err = d.addEventsAtOnce(ctx, tenant, entries)
 	} else {
-		err = d.again(ctx, func(tx *sql.Tx) error { return d.addEvents(ctx, tx, tenant, entries) })
+		err = d.again(ctx, func(tx *sql.Tx) error {
+			_, err := d.addEvents(ctx, tx, tenant, entries)
+			return err
+		})
 	}
 	if err != nil {
 		return fmt.Errorf("add %d events of tenant %s to the inbox: %w", len(events), tenant, err)
@@ -34,8 +40,9 @@ func (d *DB) AddEvents(ctx context.Context, tenant string, events []directory.Ev
 	return nil
 }
 
-// unfold yields one entry per event and scope. Of two events with one uuid the
-// first counts.
+// unfold yields one entry per event and scope, in order of uuid: two who write the same
+// events then wait for each other instead of in a circle. Of two events with one uuid
+// the first counts.
 func unfold(events []directory.Event) []entry {
 	seen := make(map[string]bool, len(events))
 	entries := make([]entry, 0, len(events))
@@ -51,6 +58,7 @@ func unfold(events []directory.Event) []entry {
 			entries = append(entries, entry{event: e, scope: s})
 		}
 	}
+	slices.SortStableFunc(entries, func(a, b entry) int { return strings.Compare(a.event.UUID, b.event.UUID) })
 	return entries
 }
 
@@ -68,6 +76,13 @@ func entryColumns(entries []entry) []Column {
 	}
 }
 
+// insertEvents ends the statement that writes events. Those that are new come back with
+// fresh set, those of which the other sighting was noted without, all others not at all.
+const insertEvents = `
+	on conflict (tenant, uuid) do update set other_at = {now}
+		where inbox.via <> excluded.via and inbox.other_at is null
+	returning uuid, other_at is null as fresh`
+
 // addEventsAtOnce is one statement, so that a hook costs one round trip and one
 // commit.
 func (d *DB) addEventsAtOnce(ctx context.Context, tenant string, entries []entry) error {
@@ -77,13 +92,11 @@ func (d *DB) addEventsAtOnce(ctx context.Context, tenant string, entries []entry
 		added as (
 			insert into inbox (tenant, uuid, type, published, received, via, delivery_id, outcome)
 			select known.slug, b.uuid, b.type, b.published, {now}, b.via, b.delivery_id, b.outcome
-			from known, (select distinct on (uuid) * from batch order by uuid) b
-			on conflict do nothing
-			returning uuid),
+			from known, (select distinct on (uuid) * from batch order by uuid) b` + insertEvents + `),
 		scoped as (
 			insert into inbox_scopes (tenant, uuid, scope_kind, scope_id, urgent, swept_at)
 			select $1, b.uuid, b.scope_kind, b.scope_id, b.urgent, {now}
-			from batch b join added using (uuid) where b.scope_kind <> ''
+			from batch b join added using (uuid) where b.scope_kind <> '' and added.fresh
 			on conflict do nothing)
 		select count(*) from known`
 	count := func(s scanner) (n int, err error) { return n, s.Scan(&n) }
@@ -97,42 +110,49 @@ func (d *DB) addEventsAtOnce(ctx context.Context, tenant string, entries []entry
 	return nil
 }
 
-func (d *DB) addEvents(ctx context.Context, tx *sql.Tx, tenant string, entries []entry) error {
+// addEvents does the same inside a transaction, and returns the uuids that are new.
+func (d *DB) addEvents(ctx context.Context, tx *sql.Tx, tenant string, entries []entry) (map[string]bool, error) {
 	var known int
 	if err := d.row(ctx, tx, `select count(*) from tenants where slug = $1 and removed_at is null`, tenant).Scan(&known); err != nil {
-		return err
+		return nil, err
 	}
 	if known == 0 {
-		return unknownTenant(tenant)
+		return nil, unknownTenant(tenant)
 	}
 	const events = `
 		insert into inbox (tenant, uuid, type, published, received, via, delivery_id, outcome)
-		select $1, v.uuid, v.type, v.published, {now}, v.via, v.delivery_id, v.outcome from {rows} where true
-		on conflict do nothing
-		returning uuid`
-	added, err := listRows(ctx, d, tx, scanText, events, entryColumns(entries), tenant)
-	if err != nil {
-		return err
+		select $1, v.uuid, v.type, v.published, {now}, v.via, v.delivery_id, v.outcome from {rows} where true` + insertEvents
+	type touched struct {
+		uuid  string
+		fresh bool
 	}
-	isNew := make(map[string]bool, len(added))
-	for _, uuid := range added {
-		isNew[uuid] = true
+	scan := func(s scanner) (t touched, err error) { return t, s.Scan(&t.uuid, &t.fresh) }
+	each := slices.CompactFunc(slices.Clone(entries), func(a, b entry) bool { return a.event.UUID == b.event.UUID })
+	rows, err := listRows(ctx, d, tx, scan, events, entryColumns(each), tenant)
+	if err != nil {
+		return nil, err
+	}
+	fresh := make(map[string]bool, len(rows))
+	for _, r := range rows {
+		if r.fresh {
+			fresh[r.uuid] = true
+		}
 	}
 	var scoped []entry
 	for _, e := range entries {
-		if isNew[clean(e.event.UUID)] && e.scope.Kind != "" {
+		if fresh[clean(e.event.UUID)] && e.scope.Kind != "" {
 			scoped = append(scoped, e)
 		}
 	}
 	if len(scoped) == 0 {
-		return nil
+		return fresh, nil
 	}
 	const scopes = `
 		insert into inbox_scopes (tenant, uuid, scope_kind, scope_id, urgent, swept_at)
 		select $1, v.uuid, v.scope_kind, v.scope_id, v.urgent, {now} from {rows} where true
 		on conflict do nothing`
 	_, err = d.execRows(ctx, tx, scopes, entryColumns(scoped), tenant)
-	return err
+	return fresh, err
 }
 
 // Ticket reads the events of the scope that no commit has marked, parked ones

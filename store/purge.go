@@ -112,14 +112,28 @@ func (d *DB) purgeTombstones(find, remove string) func(context.Context, time.Dur
 
 // purgeEvents: an event all of whose scopes are marked stays so.
 func (d *DB) purgeEvents(ctx context.Context, keep time.Duration) (int, error) {
+	// One tenant after the other, because the index is in that order.
 	const find = `
 		select i.tenant, i.uuid, '' from inbox i
-		where i.received < {now} - {micros $1} and (
+		where i.tenant = $1 and i.received < {now} - {micros $2} and (
 			select 1 from inbox_scopes s where s.tenant = i.tenant and s.uuid = i.uuid and s.done_at is null limit 1) is null
-		order by i.received limit $2`
-	keys, err := list(ctx, d, d.read, scanKey, find, keep, purgeAtOnce)
-	if err != nil || len(keys) == 0 {
+		order by i.received limit $3`
+	tenants, err := list(ctx, d, d.read, scanText, `select slug from tenants order by slug`)
+	if err != nil {
 		return 0, err
+	}
+	var keys []key
+	for _, tenant := range tenants {
+		found, err := list(ctx, d, d.read, scanKey, find, tenant, keep, purgeAtOnce-len(keys))
+		if err != nil {
+			return 0, err
+		}
+		if keys = append(keys, found...); len(keys) >= purgeAtOnce {
+			break
+		}
+	}
+	if len(keys) == 0 {
+		return 0, nil
 	}
 	err = d.again(ctx, func(tx *sql.Tx) error {
 		for _, table := range []string{"inbox_scopes", "inbox"} {

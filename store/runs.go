@@ -172,6 +172,24 @@ func (d *DB) Runs(ctx context.Context, tenant string, limit int) ([]directory.Ru
 	return runs, nil
 }
 
+// LastFullRun returns the full run that is under way, else the one that waits for an admin, else
+// the newest. The second result is false when there is none.
+func (d *DB) LastFullRun(ctx context.Context, tenant string) (directory.Run, bool, error) {
+	const query = `
+		select ` + runColumns + ` from runs where tenant = $1 and scope_kind = 'full' and state <> 'planned'
+		order by case when state in ('queued', 'reading', 'applying') then 0 when state = 'held' then 1 else 2 end,
+			created_at desc, id desc
+		limit 1`
+	runs, err := list(ctx, d, d.read, scanRun, query, tenant)
+	if err != nil {
+		return directory.Run{}, false, fmt.Errorf("read the last full run of tenant %s: %w", tenant, err)
+	}
+	if len(runs) == 0 {
+		return directory.Run{}, false, nil
+	}
+	return runs[0], true, nil
+}
+
 func unknownRun(tenant, id string) error {
 	return fmt.Errorf("tenant %s has no run %s: %w", tenant, id, directory.ErrNotFound)
 }

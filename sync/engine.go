@@ -29,6 +29,8 @@ type Options struct {
 	Interrupted func(run directory.Run)
 	// Hold keeps the lease of a run with owner until stop is called; nil: nothing does.
 	Hold func(ctx context.Context, run, owner string) (stop func())
+	// FullPause is how long after the beginning of a full sync events may not start another.
+	FullPause time.Duration
 }
 
 // Engine brings one tenant's directory into line. It keeps no state between calls and is safe for
@@ -46,6 +48,7 @@ type Engine struct {
 	again       time.Duration
 	interrupted func(run directory.Run)
 	hold        func(ctx context.Context, run, owner string) (stop func())
+	pause       time.Duration
 }
 
 // New returns an engine.
@@ -55,7 +58,7 @@ func New(o Options) *Engine {
 	}
 	return &Engine{
 		tenant: o.Tenant, rules: o.Rules, mapper: newMapper(o.Rules), source: o.Source,
-		store: o.Store, owner: o.Owner, now: o.Now, newID: o.NewID, again: o.SecondLook, version: o.Version, interrupted: o.Interrupted, hold: o.Hold,
+		store: o.Store, owner: o.Owner, now: o.Now, newID: o.NewID, again: o.SecondLook, version: o.Version, interrupted: o.Interrupted, hold: o.Hold, pause: o.FullPause,
 	}
 }
 
@@ -100,8 +103,13 @@ func (e *Engine) Scope(ctx context.Context, scope directory.Scope) (Result, erro
 	if ticket.Idle() {
 		return Result{Scope: scope}, nil
 	}
-	if scope.Kind == directory.ScopePerson {
+	switch scope.Kind {
+	case directory.ScopePerson:
 		return e.person(ctx, ticket, causeOf(ticket), nil, "")
+	case directory.ScopeFull:
+		if err := e.mayPullAll(ctx); err != nil {
+			return Result{}, err
+		}
 	}
 	run, _, err := e.store.CreateRun(ctx, directory.Run{
 		ID: e.newID(), Tenant: e.tenant, Scope: scope, Cause: causeOf(ticket).Kind, State: directory.RunQueued,
@@ -110,6 +118,33 @@ func (e *Engine) Scope(ctx context.Context, scope directory.Scope) (Result, erro
 		return Result{}, fmt.Errorf("start a run for %s: %w", scope.Public(), err)
 	}
 	return e.carryOut(ctx, run.ID, false)
+}
+
+// mayPullAll says whether an event may start a full sync now. Imports come by the
+// dozen in some orgs, and each full sync marks all the events that came before it: one that is
+// under way may do so soon, and one that waits for an admin would be outdated by another.
+func (e *Engine) mayPullAll(ctx context.Context) error {
+	last, found, err := e.store.LastFullRun(ctx, e.tenant)
+	if err != nil {
+		return fmt.Errorf("look for the last full sync: %w", err)
+	}
+	if !found {
+		return nil
+	}
+	if last.State.Open() {
+		return fmt.Errorf("full sync %s is under way: %w", last.ID, directory.ErrBusy)
+	}
+	if last.State.Waiting() {
+		return &directory.RetryAfterError{Wait: e.pause, Err: fmt.Errorf("full sync %s waits for an admin; another one would outdate it", last.ID)}
+	}
+	began := last.CreatedAt
+	if last.StartedAt != nil {
+		began = *last.StartedAt
+	}
+	if wait := began.Add(e.pause).Sub(e.now()); wait > 0 {
+		return &directory.RetryAfterError{Wait: min(wait, e.pause), Err: fmt.Errorf("full sync %s began a short while ago", last.ID)}
+	}
+	return nil
 }
 
 // maxCauseEvents bounds the event ids kept with a change.

@@ -52,6 +52,9 @@ type RunStore interface {
 	CreateRun(ctx context.Context, run directory.Run) (directory.Run, bool, error)
 	// Run returns a run.
 	Run(ctx context.Context, tenant, id string) (directory.Run, error)
+	// LastFullRun returns the full run that is under way, else the one that waits for an
+	// admin, else the newest; false when there is none.
+	LastFullRun(ctx context.Context, tenant string) (directory.Run, bool, error)
 	// SaveRun writes state, progress, counts and error of a claimed run and
 	// renews the lease; a state that is not open gives it up. It fails with
 	// directory.ErrBusy when the lease was lost to another owner.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/oktasync/oktasync/directory"
 )
 
 func BenchmarkDecode(b *testing.B) {
@@ -15,7 +17,7 @@ func BenchmarkDecode(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				d, err := decode(body, ourApp, now)
-				if err != nil || len(hints("acme", d.events)) != n {
+				if err != nil || len(directory.HintsOf("acme", d.events)) != n {
 					b.Fatalf("decoded %d events: %v", len(d.events), err)
 				}
 			}

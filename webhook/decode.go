@@ -73,21 +73,3 @@ func decode(body []byte, appID string, now time.Time) (delivery, error) {
 	}
 	return d, nil
 }
-
-// hints lists each scope of the events once, urgent if any of its events is.
-func hints(tenant string, events []directory.Event) []directory.ScopeHint {
-	var all []directory.ScopeHint
-	byScope := map[directory.Scope]int{}
-	for _, e := range events {
-		for _, s := range e.Scopes {
-			i, known := byScope[s]
-			if !known {
-				i = len(all)
-				byScope[s] = i
-				all = append(all, directory.ScopeHint{Tenant: tenant, Scope: s})
-			}
-			all[i].Urgent = all[i].Urgent || e.Urgent
-		}
-	}
-	return all
-}

@@ -64,7 +64,7 @@ func (h *Handler) deliver(c echo.Context) answered {
 	if h.metrics.Stored != nil {
 		h.metrics.Stored(t.Slug, len(d.events), lag(d.events, h.now()))
 	}
-	touched := hints(t.Slug, d.events)
+	touched := directory.HintsOf(t.Slug, d.events)
 	if err := h.enqueue(ctx, touched); err != nil {
 		// The inbox is the truth: the sweeper finds what was not enqueued.
 		log.Warn("hook stored but not enqueued; the sweeper will do it", "error", err)

@@ -1,9 +1,55 @@
 package main
 
-import "github.com/oktasync/oktasync/jobs"
+import (
+	"context"
+	"time"
+
+	"github.com/oktasync/oktasync/catchup"
+	"github.com/oktasync/oktasync/config"
+	"github.com/oktasync/oktasync/directory"
+	"github.com/oktasync/oktasync/jobs"
+)
 
 // chores lists the recurring work that each tenant needs. Workers make the turns,
 // the scheduler enqueues them when they are due.
-func (s *service) chores() []jobs.Chore {
-	return []jobs.Chore{s.hookCheck()}
+func (s *service) chores(m *metrics) []jobs.Chore {
+	log := catchup.New(catchup.Options{
+		Store: s.db, Enqueuer: s.queue, Taken: m.logTaken, Logger: s.log,
+		FullSync: func(ctx context.Context, tenant string) error {
+			return s.resyncs.Start(ctx, directory.Run{Tenant: tenant, Scope: directory.FullScope(), Cause: directory.CauseLog})
+		},
+	})
+	return []jobs.Chore{
+		{
+			Name:  catchup.Name,
+			Every: s.perTenant(func(t config.Tenant) time.Duration { return t.Okta.Log.Interval }),
+			Do: s.withParts(func(ctx context.Context, tenant string, parts *tenantParts) (bool, error) {
+				return log.Turn(ctx, tenant, parts.reader)
+			}),
+		},
+		s.hookCheck(),
+	}
+}
+
+// perTenant is how often each tenant wants a chore: never when it is not worked for.
+func (s *service) perTenant(every func(config.Tenant) time.Duration) func(string) time.Duration {
+	return func(tenant string) time.Duration {
+		t, known := s.tenants.find(tenant)
+		if !known || !t.works() {
+			return 0
+		}
+		return every(t.settings)
+	}
+}
+
+// withParts gives a chore the tenant's parts. One that is not worked for is left alone.
+func (s *service) withParts(do func(context.Context, string, *tenantParts) (bool, error)) func(context.Context, string) (bool, error) {
+	return func(ctx context.Context, tenant string) (bool, error) {
+		parts, done, err := s.tenants.use(tenant)
+		if err != nil || parts == nil {
+			return false, err
+		}
+		defer done()
+		return do(ctx, tenant, parts)
+	}
 }

@@ -165,6 +165,7 @@ func (d *doctor) checkTenant(t config.Tenant) {
 	d.checkSight(ctx, name, reader)
 	d.checkAttributes(ctx, name, reader, t)
 	d.checkHook(ctx, name, reader, t)
+	d.checkLog(ctx, name, reader, t)
 	if skew, err := reader.ClockSkew(ctx); err != nil {
 		d.ill(name("clock"), "%s", plain(err))
 	} else if skew.Abs() > time.Minute {
@@ -270,6 +271,19 @@ func seen(s okta.Sight) string {
 		return fmt.Sprintf("%d and more", s.Count)
 	}
 	return fmt.Sprint(s.Count)
+}
+
+// checkLog reads the last minute of the System Log.
+func (d *doctor) checkLog(ctx context.Context, name func(string) string, reader *okta.Reader, t config.Tenant) {
+	if t.Okta.Log.Interval == 0 {
+		d.note(name("System Log"), "is not read (okta.log.interval is off): a lost event is noticed by the next full sync only")
+		return
+	}
+	if _, err := reader.Log(ctx, reader.LogSince(utcNow().Add(-time.Minute), directory.LogEvents())); err != nil {
+		d.ill(name("System Log"), "%s; everything else works, but a lost event is noticed by the next full sync only", plain(err))
+		return
+	}
+	d.well(name("System Log"), "can be read, every %s", t.Okta.Log.Interval)
 }
 
 // checkHook compares the hook in Okta with what it has to be.

@@ -69,6 +69,12 @@ func TestDoctor(t *testing.T) {
 			return nil
 		}},
 		{name: "hook elsewhere", want: "none of the org's 1 hooks", hook: func(h *emulator.NewHook) { h.URL += "/of-somebody-else"; h.Unverified = true }},
+		{name: "log refused", want: "too weak to read the System Log", broken: func(t *testing.T, org *emulator.Server) []string {
+			if _, err := org.Org.AddFault(emulator.Fault{Kind: emulator.FaultForbidden, Endpoint: "GET /api/v1/logs"}); err != nil {
+				t.Fatal(err)
+			}
+			return nil
+		}},
 		{name: "hook not verified", want: "is UNVERIFIED, so Okta delivers nothing", hook: func(h *emulator.NewHook) { h.Unverified = true }},
 		{name: "hook without leavers", want: "is not subscribed to user.lifecycle.deactivate", hook: func(h *emulator.NewHook) {
 			h.Events = slices.DeleteFunc(h.Events, func(e string) bool { return e == "user.lifecycle.deactivate" })

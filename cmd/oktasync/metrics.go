@@ -20,6 +20,8 @@ type metrics struct {
 	hookCalls  *prometheus.CounterVec
 	hookTime   prometheus.Histogram
 	hookLag    *prometheus.HistogramVec
+	logEvents  *prometheus.CounterVec
+	logLag     *prometheus.HistogramVec
 	scopes     *prometheus.CounterVec
 	scopeTime  *prometheus.HistogramVec
 	changes    *prometheus.CounterVec
@@ -50,6 +52,8 @@ func newMetrics() *metrics {
 	m.hookTime = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "oktasync_hook_seconds", Help: "Time to answer a hook request.", Buckets: short})
 	m.registry.MustRegister(m.hookTime)
 	m.hookLag = histogram("hook_lag_seconds", "From the oldest event of a delivery to its arrival.", long, "tenant")
+	m.logEvents = counter("log_events_total", "Events read from the System Log.", "tenant", "known")
+	m.logLag = histogram("log_lag_seconds", "From an event that only the System Log brought so far to its arrival; of each page the oldest.", long, "tenant")
 	m.scopes = counter("reconciliations_total", "Scopes reconciled.", "tenant", "kind", "result")
 	m.scopeTime = histogram("reconciliation_seconds", "Time to reconcile a scope.", long, "tenant", "kind")
 	m.changes = counter("changes_total", "Changes committed to the directory.", "tenant", "type")
@@ -69,6 +73,15 @@ func (m *metrics) oktaObserver(tenant string) func(bucket string, status int, wa
 		m.oktaCalls.WithLabelValues(tenant, bucket, strconv.Itoa(status)).Inc()
 		m.oktaTime.WithLabelValues(tenant, bucket).Observe(took.Seconds())
 		m.oktaWait.WithLabelValues(tenant, bucket).Observe(wait.Seconds())
+	}
+}
+
+// logTaken counts a page of the System Log. An event that a hook had brought is known.
+func (m *metrics) logTaken(tenant string, events, fresh int, lag time.Duration) {
+	m.logEvents.WithLabelValues(tenant, "yes").Add(float64(events - fresh))
+	m.logEvents.WithLabelValues(tenant, "no").Add(float64(fresh))
+	if fresh > 0 {
+		m.logLag.WithLabelValues(tenant).Observe(lag.Seconds())
 	}
 }
 

@@ -162,8 +162,23 @@ func (r *resyncer) Request(ctx context.Context, run directory.Run, act directory
 	if err != nil {
 		return directory.Run{}, false, err
 	}
-	if err := r.queue.EnqueueRun(ctx, stored); err != nil {
-		r.log.WarnContext(ctx, "a run could not be enqueued now; the sweeper does it", "tenant", stored.Tenant, "run", stored.ID, "error", err)
-	}
+	r.enqueue(ctx, stored)
 	return stored, created, nil
+}
+
+// Start does the same for the service itself.
+func (r *resyncer) Start(ctx context.Context, run directory.Run) error {
+	run.ID, run.State = newRunID(), directory.RunQueued
+	stored, _, err := r.db.CreateRun(ctx, run)
+	if err != nil {
+		return err
+	}
+	r.enqueue(ctx, stored)
+	return nil
+}
+
+func (r *resyncer) enqueue(ctx context.Context, run directory.Run) {
+	if err := r.queue.EnqueueRun(ctx, run); err != nil {
+		r.log.WarnContext(ctx, "a run could not be enqueued now; the sweeper does it", "tenant", run.Tenant, "run", run.ID, "error", err)
+	}
 }

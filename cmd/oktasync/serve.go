@@ -100,7 +100,8 @@ func (s *service) construct(ctx context.Context) error {
 		return err
 	}
 	s.queue = jobs.NewClient(jobs.ClientOptions{Redis: s.redis.UniversalClient, Log: log})
-	chores := s.chores()
+	s.resyncs = &resyncer{db: s.db, queue: s.queue, log: log}
+	chores := s.chores(m)
 	s.workers = jobs.NewServer(jobs.ServerOptions{
 		Redis:      s.redis.UniversalClient,
 		Reconciler: &reconciler{tenants: s.tenants, refresh: s.book.refresh, db: s.db, metrics: m, log: log},
@@ -125,7 +126,6 @@ func (s *service) construct(ctx context.Context) error {
 			log.Error("some nightly runs could not be scheduled", "error", err)
 		}
 	})
-	s.resyncs = &resyncer{db: s.db, queue: s.queue, log: log}
 	return s.constructWeb(owner, m)
 }
 

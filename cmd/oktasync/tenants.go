@@ -42,6 +42,7 @@ func partsBuilder(db *store.DB, shared redis.UniversalClient, m *metrics, owner 
 			Interrupted: func(run directory.Run) {
 				log.Warn("a reading had been interrupted", "tenant", run.Tenant, "run", run.ID, "outcome", run.Progress.Note)
 			},
+			FullPause: t.Nightly.Pause,
 		})}, nil
 	}
 }

@@ -271,6 +271,36 @@ func testStaleRuns(f *fixture) {
 	f.same("one's lease ran out", stale(0), []string{"r3", "r1"})
 }
 
+func testLastFullRun(f *fixture) {
+	last := func() string {
+		f.Helper()
+		run, found, err := f.db.LastFullRun(f.ctx, tenant)
+		f.must(err)
+		if found != (run.ID != "") {
+			f.Errorf("found %t: %+v", found, run)
+		}
+		return run.ID
+	}
+	f.same("none", last(), "")
+	f.run("group", directory.GroupScope("g1"))
+	f.same("a group's", last(), "")
+	end := func(run directory.Run, state directory.RunState) {
+		f.Helper()
+		run.State = state
+		f.must(f.db.SaveRun(f.ctx, run, "w1", 0))
+	}
+	first := f.run("first", directory.FullScope())
+	f.same("under way", last(), "first")
+	end(first, directory.RunSucceeded)
+	end(f.run("second", directory.FullScope()), directory.RunFailed)
+	f.same("the newest", last(), "second")
+	end(f.run("held", directory.FullScope()), directory.RunHeld)
+	f.same("the one that waits", last(), "held")
+	_, _, err := f.db.CreateRun(f.ctx, directory.Run{ID: "queued", Tenant: tenant, Scope: directory.FullScope(), Cause: directory.CauseNightly, Date: "2026-03-02"})
+	f.must(err)
+	f.same("the one that is queued", last(), "queued")
+}
+
 func testLastRuns(f *fixture) {
 	last := func() []any {
 		at, found, err := f.db.LastFullSync(f.ctx, tenant)

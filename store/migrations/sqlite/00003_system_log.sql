@@ -14,5 +14,23 @@ create table chores (
     primary key (tenant, chore)
 ) without rowid;
 
+alter table inbox add column other_at integer;
+create index inbox_tenant_received on inbox (tenant, received);
+drop index inbox_received;
+
+create table log_cursors (
+    tenant       text primary key,
+    next         text not null,
+    types        text not null,
+    since        integer not null,
+    published    integer not null,
+    polled_at    integer,
+    caught_up_at integer
+) without rowid;
+
 -- +goose Down
+drop table log_cursors;
+create index inbox_received on inbox (received);
+drop index inbox_tenant_received;
+alter table inbox drop column other_at;
 drop table chores;
