@@ -262,8 +262,12 @@ func (g *Governor) learn(ctx context.Context, tenant, bucket string, status int,
 	fresh := !s.known || seen.reset > s.seen.reset
 	switch {
 	case fresh:
-		clear(s.leases) // of a window that is over
+		// The window may be the one under way, which nobody had a name for until now.
 		s.answered, s.returned = counted, 0
+		if now.Before(s.until) {
+			s.giveBack()
+		}
+		clear(s.leases)
 		s.seen = observation{limits: seen, ends: ends}
 	case seen.reset == s.seen.reset:
 		s.answered += counted

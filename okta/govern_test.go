@@ -446,3 +446,27 @@ func TestObserve(t *testing.T) {
 		t.Errorf("told %v, want %s", told, want)
 	}
 }
+
+// An org whose limits shrink: what was leased of the large limit, and not used, must not count
+// against the small one.
+func TestGovernorSurvivesASmallerLimit(t *testing.T) {
+	t.Parallel()
+	g, clock := newTestGovernor(t, GovernorOptions{})
+	g.learn(t.Context(), "acme", bucketApps, 200, header(clock.now(), 1_000_000, 999_999, time.Second))
+	if err := g.admit(t.Context(), "acme", bucketApps); err != nil { // tells the ledger
+		t.Fatal(err)
+	}
+	if err := clock.sleep(t.Context(), 3*time.Second); err != nil { // that window is over
+		t.Fatal(err)
+	}
+	if err := g.admit(t.Context(), "acme", bucketApps); err != nil { // leases a lot of the next one
+		t.Fatal(err)
+	}
+	g.learn(t.Context(), "acme", bucketApps, 200, header(clock.now(), 100, 99, 50*time.Second))
+	if n, err := spend(WithPriority(t.Context(), Urgent), g, "acme", 5); n != 5 {
+		t.Errorf("%d of 5 urgent calls went out: %v", n, err)
+	}
+	if n, err := spend(t.Context(), g, "acme", 10); n != 10 {
+		t.Errorf("%d of 10 events went out: %v", n, err)
+	}
+}
