@@ -112,7 +112,7 @@ func (r *round) calm(ctx context.Context) error {
 		if len(t.wrong) > 0 {
 			return nil
 		}
-		return t.resync(ctx, r.site.api, time.Minute)
+		return t.resync(ctx, r.site.api, r.o.calm)
 	})
 }
 
