@@ -42,7 +42,7 @@ scale: ## Full sync of PEOPLE people (100000) on both databases
 
 chaos: ## Torment both installations with SEEDS seeds (see docs/reliability.md)
 	scripts/install-tools.sh
-	go run ./chaos -mode embedded -seeds $(or $(SEEDS),200) -seed $(or $(SEED),1)
+	go run ./chaos -mode embedded -seeds $(or $(SEEDS),200) -seed $(or $(SEED),1) -tenants 25
 	go run ./chaos -mode postgres -seeds $(or $(SEEDS),50) -seed $(or $(SEED),1) -tenants 10
 
 clean: ## Remove what was built and the demo's data

@@ -47,8 +47,12 @@ func NewRelay(targets ...string) *Relay {
 	return r
 }
 
-// Close ends the relay.
-func (r *Relay) Close() { r.server.Close() }
+// Close ends the relay, and the deliveries that it still holds back.
+func (r *Relay) Close() {
+	r.SetPatient(false)
+	r.server.CloseClientConnections()
+	r.server.Close()
+}
 
 // SetTargets replaces the replicas.
 func (r *Relay) SetTargets(targets ...string) {
