@@ -28,6 +28,19 @@ func (c copied) sorted() [2][]string {
 	return [2][]string{slices.Sorted(maps.Keys(c.people)), slices.Sorted(maps.Keys(c.members))}
 }
 
+func (c copied) apply(change v1.Change) {
+	switch directory.ChangeType(change.Type) {
+	case directory.PersonCreated:
+		c.people[change.PersonID] = true
+	case directory.PersonRemoved:
+		delete(c.people, change.PersonID)
+	case directory.MembershipAdded:
+		c.members[change.SubjectID+" "+change.PersonID] = true
+	case directory.MembershipRemoved:
+		delete(c.members, change.SubjectID+" "+change.PersonID)
+	}
+}
+
 // snapshot takes one, and returns the cursor and the kinds of lines in order.
 func (r *feedRig) snapshot() (copied, string, []string) {
 	r.t.Helper()
@@ -57,16 +70,7 @@ func (r *feedRig) follow(c copied, cursor string) {
 	for {
 		page := r.changes(client.ChangeFilter{After: cursor, Limit: 1000})
 		for _, change := range page.Items {
-			switch directory.ChangeType(change.Type) {
-			case directory.PersonCreated:
-				c.people[change.PersonID] = true
-			case directory.PersonRemoved:
-				delete(c.people, change.PersonID)
-			case directory.MembershipAdded:
-				c.members[change.SubjectID+" "+change.PersonID] = true
-			case directory.MembershipRemoved:
-				delete(c.members, change.SubjectID+" "+change.PersonID)
-			}
+			c.apply(change)
 		}
 		if cursor = page.Cursor; page.Next == "" {
 			return
