@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -205,5 +206,24 @@ func TestSnapshotCutOff(t *testing.T) {
 	}
 	if err := c.Snapshot(t.Context(), "nobody", nil); !client.NotFound(err) {
 		t.Errorf("an unknown tenant: %v", err)
+	}
+}
+
+// Lines that were lost on the way show in the counts of the last one.
+func TestSnapshotCounts(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(w, `{"kind":"start","start":{"tenant":"acme","cursor":"c"}}`)
+		fmt.Fprintln(w, `{"kind":"membership","membership":{"group_id":"g1","person_id":"u1"}}`)
+		fmt.Fprintln(w, `{"kind":"end","end":{"teams":0,"groups":0,"people":1,"memberships":1}}`)
+	}))
+	defer server.Close()
+	c, err := client.New(server.URL, tokenAlice, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = c.Snapshot(t.Context(), "acme", func(v1.SnapshotLine) error { return nil })
+	if err == nil || !strings.Contains(err.Error(), "take another one") {
+		t.Errorf("a snapshot that lacks a person: %v", err)
 	}
 }
