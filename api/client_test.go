@@ -48,6 +48,8 @@ func TestClient(t *testing.T) {
 	see("resumed tenant", added.Paused == nil, err, "true")
 	added, err = c.PauseTenant(ctx, "coal", "again")
 	see("paused tenant", added.Paused.Reason, err, "again")
+	test, err := c.TestTenant(ctx, "coal")
+	see("test of a tenant", test, err, "{false [{read ok [{ok credentials fine} {note rights look}]} {hook fail [{fail event hook is gone} {ok address fine}]} {log not checked []}]}")
 	added, err = c.DropSettings(ctx, "coal")
 	see("dropped settings", len(added.Settings), err, "0")
 	added, err = c.RemoveTenant(ctx, "coal", "left us")

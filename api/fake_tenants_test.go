@@ -128,6 +128,18 @@ func (b *book) Remove(_ context.Context, act directory.Act) error {
 	})
 }
 
+func (b *book) Test(_ context.Context, tenant string) ([]directory.Finding, error) {
+	if _, known := b.tenants[tenant]; !known {
+		return nil, directory.ErrNotFound
+	}
+	return []directory.Finding{
+		{Part: directory.PartRead, Level: directory.FindingOK, What: "credentials", Says: "fine"},
+		{Part: directory.PartRead, Level: directory.FindingNote, What: "rights", Says: "look"},
+		{Part: directory.PartHook, Level: directory.FindingFail, What: "event hook", Says: "is gone"},
+		{Part: directory.PartHook, Level: directory.FindingOK, What: "address", Says: "fine"},
+	}, nil
+}
+
 func (b *book) DropSettings(_ context.Context, act directory.Act) error {
 	return b.change(act, func(t *directory.TenantDetail) error {
 		if len(t.Settings) == 0 {

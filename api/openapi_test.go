@@ -91,6 +91,7 @@ func TestOpenAPIListsEverything(t *testing.T) {
 		"DELETE /tenants/{tenant}/settings",
 		"GET /tenants/{tenant}/snapshot",
 		"GET /tenants/{tenant}/teams",
+		"POST /tenants/{tenant}/test",
 	}
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("operations (-want +got):\n%s", diff)

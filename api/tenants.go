@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -29,6 +31,8 @@ type TenantAdmin interface {
 	Resume(ctx context.Context, act directory.Act) error
 	// Remove has everything of the tenant erased.
 	Remove(ctx context.Context, act directory.Act) error
+	// Test checks a tenant's set-up with the credentials that are in use. It takes seconds.
+	Test(ctx context.Context, tenant string) ([]directory.Finding, error)
 	// DropSettings forgets stored settings that the configuration file overrules.
 	DropSettings(ctx context.Context, act directory.Act) error
 }
@@ -90,6 +94,10 @@ func (s *Server) addTenants(to huma.API) {
 		OperationID: "resume-tenant", Method: http.MethodPost, Path: "/tenants/{tenant}/resume", Tags: tags,
 		Summary: "Let a paused tenant's work go on, beginning with what waits",
 	}, s.resumeTenant)
+	add(s, to, directory.RoleOperate, huma.Operation{
+		OperationID: "test-tenant", Method: http.MethodPost, Path: "/tenants/{tenant}/test", Tags: tags,
+		Summary: "Check what a tenant needs: reading Okta, the event hook, the System Log; nothing is changed", Errors: conflict,
+	}, s.testTenant)
 	add(s, to, directory.RoleApprove, huma.Operation{
 		OperationID: "drop-tenant-settings", Method: http.MethodDelete, Path: "/tenants/{tenant}/settings", Tags: tags,
 		Summary: "Forget the stored settings of a tenant that stands in the configuration file as well", Errors: conflict,
@@ -216,6 +224,36 @@ func (s *Server) dropSettings(ctx context.Context, in *TenantPath) (*body[v1.Ten
 	}
 	s.log.InfoContext(ctx, "stored settings of a tenant dropped; those of the file count", "tenant", in.Tenant, "by", act.Actor)
 	return s.getTenant(ctx, in)
+}
+
+// testPatience is how long a test may take: a little less than answers may (server.write_timeout).
+const testPatience = 25 * time.Second
+
+func (s *Server) testTenant(ctx context.Context, in *TenantPath) (*body[v1.TenantTest], error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), testPatience)
+	defer cancel()
+	findings, err := s.admin.Test(ctx, in.Tenant)
+	if err != nil {
+		return nil, noTenant(err, in.Tenant)
+	}
+	answer := v1.TenantTest{OK: true}
+	for _, name := range directory.FindingParts() {
+		part := v1.TestPart{Part: string(name), Result: "not checked", Findings: []v1.Finding{}}
+		for _, f := range findings {
+			if f.Part != name {
+				continue
+			}
+			part.Findings = append(part.Findings, v1.Finding{Level: strings.ToLower(string(f.Level)), What: f.What, Says: f.Says})
+			if f.Level == directory.FindingFail {
+				part.Result = "fail"
+			} else if part.Result != "fail" {
+				part.Result = "ok"
+			}
+		}
+		answer.OK = answer.OK && part.Result == "ok"
+		answer.Parts = append(answer.Parts, part)
+	}
+	return &body[v1.TenantTest]{answer}, nil
 }
 
 // tenantAct is an act about a tenant as a whole.

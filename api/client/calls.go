@@ -222,6 +222,11 @@ func (c *Client) RemoveTenant(ctx context.Context, tenant, reason string) (v1.Te
 	return call[v1.TenantDetail](ctx, c, http.MethodDelete, of(tenant), nil, v1.TenantRemoval{Confirm: tenant, Reason: reason})
 }
 
+// TestTenant checks what a tenant needs; nothing is changed. It takes seconds.
+func (c *Client) TestTenant(ctx context.Context, tenant string) (v1.TenantTest, error) {
+	return call[v1.TenantTest](ctx, c, http.MethodPost, of(tenant, "test"), nil, nil)
+}
+
 // DropSettings forgets the stored settings of a tenant that stands in the configuration file as
 // well.
 func (c *Client) DropSettings(ctx context.Context, tenant string) (v1.TenantDetail, error) {

@@ -69,3 +69,23 @@ type TenantDetail struct {
 	Settings map[string]any `json:"settings,omitempty" doc:"Its settings without secrets, when the API manages it; those of the file are printed by: oktasync config print"`
 	Secrets  []string       `json:"secrets,omitempty" doc:"The keys of the secrets that are set" example:"[\"hook.secrets\", \"okta.token\"]"`
 }
+
+// TenantTest is what a test of a tenant found.
+type TenantTest struct {
+	OK    bool       `json:"ok" doc:"Every part was checked and none fails"`
+	Parts []TestPart `json:"parts" nullable:"false"`
+}
+
+// TestPart is one part of a test.
+type TestPart struct {
+	Part     string    `json:"part" enum:"read,hook,log" doc:"Reading Okta, the event hook, the System Log"`
+	Result   string    `json:"result" enum:"ok,fail,not checked" doc:"Not checked: an earlier part has to be mended first"`
+	Findings []Finding `json:"findings" nullable:"false"`
+}
+
+// Finding is one thing that a test looked at.
+type Finding struct {
+	Level string `json:"level" enum:"ok,note,fail"`
+	What  string `json:"what"`
+	Says  string `json:"says" doc:"What was found, and what to do"`
+}

@@ -27,7 +27,9 @@ func (c doctorCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	d := &doctor{env: e, cfg: cfg}
+	d := &doctor{ctx: e.ctx, cfg: cfg, tell: func(f directory.Finding) {
+		fmt.Fprintf(e.out, "%-5s %-28s %s\n", f.Level, f.What, f.Says)
+	}}
 	d.checkDatabase()
 	d.checkRedis()
 	for _, t := range cfg.Tenants {
@@ -43,24 +45,26 @@ func (c doctorCommand) Run(e *env) error {
 	return nil
 }
 
-// doctor prints findings as it goes.
+// doctor tells findings as it goes.
 type doctor struct {
-	*env
+	ctx    context.Context
 	cfg    config.Config
+	part   directory.FindingPart // that is being looked at
+	tell   func(directory.Finding)
 	failed int
 }
 
 func (d *doctor) well(what, detail string, args ...any) {
-	fmt.Fprintf(d.out, "ok    %-28s %s\n", what, fmt.Sprintf(detail, args...))
+	d.tell(directory.Finding{Part: d.part, Level: directory.FindingOK, What: what, Says: fmt.Sprintf(detail, args...)})
 }
 
 func (d *doctor) note(what, detail string, args ...any) {
-	fmt.Fprintf(d.out, "note  %-28s %s\n", what, fmt.Sprintf(detail, args...))
+	d.tell(directory.Finding{Part: d.part, Level: directory.FindingNote, What: what, Says: fmt.Sprintf(detail, args...)})
 }
 
 func (d *doctor) ill(what, detail string, args ...any) {
 	d.failed++
-	fmt.Fprintf(d.out, "FAIL  %-28s %s\n", what, fmt.Sprintf(detail, args...))
+	d.tell(directory.Finding{Part: d.part, Level: directory.FindingFail, What: what, Says: fmt.Sprintf(detail, args...)})
 }
 
 // within bounds one check.
@@ -135,6 +139,7 @@ func (d *doctor) checkRedis() {
 func (d *doctor) checkTenant(t config.Tenant) {
 	ctx, cancel := d.within()
 	defer cancel()
+	d.part = directory.PartRead
 	name := func(what string) string { return t.Slug + ": " + what }
 	reader, err := newReader(t, func(context.Context) (time.Time, error) { return utcNow(), nil }, nil, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -164,8 +169,14 @@ func (d *doctor) checkTenant(t config.Tenant) {
 	}
 	d.checkSight(ctx, name, reader)
 	d.checkAttributes(ctx, name, reader, t)
+	d.checkClock(ctx, name, reader)
+	d.part = directory.PartHook
 	d.checkHook(ctx, name, reader, t)
+	d.part = directory.PartLog
 	d.checkLog(ctx, name, reader, t)
+}
+
+func (d *doctor) checkClock(ctx context.Context, name func(string) string, reader *okta.Reader) {
 	if skew, err := reader.ClockSkew(ctx); err != nil {
 		d.ill(name("clock"), "%s", plain(err))
 	} else if skew.Abs() > time.Minute {

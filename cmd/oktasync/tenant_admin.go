@@ -164,6 +164,28 @@ func (a *tenantAdmin) Remove(ctx context.Context, act directory.Act) error {
 	return a.book.refresh(ctx)
 }
 
+// Test runs the doctor's checks for one tenant, with the credentials that are in use.
+func (a *tenantAdmin) Test(ctx context.Context, slug string) ([]directory.Finding, error) {
+	t, known := a.book.registry.find(slug)
+	if !known {
+		return nil, directory.ErrNotFound
+	}
+	if t.Problem != "" {
+		return nil, directory.Refuse(directory.ErrConflict, "tenant %s can't be tested: it %s", slug, t.Problem)
+	}
+	cfg := a.book.cfg
+	cfg.Tenants = nil
+	for _, other := range a.book.registry.all() {
+		if other.Problem == "" {
+			cfg.Tenants = append(cfg.Tenants, other.settings)
+		}
+	}
+	var findings []directory.Finding
+	d := &doctor{ctx: ctx, cfg: cfg, tell: func(f directory.Finding) { findings = append(findings, f) }}
+	d.checkTenant(t.settings)
+	return findings, nil
+}
+
 // DropSettings forgets stored settings that the configuration file overrules.
 func (a *tenantAdmin) DropSettings(ctx context.Context, act directory.Act) error {
 	t, known := a.book.registry.find(act.Tenant)

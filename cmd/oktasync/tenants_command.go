@@ -18,6 +18,7 @@ type tenantsCommand struct {
 	Show   tenantsShowCommand   `cmd:"" help:"Show one tenant with its settings, without secrets."`
 	Add    tenantsAddCommand    `cmd:"" help:"Add a tenant; every process follows within seconds."`
 	Change tenantsChangeCommand `cmd:"" help:"Change a tenant's settings or credentials."`
+	Test   tenantsTestCommand   `cmd:"" help:"Check what a tenant needs: reading Okta, the event hook, the System Log."`
 	Pause  tenantsPauseCommand  `cmd:"" help:"Let a tenant's work rest; its events are kept."`
 	Resume tenantsResumeCommand `cmd:"" help:"Let a paused tenant's work go on, beginning with what waits."`
 	Export tenantsExportCommand `cmd:"" help:"Write everything of a tenant's directory to a file."`
@@ -232,6 +233,33 @@ func said(err error) error {
 	}
 	summary, _, _ := strings.Cut(refused.Sentence, ": "+refused.Details[0])
 	return errors.New(summary + ":\n  " + strings.Join(refused.Details, "\n  "))
+}
+
+type tenantsTestCommand struct {
+	server
+	Slug string `arg:"" help:"Slug of the tenant."`
+}
+
+// Run has the service run the checks, because it has the credentials.
+func (c tenantsTestCommand) Run(e *env) error {
+	service, err := c.connect(e)
+	if err != nil {
+		return err
+	}
+	test, err := service.TestTenant(e.ctx, c.Slug)
+	if err != nil {
+		return err
+	}
+	for _, part := range test.Parts {
+		fmt.Fprintf(e.out, "%s: %s\n", part.Part, part.Result)
+		for _, f := range part.Findings {
+			fmt.Fprintf(e.out, "  %-5s %-28s %s\n", f.Level, f.What, f.Says)
+		}
+	}
+	if !test.OK {
+		return errSaid
+	}
+	return nil
 }
 
 type tenantsPauseCommand struct {

@@ -194,7 +194,7 @@ func (p *process) command(status int, says string, args ...string) string {
 // until polls until the condition holds.
 func (h *house) until(what string, holds func() bool) {
 	h.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !holds() {
 		if time.Now().After(deadline) {
 			h.t.Fatalf("not in time: %s", what)
@@ -258,6 +258,8 @@ func TestTenantsComeAndGo(t *testing.T) {
 	p.command(1, "tenant coal exists already", "tenants", "add", "coal", "--settings", h.settings(coal))
 	p.command(0, "is paused since", "tenants", "add", "dust", "--settings", h.settings(dust), "--paused", "look first")
 	p.command(0, "look first", "tenants", "list")
+	p.command(1, "hook: fail", "tenants", "test", "dust")
+	p.command(1, "there is no tenant", "tenants", "test", "nobody")
 	p.synced("coal")
 	other.until("the other process follows", func() bool {
 		_, err := other.api.Tenant(t.Context(), "dust")
@@ -272,6 +274,10 @@ func TestTenantsComeAndGo(t *testing.T) {
 	people := coal.Org.PersonIDs()
 	done(coal.Org.Suspend(people[3]))(t)
 	p.until("the suspension is there", func() bool { return p.status("coal", people[3]) == "suspended" })
+
+	if says := p.command(0, "read: ok", "tenants", "test", "coal"); !strings.Contains(says, "hook: ok") || !strings.Contains(says, "log: ok") {
+		t.Errorf("test of a sound tenant:\n%s", says)
+	}
 
 	// Paused: taken, kept, not worked off.
 	p.command(0, "Tenant coal is paused", "tenants", "pause", "coal", "--reason", "the org is being moved")
@@ -404,8 +410,8 @@ func TestTenantVanishesFromTheFile(t *testing.T) {
 	p = h.open()
 	p.command(0, "is in the configuration of another process, or was a moment ago", "tenants", "list")
 	p.command(1, "is in the configuration file of a process, or was until less than 15m0s ago", "tenants", "remove", "coal", "--confirm", "coal")
-	h.ago("coal", time.Hour)
 	p.stop()
+	h.ago("coal", time.Hour)
 	p = h.open()
 	p.until("the run ends", func() bool { return done(p.api.Run(t.Context(), "coal", run.ID))(t).Final() })
 	ended := done(p.api.Run(t.Context(), "coal", run.ID))(t)
