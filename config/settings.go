@@ -182,7 +182,7 @@ func settings() []setting {
 		},
 		{
 			key: "workers.people", def: "8",
-			doc:   "Tasks at the same time for all other people.",
+			doc:   "Tasks at the same time for all other people. Half of them are for what tenants send beyond their share (docs/tenants.md).",
 			field: countField(func(t target) *int { return &c(t).Workers.People }, 1, 200),
 		},
 		{

@@ -35,6 +35,7 @@ type Client struct {
 	inspector *asynq.Inspector
 	timeout   time.Duration
 	breaker   breaker
+	share     allowance
 	now       func() time.Time
 	log       *slog.Logger
 }
@@ -74,7 +75,7 @@ func (c *Client) Enqueue(ctx context.Context, hints []directory.ScopeHint) error
 	if c.breaker.open(c.now()) {
 		return ErrUnavailable // before any work for nothing
 	}
-	orders, err := scopeOrders(hints, c.now())
+	orders, err := scopeOrders(hints, &c.share, c.now())
 	if err != nil {
 		return fmt.Errorf("enqueue %d scopes: %w", len(hints), err)
 	}

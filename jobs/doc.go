@@ -8,6 +8,10 @@
 //	Upkeep ───> chore row ─> upkeep  ──> 4 slots ────────> Chore
 //	Sweeper  ──> what waits in the tables and has no task
 //
+// No tenant gets in the way of the others: what one sends beyond its share goes to backlog
+// queues, which have half of the people's slots, and none holds more than half of the slots of a
+// lane while others come (share.go).
+//
 // The tables are the truth, the queue is a hint. An event is in the inbox, and a
 // run or a chore has its row, before a task exists. A task says only where to look, holds
 // ids and no personal data, and finds nothing to do when another one was

@@ -66,20 +66,25 @@ func distinct(hints []directory.ScopeHint) []directory.ScopeHint {
 }
 
 // scopeOrders makes the tasks for the hints, in the order in which they came.
-func scopeOrders(hints []directory.ScopeHint, now time.Time) ([]order, error) {
+// What is beyond a tenant's share goes to its backlog; groups have few slots and
+// wait in their lane.
+func scopeOrders(hints []directory.ScopeHint, share *allowance, now time.Time) ([]order, error) {
 	type kind struct {
-		tenant string
-		kind   directory.ScopeKind
-		urgent bool
+		tenant  string
+		kind    directory.ScopeKind
+		urgent  bool
+		backlog bool
 	}
 	var kinds []kind
 	payloads := make(map[kind][]payload)
 	for _, h := range distinct(hints) {
-		k := kind{h.Tenant, h.Scope.Kind, h.Urgent}
+		p := scopePayload(h, now)
+		p.Backlog = h.Scope.Kind == directory.ScopePerson && !share.take(h.Tenant, h.Urgent, now)
+		k := kind{h.Tenant, h.Scope.Kind, h.Urgent, p.Backlog}
 		if _, known := payloads[k]; !known {
 			kinds = append(kinds, k)
 		}
-		payloads[k] = append(payloads[k], scopePayload(h, now))
+		payloads[k] = append(payloads[k], p)
 	}
 	var orders []order
 	for _, k := range kinds {

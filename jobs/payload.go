@@ -29,6 +29,8 @@ type payload struct {
 	Chore directory.Chore `json:"chore,omitempty"`
 	// Urgent says which rule applies.
 	Urgent bool `json:"urgent,omitempty"`
+	// Backlog marks a task beyond its tenant's share.
+	Backlog bool `json:"backlog,omitempty"`
 	// Probe marks the one task that may ask Okta while the tenant is blocked.
 	Probe bool `json:"probe,omitempty"`
 	// At is when the task was made, in Unix seconds. It limits how long a task
@@ -87,7 +89,11 @@ func decodePayload(text []byte) (payload, error) {
 func (p payload) rule(taskType string) (rule, error) {
 	switch taskType {
 	case typeScope, typeSpread:
-		return scopeRule(p.Kind, p.Urgent)
+		r, err := scopeRule(p.Kind, p.Urgent)
+		if p.Backlog {
+			r.queue = backlogQueue(p.Tenant, p.Urgent)
+		}
+		return r, err
 	case typeRun:
 		return runRule(p.Kind)
 	case typeChore:

@@ -13,7 +13,7 @@ import (
 //
 // Errors decide what becomes of the task, see Server.
 type Reconciler interface {
-	// ReconcileScope works off the waiting events of a scope and returns at
+	// ReconcileScope works off the waiting events of a scope. It returns ErrIdle at
 	// once when there are none.
 	ReconcileScope(ctx context.Context, tenant string, scope directory.Scope) error
 	// ReconcileRun carries a run to its end. It fails with directory.ErrBusy

@@ -18,9 +18,15 @@ const (
 	QueueDeliveries = "deliveries" // the outgoing feed
 )
 
-// Queues lists all queues in order of priority.
+// Queues lists all queues in order of priority, those of the backlog last.
 func Queues() []string {
-	return []string{QueueLeavers, QueuePeople, QueueGroups, QueueBulk, QueueUpkeep, QueueDeliveries}
+	queues := []string{QueueLeavers, QueuePeople, QueueGroups, QueueBulk, QueueUpkeep, QueueDeliveries}
+	for _, urgent := range []bool{true, false} {
+		for shard := range backlogShards {
+			queues = append(queues, backlogName(shard, urgent))
+		}
+	}
+	return queues
 }
 
 // The task types.

@@ -62,24 +62,34 @@ type ServerOptions struct {
 // rules of their own, see Chore.
 type Server struct {
 	work    *worker
-	lanes   []*asynq.Server
+	lanes   []running
 	grace   time.Duration
 	cancel  context.CancelCauseFunc
 	closing chan struct{} // closed when Stop begins
 	stopped sync.Once
 }
 
-// lane is a set of worker slots with the queues it serves, in strict priority.
+// lane is a set of worker slots with the queues it serves, in strict priority unless they are
+// mixed.
 type lane struct {
 	queues map[string]int
 	slots  int
 	poll   time.Duration
+	shared bool // no tenant gets more than its share of the slots
+	mixed  bool // the backlog
+}
+
+// running is a lane at work.
+type running struct {
+	*asynq.Server
+	seats *seats // nil: a tenant may have all slots
 }
 
 // lanes gives each kind of work slots of its own, so that a long pull or a storm
 // of groups never stands before a person, and nobody before a leaver. Leavers
 // also go first in the lane of the people. Chores have a lane because a full run
-// takes hours, and with it the time in which a lost event is noticed.
+// takes hours, and with it the time in which a lost event is noticed. What tenants send
+// beyond their share has half of the people's slots, see share.go.
 //
 // asynq polls, so the interval is what a task waits on an idle system. Measured with
 // these lanes on Redis 7.0, two cores (BenchmarkEnqueueToStart; idle cost is that of
@@ -101,10 +111,12 @@ func (o ServerOptions) lanes() []lane {
 		return otherwise
 	}
 	poll := orDefault(o.Poll, 50*time.Millisecond)
+	people := slots(o.People, 8)
 	return []lane{
-		{queues: map[string]int{QueueLeavers: 1}, slots: slots(o.Leavers, 4), poll: poll},
-		{queues: map[string]int{QueueLeavers: 2, QueuePeople: 1}, slots: slots(o.People, 8), poll: poll},
-		{queues: map[string]int{QueueGroups: 1}, slots: slots(o.Groups, 3), poll: 2 * poll},
+		{queues: map[string]int{QueueLeavers: 1}, slots: slots(o.Leavers, 4), poll: poll, shared: true},
+		{queues: map[string]int{QueueLeavers: 2, QueuePeople: 1}, slots: people - people/2, poll: poll, shared: true},
+		{queues: backlogQueues(), slots: max(1, people/2), poll: 4 * poll, shared: true, mixed: true},
+		{queues: map[string]int{QueueGroups: 1}, slots: slots(o.Groups, 3), poll: 2 * poll, shared: true},
 		{queues: map[string]int{QueueBulk: 1}, slots: slots(o.Bulk, 2), poll: 10 * poll},
 		{queues: map[string]int{QueueUpkeep: 1}, slots: slots(o.Upkeep, 4), poll: 4 * poll},
 	}
@@ -130,10 +142,17 @@ func NewServer(o ServerOptions) *Server {
 		s.work.chores[c.Name] = c
 	}
 	for _, l := range o.lanes() {
-		s.lanes = append(s.lanes, asynq.NewServerFromRedisClient(client, asynq.Config{
+		var seats *seats
+		if l.shared {
+			seats = newSeats(l.slots, 0, s.work.now)
+		}
+		if l.mixed {
+			seats.patience = backlogPatience
+		}
+		s.lanes = append(s.lanes, running{seats: seats, Server: asynq.NewServerFromRedisClient(client, asynq.Config{
 			Concurrency:              l.slots,
 			Queues:                   l.queues,
-			StrictPriority:           true,
+			StrictPriority:           !l.mixed,
 			TaskCheckInterval:        l.poll,
 			DelayedTaskCheckInterval: 2 * time.Second,
 			IsFailure:                isFailure,
@@ -141,7 +160,7 @@ func NewServer(o ServerOptions) *Server {
 			ShutdownTimeout:          s.grace + abortMargin,
 			Logger:                   asynqLog{o.Log},
 			LogLevel:                 asynq.WarnLevel,
-		}))
+		})})
 	}
 	return s
 }
@@ -154,7 +173,7 @@ func (s *Server) Start() error {
 	default:
 	}
 	for _, l := range s.lanes {
-		if err := l.Start(asynq.HandlerFunc(s.work.process)); err != nil {
+		if err := l.Start(s.work.in(l.seats)); err != nil {
 			return fmt.Errorf("start the workers: %w", err)
 		}
 	}
@@ -179,7 +198,7 @@ func (s *Server) Stop() {
 func (s *Server) eachLane(do func(*asynq.Server)) {
 	var all sync.WaitGroup
 	for _, l := range s.lanes {
-		all.Go(func() { do(l) })
+		all.Go(func() { do(l.Server) })
 	}
 	all.Wait()
 }

@@ -41,7 +41,42 @@ type job struct {
 	log      *slog.Logger
 }
 
-// process is the asynq handler.
+// in is the asynq handler of a lane. A tenant that holds its share of the lane's slots gets no
+// more: its task goes to the backlog, or comes back in a moment, at no attempt.
+func (w *worker) in(c *seats) asynq.Handler {
+	if c == nil {
+		return asynq.HandlerFunc(w.process)
+	}
+	return asynq.HandlerFunc(func(ctx context.Context, task *asynq.Task) error {
+		p, err := decodePayload(task.Payload())
+		if err != nil {
+			return w.process(ctx, task)
+		}
+		who := allowed{p.Tenant, p.Urgent}
+		if c.enter(ctx, who) {
+			defer c.leave(who)
+			return w.process(ctx, task)
+		}
+		retried, _ := asynq.GetRetryCount(ctx)
+		if p.Backlog {
+			return &postponed{wait: jitter(backlogWait), err: errShare}
+		}
+		if p.Kind != directory.ScopePerson || p.Run != "" || p.Probe || retried > 0 {
+			return &postponed{wait: jitter(seatWait), err: errShare}
+		}
+		p.Backlog = true
+		o, err := newOrder(task.Type(), p)
+		if err == nil {
+			err = enqueueAll(ctx, w.redis, []order{o})
+		}
+		if err != nil {
+			return &postponed{wait: seatWait, err: err}
+		}
+		return nil
+	})
+}
+
+// process carries out a task.
 func (w *worker) process(ctx context.Context, task *asynq.Task) error {
 	p, err := decodePayload(task.Payload())
 	if err != nil {
@@ -153,6 +188,9 @@ func (w *worker) attempt(ctx context.Context, j *job) (err error) {
 		return w.spread(ctx, j)
 	default:
 		err = w.reconciler.ReconcileScope(ctx, j.Tenant, j.scope)
+	}
+	if errors.Is(err, ErrIdle) {
+		return nil // nobody asked Okta, so a block stays
 	}
 	if err != nil || j.blocked == "" {
 		return err

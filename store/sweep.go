@@ -10,8 +10,8 @@ import (
 )
 
 // StaleScopes returns scopes of any tenant with events that nobody has marked or
-// parked and that were neither received nor swept within olderThan, at most limit, those that
-// wait longest first, and notes that they were swept now. urgent tells which
+// parked and that were neither received nor swept within olderThan, at most limit, in turn
+// of each tenant the one that waits longest, and notes that they were swept now. urgent tells which
 // events to look at. Of a tenant that is blocked it returns one scope only: the probe that
 // finds out whether Okta lets us in again. Of a tenant that is paused, or that no
 // configuration has any more, it returns none. Two sweepers do not get the same scope.
@@ -29,7 +29,7 @@ func (d *DB) StaleScopes(ctx context.Context, urgent bool, olderThan time.Durati
 				group by s.tenant, s.scope_kind, s.scope_id
 			) r join tenants t on t.slug = r.r_tenant
 			where (t.blocked = '' or r.place = 1) and ` + atWork + `
-			order by r.since, r.r_tenant, r.r_kind, r.r_id
+			order by r.place, r.since, r.r_tenant, r.r_kind, r.r_id
 			limit $3
 		) stale
 		where tenant = r_tenant and scope_kind = r_kind and scope_id = r_id and done_at is null and parked_at is null

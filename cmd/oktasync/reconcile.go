@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/oktasync/oktasync/directory"
+	"github.com/oktasync/oktasync/jobs"
 	"github.com/oktasync/oktasync/okta"
 	"github.com/oktasync/oktasync/store"
 	dirsync "github.com/oktasync/oktasync/sync"
@@ -75,7 +76,7 @@ func (r *reconciler) measured(ctx context.Context, tenant, kind string, work fun
 		}
 	}
 	if t, known := r.tenants.find(tenant); known && !t.works() {
-		return nil // events and runs stay where they are, and the sweeper brings them back
+		return jobs.ErrIdle // events and runs stay where they are, and the sweeper brings them back
 	}
 	parts, done, err := r.tenants.use(tenant)
 	if err != nil {
@@ -94,7 +95,7 @@ func (r *reconciler) measured(ctx context.Context, tenant, kind string, work fun
 	result, err := work(ctx, parts.engine)
 	if err != nil && errors.Is(context.Cause(ctx), errTenantRests) {
 		r.log.Info("work was cut short: the tenant was paused or removed", "tenant", tenant, "kind", kind)
-		return nil
+		return jobs.ErrIdle
 	}
 	took := time.Since(started)
 	if errors.Is(err, directory.ErrBusy) {
@@ -109,7 +110,7 @@ func (r *reconciler) measured(ctx context.Context, tenant, kind string, work fun
 		return err
 	}
 	if result.Events == 0 && len(result.Changes) == 0 && result.RunID == "" {
-		return nil // a repeated task with nothing left to do
+		return jobs.ErrIdle // a repeated task with nothing left to do
 	}
 	line := r.log.With("tenant", tenant, "scope", result.Scope.String(), "took", took.Round(time.Millisecond), "events", result.Events)
 	if result.Scope.ByLogin() {
