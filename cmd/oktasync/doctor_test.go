@@ -298,7 +298,7 @@ func TestDoctorDatabaseClock(t *testing.T) {
 	t.Parallel()
 	for skew, want := range map[time.Duration]string{time.Second: "", 10 * time.Second: "note", 5 * time.Minute: "FAIL"} {
 		var out strings.Builder
-		d := &doctor{env: &env{out: &out}}
+		d := &doctor{tell: func(f directory.Finding) { out.WriteString(string(f.Level)) }}
 		d.tellDatabaseClock(skew)
 		if !strings.HasPrefix(out.String(), want) || (out.String() == "") != (want == "") || (d.failed > 0) != (want == "FAIL") {
 			t.Errorf("%s: %q", skew, out.String())
