@@ -140,7 +140,13 @@ func (r *realOrg) listen() []directory.Scope {
 func (r *realOrg) follow() {
 	r.Helper()
 	for _, scope := range r.listen() {
-		if _, err := r.engine.Scope(r.Context(), scope); err != nil {
+		_, err := r.engine.Scope(r.Context(), scope)
+		var terminal *directory.TerminalError
+		if scope.Kind == directory.ScopeFull && errors.As(err, &terminal) {
+			// The app is inactive: a worker parks what its own event asks for.
+			err = r.db.Park(r.Context(), realTenant, scope, err.Error())
+		}
+		if err != nil {
 			r.Fatal(err)
 		}
 	}
