@@ -135,6 +135,7 @@ func (i *installation) serve(ctx context.Context, s setup, dir, queue string) er
 		"OKTASYNC_OKTA_TOKEN=" + emulator.DefaultToken, "OKTASYNC_OKTA_APP_ID=" + i.org.Org.AppID(),
 		// A tenant that never had a full sync gets one at the first start all the same.
 		"OKTASYNC_NIGHTLY_AT=never",
+		"OKTASYNC_HOOK_CHECK=off", "OKTASYNC_OKTA_LOG_INTERVAL=off", // their calls are not what is counted
 	}, s.settings...)
 	if i.service, err = begin(cmd, filepath.Join(dir, "log")); err != nil {
 		return err

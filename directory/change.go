@@ -94,6 +94,9 @@ type PlannedChange struct {
 	Fields     []FieldChange
 	// After is the whole row to write: a Person, Group or Membership as JSON.
 	After json.RawMessage
+	// StatusOnly is set where only the user's status was looked at, which tells nothing about
+	// the rest of the record. Stored plans have no such changes.
+	StatusOnly bool
 }
 
 // Quarantined is a record that cannot be applied. It never stops the others.

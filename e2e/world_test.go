@@ -121,8 +121,8 @@ func (w *world) defaults() map[string]any {
 		// never had a full sync gets one at the first start all the same.
 		"nightly.at": "never",
 		// The System Log would make up for what hooks are to bring. The tests of it turn it on.
-		"okta.log.interval": "off",
-		"redis.url":         w.redis, "log.level": "info",
+		"okta.log.interval": "off", "hook.check": "off",
+		"redis.url": w.redis, "log.level": "info",
 		"api.tokens": []map[string]string{{"name": "e2e", "sha256": hex.EncodeToString(sum[:]), "role": "approve"}},
 	}
 }

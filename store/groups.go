@@ -94,13 +94,16 @@ func (t *Tx) NoteGroups(ctx context.Context, seen []directory.GroupSeen) error {
 }
 
 // MarkMembersRead moves MembersObservedAt forward for the groups whose list of members the run has
-// read to the last page, to when it asked for the first.
+// read to the last page, to when it asked for the first. The mark is for older readings that are not
+// applied yet, so nothing is written while no other run is open or waits: a night on which
+// nothing changed writes no row.
 func (t *Tx) MarkMembersRead(ctx context.Context, run string) error {
 	const query = `
 		update groups set members_observed_at = s.first_at
 		from staged_groups s
 		where s.tenant = $1 and s.run = $2 and s.complete and groups.tenant = $1 and groups.id = s.group_id
-			and (groups.members_observed_at is null or groups.members_observed_at < s.first_at)`
+			and (groups.members_observed_at is null or groups.members_observed_at < s.first_at)
+			and exists (select 1 from runs r where r.tenant = $1 and r.id <> $2 and r.state in ('reading', 'applying', 'held', 'planned'))`
 	if _, err := t.db.exec(ctx, t.tx, query, t.tenant, run); err != nil {
 		return fmt.Errorf("note which groups' members run %s has read: %w", run, err)
 	}

@@ -47,7 +47,7 @@ func (d *DB) NoteHookCheck(ctx context.Context, tenant, state, problem string) (
 	const last = `select state from hooks where tenant = $1 {lock}`
 	const note = `
 		insert into hooks (tenant, state, problem, state_since, checked_at)
-		select slug, $2, $3, {now}, {now} from tenants where slug = $1
+		select slug, $2, $3, clock.at, clock.at from tenants, (select {now} as at) clock where slug = $1
 		on conflict (tenant) do update set problem = excluded.problem, checked_at = excluded.checked_at,
 			state_since = case when hooks.state = excluded.state then hooks.state_since else excluded.state_since end,
 			state = excluded.state`

@@ -338,7 +338,7 @@ func (b *batch) writePeople(ctx context.Context, writes []personWrite, quarantin
 		if w.after.Status == directory.StatusRemoved {
 			leavers = append(leavers, w.after.ID)
 		}
-		if !stillBad[w.after.ID] {
+		if !stillBad[w.after.ID] && !w.change.StatusOnly {
 			sound = append(sound, w.after.ID)
 		}
 		w.noteManagers(dirtyPeople, dirtyRefs)

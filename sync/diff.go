@@ -95,6 +95,9 @@ func (m *mapper) diffPartial(have *directory.Person, seen directory.PersonSeen) 
 	next := *have
 	next.Status, next.OktaStatus, next.ObservedAt = status, seen.OktaStatus, seen.At
 	change, err := personChange(have, next)
+	if change != nil {
+		change.StatusOnly = true
+	}
 	return outcome{change: change}, err
 }
 

@@ -194,6 +194,11 @@ func testGroupMarks(f *fixture) {
 	f.run("r1", directory.GroupScope("g1"))
 	f.stage("r1", members(7, false, "g1", "u1"), members(8, true, "g1", "u2"), members(8, false, "g2", "u2"), members(8, true, "g9"))
 	mark("r1")
+	f.same("while no other run could still apply an older reading", rows(), []directory.Group{g1, g2})
+	reading := f.run("other", directory.GroupScope("g7"))
+	reading.State = directory.RunReading
+	f.must(f.db.SaveRun(f.ctx, reading, "w1", time.Minute))
+	mark("r1")
 	g1.MembersObservedAt = at(7)
 	f.same("read to the end", rows(), []directory.Group{g1, g2})
 	f.run("r2", directory.GroupScope("g2"))
