@@ -105,8 +105,8 @@ func TestApprovedPlanIsApplied(t *testing.T) {
 				t.Errorf("the run is %s with %+v: %s", done.State, done.Counts, done.Error)
 			}
 			f.compare(everyone(f))
-			if f.checks != 1 {
-				t.Errorf("Okta was asked %d times how it is, want once", f.checks)
+			if f.checks.Load() != 1 {
+				t.Errorf("Okta was asked %d times how it is, want once", f.checks.Load())
 			}
 			decision := &directory.Decision{Approved: true, By: "ops", At: done.Decision.At, Reason: "the site was closed"}
 			if diff := cmp.Diff(decision, done.Decision); diff != "" || time.Since(done.Decision.At) > time.Minute {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,11 +52,11 @@ type world struct {
 	onPage     func(i int, p directory.Page) // called after each page was taken
 	after      func(id string)               // called when a read by id is done, before its commit
 	edit       func([]directory.Page) []directory.Page
-	between    func() // called between the reading of the pages and their arrival
-	confirmErr error  // what a read by id answers
-	checkErr   error  // what the source says of itself
-	checks     int    // how often it was asked
-	reads      int    // by id
+	between    func()       // called between the reading of the pages and their arrival
+	confirmErr error        // what a read by id answers
+	checkErr   error        // what the source says of itself
+	checks     atomic.Int32 // how often it was asked
+	reads      int          // by id
 	asked      []directory.PersonRequest
 
 	served int                  // pages
@@ -119,7 +120,7 @@ func (w *world) Group(ctx context.Context, id string) (directory.GroupSeen, erro
 }
 
 func (w *world) Check(context.Context) error {
-	w.checks++
+	w.checks.Add(1)
 	return w.checkErr
 }
 
