@@ -19,7 +19,8 @@ func TestSchema(t *testing.T) {
 		address := storetest.PostgresDatabase(t, "")
 		return storetest.Empty{
 			DB: openAsIs(t, address), Second: openAsIs(t, address),
-			SQL: func(statement string) { run(t, address, statement) },
+			SQL:  func(statement string) { run(t, address, statement) },
+			Hour: "interval '1 hour'",
 		}
 	})
 }

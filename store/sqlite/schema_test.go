@@ -19,6 +19,7 @@ func TestSchema(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "test.db")
 		return storetest.Empty{
 			DB: openAsIs(t, path), Second: openAsIs(t, path),
+			Hour: "3600000000", // microseconds
 			SQL: func(statement string) {
 				t.Helper()
 				db, err := sql.Open("sqlite", path+"?_busy_timeout=10000")

@@ -15,6 +15,7 @@ type Empty struct {
 	DB     *store.DB
 	Second *store.DB              // the same database, as another process sees it
 	SQL    func(statement string) // runs a statement beside the store
+	Hour   string                 // an hour, as an expression that moments of the tables are moved by
 }
 
 // Schema tests the migrations. open returns an empty database that belongs to the
