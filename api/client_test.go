@@ -106,6 +106,12 @@ func TestClient(t *testing.T) {
 	see("retry", result.Result, err, "retried")
 	result, err = c.Discard(ctx, "acme", parked.Items[1].Scope)
 	see("discard", result.Result, err, "discarded")
+	events, err := c.EventHealth(ctx, "acme", 0)
+	see("events", []any{*events.Hour.Lost, *events.Day.Unknown, events.Hour.HookDelay.Most, events.Hour.LogDelay == nil, events.Day.LogDelay == nil,
+		events.Limit.Left, len(events.Warnings), events.Unknowable, events.Strays[0].Kind, events.Strays[0].HookAt == nil}, err, "[3 1 1.5 false true 1 2  lost true]")
+	events, err = c.EventHealth(ctx, "acme", -1)
+	see("events, the usual grace", []any{events.Grace, len(events.Strays)}, err, "[10m0s 0]")
+
 	acts, err := c.Acts(ctx, "acme", client.Paging{Limit: 1})
 	see("acts", []any{acts.Items[0].Act, acts.Items[0].Actor, acts.Next}, err, "[archive.discard alice 6]")
 	acts, err = c.Acts(ctx, "acme", client.Paging{After: acts.Next})

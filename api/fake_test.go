@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/oktasync/oktasync/directory"
 )
@@ -155,6 +156,25 @@ func (m *memory) Feed(_ context.Context, tenant string, q directory.ChangeQuery)
 func (m *memory) AwaitChange(ctx context.Context, _ string, _ directory.Feed) bool {
 	<-ctx.Done()
 	return false
+}
+
+func (m *memory) CountEvents(_ context.Context, tenant string, grace time.Duration) (directory.EventHealth, error) {
+	at := testNow()
+	h := directory.EventHealth{Tenant: tenant, Counted: at, Grace: grace}
+	if tenant == "acme" {
+		h.HooksSince, h.LastHook, h.LastLog, h.LogSince, h.LogRead = &at, &at, &at, &at, &at
+		h.Hour = directory.EventCounts{HookOnly: 1, Both: 2, LogOnly: 3, Lost: new(3), Unknown: new(0), Hook: directory.Delay{Mean: time.Second, Most: 1500 * time.Millisecond}}
+		h.Day = directory.EventCounts{HookOnly: 1, Unknown: new(1), Lost: new(0), Late: 1, Triggering: 399_999}
+	}
+	return h, m.failing()
+}
+
+func (m *memory) StrayEvents(_ context.Context, tenant string, grace time.Duration, limit int) ([]directory.StrayEvent, error) {
+	if tenant != "acme" || grace > 0 {
+		return nil, m.failing()
+	}
+	at := testNow()
+	return []directory.StrayEvent{{UUID: "u1", Type: "user.lifecycle.suspend", Kind: directory.StrayLost, Published: at, ByLog: &at}}, m.failing()
 }
 
 func (m *memory) Acts(_ context.Context, tenant string, q directory.ActQuery) ([]directory.Act, error) {

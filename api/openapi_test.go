@@ -73,6 +73,7 @@ func TestOpenAPIListsEverything(t *testing.T) {
 		"POST /tenants/{tenant}/archive/discard",
 		"POST /tenants/{tenant}/archive/retry",
 		"GET /tenants/{tenant}/changes",
+		"GET /tenants/{tenant}/events/health",
 		"GET /tenants/{tenant}/groups",
 		"GET /tenants/{tenant}/groups/{id}/members",
 		"GET /tenants/{tenant}/ignored-attributes",

@@ -55,6 +55,12 @@ func down(from, n int) []int {
 	return numbers
 }
 
+const noCounts = `{"hook_only":0,"log_only":0,"both":0,"lost":null,"unknown":null,"late":0}`
+
+const eventsGlobex = `{"counted_at":"2026-08-20T09:15:05Z","grace":"10m0s","hour":` + noCounts + `,"day":` + noCounts + `,
+	"limit":{"events":0,"limit":400000,"left":400000},"warnings":[],"strays":[],
+	"unknowable":"the System Log is not read, so neither lost nor forged hooks can be told: set okta.log.interval, and see what oktasync doctor says of the System Log"}`
+
 func TestReading(t *testing.T) {
 	t.Parallel()
 	group := func(id, name string) string {
@@ -104,6 +110,7 @@ func TestReading(t *testing.T) {
 		"run":                            {"/tenants/acme/runs/run-1", runNightly},
 		"quarantine":                     {"/tenants/acme/quarantine", page("", `{"person_id":"00u1q000000000000001","reason":"has no e-mail","fields":["email"],"since":"2026-08-20T08:00:00Z","last_seen":"2026-08-20T08:00:00Z"}`)},
 		"ignored attributes":             {"/tenants/acme/ignored-attributes", page("", `"costCenter"`, `"nickName"`)},
+		"events, where little is known":  {"/tenants/globex/events/health", eventsGlobex},
 		"archive":                        {"/tenants/acme/archive?limit=1", page("", `{"scope":"person:ada+x@acme.example","events":2,"reason":"it failed","parked_at":"2026-08-20T08:00:00Z"}`)},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"github.com/oktasync/oktasync/directory"
 )
@@ -41,6 +42,11 @@ type Reader interface {
 	Quarantine(ctx context.Context, tenant, after string, limit int) ([]directory.Quarantined, error)
 	IgnoredAttributes(ctx context.Context, tenant string) ([]string, error)
 	Parked(ctx context.Context, tenant string, limit int) ([]directory.Parked, error)
+	// CountEvents counts how the events of the last hour and day came. Whose other way has been
+	// silent for less than grace is not judged.
+	CountEvents(ctx context.Context, tenant string, grace time.Duration) (directory.EventHealth, error)
+	// StrayEvents returns the newest events of the last day that did not come as they should.
+	StrayEvents(ctx context.Context, tenant string, grace time.Duration, limit int) ([]directory.StrayEvent, error)
 	// TenantStates leaves out tenants that do not exist.
 	TenantStates(ctx context.Context, tenants []string) ([]directory.TenantState, error)
 }

@@ -120,6 +120,9 @@ func TestBadRequests(t *testing.T) {
 		"unknown status":          {"GET", "/tenants/acme/people?status=ACTIVE", 422, "status"},
 		"negative cursor":         {"GET", "/tenants/acme/changes?after=-1", 400, "neither a cursor"},
 		"a filter that is none":   {"GET", "/tenants/acme/people?state=active", 422, "state"},
+		"grace that is none":      {"GET", "/tenants/acme/events/health?grace=soon", 422, "grace"},
+		"grace too long":          {"GET", "/tenants/acme/events/health?grace=25h", 422, "24h"},
+		"events of nobody":        {"GET", "/tenants/nobody/events/health", 404, "there is no tenant"},
 		"unknown address":         {"GET", "/nothing/here", 404, "no such address"},
 		"wrong method":            {"PUT", "/tenants/acme", 404, "does not take this method"},
 	} {

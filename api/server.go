@@ -144,6 +144,7 @@ func (s *Server) Register(e *echo.Echo) error {
 	s.addSnapshot(described)
 	s.addArchive(described)
 	s.addActs(described)
+	s.addEvents(described)
 
 	document, err := json.Marshal(described.OpenAPI())
 	if err != nil {

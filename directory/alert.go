@@ -6,7 +6,17 @@ import "time"
 type AlertKind string
 
 // The alerts that exist.
-const AlertRunHeld AlertKind = "run.held" // a plan waits for an admin
+const (
+	AlertRunHeld       AlertKind = "run.held"            // a plan waits for an admin
+	AlertHookBroken    AlertKind = "event_hook.broken"   // the event hook in Okta does not do its work
+	AlertHookRepaired  AlertKind = "event_hook.repaired" // somebody had changed it, and it was set right
+	AlertHooksLost     AlertKind = "hooks.lost"          // many events came by the System Log only
+	AlertTenantBlocked AlertKind = "tenant.blocked"      // Okta refuses the credentials
+	AlertAppUnusable   AlertKind = "app.unusable"        // the app in Okta is inactive or gone
+)
+
+// Resolved is the alert which says that what this one told of is over.
+func (k AlertKind) Resolved() AlertKind { return k + ".resolved" }
 
 // AlertChannel is a way on which alerts go out.
 type AlertChannel string

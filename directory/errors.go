@@ -13,6 +13,8 @@ var (
 	ErrAmbiguous = errors.New("more than one matches")
 	// ErrConflict says that the act does not fit the present state.
 	ErrConflict = errors.New("conflict")
+	// ErrAppUnusable says that the Okta app is inactive or gone, so that its assignments mean nothing.
+	ErrAppUnusable = errors.New("the Okta app cannot be used")
 	// ErrBusy says that another worker holds the run; it will finish it.
 	ErrBusy = errors.New("another worker is at it")
 )

@@ -91,7 +91,7 @@ func blocks(text, language string) []string {
 
 func TestMetrics(t *testing.T) {
 	t.Parallel()
-	code := read(t, "../cmd/oktasync/metrics.go") + read(t, "../cmd/oktasync/health.go")
+	code := read(t, "../cmd/oktasync/metrics.go") + read(t, "../cmd/oktasync/health.go") + read(t, "../cmd/oktasync/events.go")
 	there := found(t, code, `(?:counter|histogram|gauge)\("([a-z_]+)"`)
 	there = append(there, found(t, code, `"oktasync_([a-z_]+)"`)...)
 	listed := found(t, section(t, read(t, "operations.md"), "## Metrics"), "(?m)^\\| `oktasync_([a-z_]+)` \\|")

@@ -59,8 +59,8 @@ func (r *Reader) activeApp(ctx context.Context) (application, error) {
 	what := "read app " + r.appID
 	app, err := object[application](ctx, r, what, "/api/v1/apps/"+r.appID)
 	if isAbsent(err) {
-		return application{}, &directory.TerminalError{Err: fmt.Errorf(
-			"%w; the app does not exist in this Okta org or the credentials may not see it; nothing was changed; check the app id in the configuration", refusalIn(err))}
+		return application{}, terminalf(
+			"%w: %w; it does not exist in this Okta org or the credentials may not see it; nothing was changed; check the app id in the configuration", directory.ErrAppUnusable, refusalIn(err))
 	}
 	if err != nil {
 		return application{}, err
@@ -69,7 +69,7 @@ func (r *Reader) activeApp(ctx context.Context) (application, error) {
 		return application{}, &passingError{err: fmt.Errorf("%s: okta's answer is about %q, so it is not used; nothing was changed", what, clip(app.ID, 40))}
 	}
 	if app.Status != "ACTIVE" {
-		return application{}, terminalf("%s: its status in Okta is %q, so nobody can use it and its assignments mean nothing; nothing was changed; activate the app in Okta or remove the tenant", what, clip(app.Status, 40))
+		return application{}, terminalf("%s: %w: its status is %q, so nobody can use it and its assignments mean nothing; nothing was changed; activate the app in Okta or remove the tenant", what, directory.ErrAppUnusable, clip(app.Status, 40))
 	}
 	return app, nil
 }

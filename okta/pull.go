@@ -147,7 +147,7 @@ func (p *pull) people(ctx context.Context, from progress) error {
 		return notAbsence(err)
 	}
 	if isAbsent(err) {
-		return terminalf("%w; the app went away while it was read; nothing was changed", refusalIn(err))
+		return terminalf("%w: %w; the app went away while it was read; nothing was changed", directory.ErrAppUnusable, refusalIn(err))
 	}
 	return err
 }

@@ -13,6 +13,7 @@ import (
 //	{clock}      the database's clock at this very moment
 //	{at $n}      parameter n as a time
 //	{micros $n}  parameter n, whole microseconds, as a length of time
+//	{seconds x}  x, one time minus another, in seconds
 //	{in $n}      "is one of the texts in parameter n"
 //	{list $n}    the texts in parameter n as rows k with one column, key
 //	{lock}       locks the rows read, where the transaction does not lock all
@@ -28,6 +29,7 @@ type Dialect interface {
 	Clock() string
 	At(parameter string) string
 	Micros(parameter string) string
+	Seconds(difference string) string
 	In(parameter string) string
 	AsRows(parameter string) string
 	Lock() string
@@ -136,6 +138,8 @@ func expand(d Dialect, query, rows string) string {
 			out.WriteString(d.At(parameter))
 		case "micros":
 			out.WriteString(d.Micros(parameter))
+		case "seconds":
+			out.WriteString(d.Seconds(parameter))
 		case "in":
 			out.WriteString(d.In(parameter))
 		case "list":

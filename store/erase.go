@@ -40,6 +40,8 @@ func tenantTables() []tenantTable {
 		{name: "chores", key: "chore"},
 		{name: "second_looks", key: "scope_kind, scope_id"},
 		{name: "log_cursors"},
+		{name: "event_health"},
+		{name: "alarms", key: "kind"},
 		{name: "hooks"},
 		{name: "hook_uses", key: "secret"},
 		{name: "tenant_settings"},

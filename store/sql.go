@@ -146,6 +146,18 @@ func (m maybe) Scan(value any) error {
 	return nil
 }
 
+// seconds scans a length of time.
+type seconds struct{ to *time.Duration }
+
+func (s seconds) Scan(value any) error {
+	var n sql.NullFloat64
+	if err := n.Scan(value); err != nil {
+		return err
+	}
+	*s.to = time.Duration(n.Float64 * float64(time.Second)).Round(time.Microsecond)
+	return nil
+}
+
 // jsonText scans a text that holds JSON. An empty text leaves the target as it is.
 type jsonText struct{ to any }
 

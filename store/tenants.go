@@ -10,32 +10,46 @@ import (
 	"github.com/oktasync/oktasync/directory"
 )
 
-// Block notes why the tenant's jobs rest. A tenant that is blocked already
-// keeps the time since when.
+// Block notes why the tenant's jobs rest, and has the operator alerted. A tenant that is blocked
+// already keeps the time since when.
 func (d *DB) Block(ctx context.Context, tenant, reason string) error {
 	const query = `
 		update tenants set
 			blocked_since = case when blocked = '' then {now} else blocked_since end,
 			blocked = $2
 		where slug = $1`
-	touched, err := d.exec(ctx, d.write, query, tenant, reason)
-	if err != nil {
-		return fmt.Errorf("block tenant %s: %w", tenant, err)
-	}
-	if touched == 0 {
-		return unknownTenant(tenant)
-	}
-	return nil
+	return d.again(ctx, func(tx *sql.Tx) error {
+		touched, err := d.exec(ctx, tx, query, tenant, reason)
+		if err != nil {
+			return fmt.Errorf("block tenant %s: %w", tenant, err)
+		}
+		if touched == 0 {
+			return unknownTenant(tenant)
+		}
+		_, err = d.raise(ctx, tx, tenant, directory.AlertTenantBlocked,
+			fmt.Sprintf("tenant %s rests, because Okta refuses its credentials; its events are kept: %s", tenant, reason))
+		return err
+	})
 }
 
 // Unblock lets the tenant's jobs run again.
 func (d *DB) Unblock(ctx context.Context, tenant string) error {
 	// Most calls find nothing to do and must not write.
-	const query = `update tenants set blocked = '', blocked_since = null where slug = $1 and blocked <> ''`
-	if _, err := d.exec(ctx, d.write, query, tenant); err != nil {
-		return fmt.Errorf("unblock tenant %s: %w", tenant, err)
+	reason, err := d.Blocked(ctx, tenant)
+	if errors.Is(err, directory.ErrNotFound) || err == nil && reason == "" {
+		return nil
 	}
-	return nil
+	if err != nil {
+		return err
+	}
+	const query = `update tenants set blocked = '', blocked_since = null where slug = $1 and blocked <> ''`
+	return d.again(ctx, func(tx *sql.Tx) error {
+		if _, err := d.exec(ctx, tx, query, tenant); err != nil {
+			return fmt.Errorf("unblock tenant %s: %w", tenant, err)
+		}
+		_, err := d.settle(ctx, tx, tenant, directory.AlertTenantBlocked, fmt.Sprintf("Okta takes the credentials of tenant %s again; what waited is worked off", tenant))
+		return err
+	})
 }
 
 // Blocked returns why the tenant's jobs rest, empty when they do not.

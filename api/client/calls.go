@@ -147,6 +147,16 @@ func (c *Client) Acts(ctx context.Context, tenant string, p Paging) (v1.Page[v1.
 	return get[v1.Page[v1.Act]](ctx, c, of(tenant, "acts"), p.values())
 }
 
+// EventHealth returns how events came: by hook, by System Log, or by both. grace is how long the other way of
+// an event may be silent before the event counts as lost or unknown; below zero: the service's usual one.
+func (c *Client) EventHealth(ctx context.Context, tenant string, grace time.Duration) (v1.EventHealth, error) {
+	query := url.Values{}
+	if grace >= 0 {
+		query.Set("grace", grace.String())
+	}
+	return get[v1.EventHealth](ctx, c, of(tenant, "events", "health"), query)
+}
+
 // Teams returns a page of teams in order of id.
 func (c *Client) Teams(ctx context.Context, tenant string, p Paging) (v1.Page[v1.Team], error) {
 	return get[v1.Page[v1.Team]](ctx, c, of(tenant, "teams"), p.values())

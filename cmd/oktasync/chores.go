@@ -28,6 +28,13 @@ func (s *service) chores(m *metrics) []jobs.Chore {
 			}),
 		},
 		s.hookCheck(),
+		{
+			Name:  directory.ChoreEventMeter,
+			Every: s.perTenant(func(config.Tenant) time.Duration { return meterEvery }),
+			Do: func(ctx context.Context, tenant string) (bool, error) {
+				return false, s.meterEvents(ctx, tenant, directory.EventGrace)
+			},
+		},
 	}
 }
 

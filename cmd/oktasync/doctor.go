@@ -174,6 +174,7 @@ func (d *doctor) checkTenant(t config.Tenant) {
 	d.checkHook(ctx, name, reader, t)
 	d.part = directory.PartLog
 	d.checkLog(ctx, name, reader, t)
+	d.checkEvents(ctx, name, t)
 }
 
 func (d *doctor) checkClock(ctx context.Context, name func(string) string, reader *okta.Reader) {

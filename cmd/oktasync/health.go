@@ -112,6 +112,18 @@ func (h *health) tenantWarnings(ctx context.Context) []string {
 	for _, c := range chores {
 		say(c.Tenant+":", "%s does not go well since %s: %s", c.Chore, c.Since.Format(time.RFC3339), c.Problem)
 	}
+	measured, err := h.db.EventHealths(ctx, h.tenants.working())
+	if err != nil {
+		return append(warnings, err.Error())
+	}
+	for _, m := range measured {
+		if age := time.Since(m.Counted); age > staleMeter {
+			continue // the chore's own problem tells why
+		}
+		for _, warning := range m.Warnings() {
+			say(m.Tenant, "%s", warning)
+		}
+	}
 	slices.Sort(warnings)
 	return warnings
 }
@@ -123,6 +135,9 @@ func gauge(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("oktasync_"+name, help, labels, nil)
 }
 
+// gaugeSetter hands one value out.
+type gaugeSetter func(desc *prometheus.Desc, value float64, labels ...string)
+
 // Describe sends nothing: the collector is unchecked, because databases can be down.
 func (*stateCollector) Describe(chan<- *prometheus.Desc) {}
 
@@ -130,7 +145,7 @@ func (*stateCollector) Describe(chan<- *prometheus.Desc) {}
 func (s *stateCollector) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
-	set := func(desc *prometheus.Desc, value float64, labels ...string) {
+	var set gaugeSetter = func(desc *prometheus.Desc, value float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 	}
 	up := gauge("up", "Whether a part answers.", "part")
@@ -172,6 +187,13 @@ func (s *stateCollector) Collect(out chan<- prometheus.Metric) {
 		if state.LastFullSync != nil {
 			set(gauge("last_full_sync_timestamp_seconds", "End of the last successful full sync.", "tenant"), float64(state.LastFullSync.Unix()), slug)
 		}
+	}
+	measured, err := s.h.db.EventHealths(ctx, s.h.tenants.slugs())
+	if err != nil {
+		databaseUp = 0
+	}
+	for _, h := range measured {
+		collectEvents(h, set)
 	}
 	stats, err := s.h.queue.Stats(ctx)
 	if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/oktasync/oktasync/config"
@@ -65,7 +66,28 @@ func (s *service) checkHook(ctx context.Context, slug string) error {
 		return err
 	}
 	s.tellHook(slug, okta.HookState(before), result)
-	return nil
+	return s.alertHook(ctx, slug, result)
+}
+
+// alertHook has the operator told, once, that the hook is broken, and that it is well again.
+func (s *service) alertHook(ctx context.Context, slug string, result okta.CheckResult) error {
+	if len(result.Repaired) > 0 && result.State == okta.HookSound {
+		err := s.db.Alert(ctx, directory.Alert{ID: newRunID(), Tenant: slug, Kind: directory.AlertHookRepaired, Sentence: fmt.Sprintf(
+			"the event hook %s of tenant %s was %s: somebody had changed it in Okta, and it was repaired; a full sync brings what was missed; find out who it was in Okta's System Log",
+			result.Hook.ID, slug, result.Found)})
+		if err != nil {
+			return err
+		}
+	}
+	if result.State.Alarming() {
+		_, err := s.db.RaiseAlarm(ctx, slug, directory.AlertHookBroken, fmt.Sprintf("the event hook of tenant %s does not do its work: %s", slug, result.Problem))
+		return err
+	}
+	if result.State == okta.HookUnreadable {
+		return nil // nothing is known of it
+	}
+	_, err := s.db.SettleAlarm(ctx, slug, directory.AlertHookBroken, fmt.Sprintf("the event hook of tenant %s does its work again", slug))
+	return err
 }
 
 // tellHook writes one line for each change of state.

@@ -5,8 +5,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/oktasync/oktasync/config"
 	"github.com/oktasync/oktasync/directory"
@@ -90,6 +92,19 @@ func (s *checkScene) check(t *testing.T, want string) directory.HookRecord {
 	return record
 }
 
+// alerts takes the alerts that are to be sent, by kind.
+func (s *checkScene) alerts(t *testing.T) (kinds []string) {
+	t.Helper()
+	due, err := s.service.db.DueAlerts(t.Context(), directory.AlertWebhook, time.Hour, time.Hour, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, alert := range due {
+		kinds = append(kinds, string(alert.Kind))
+	}
+	return kinds
+}
+
 func (s *checkScene) admin(t *testing.T, method, path, body string) {
 	t.Helper()
 	oktaAdmin(t, s.org, method, path, body)
@@ -149,8 +164,14 @@ func TestHookCheckAlarms(t *testing.T) {
 			if err != nil || tenant.Hook.State != string(state) || tenant.Hook.Since == nil {
 				t.Errorf("the tenant's state: %+v, %v", tenant.Hook, err)
 			}
+			if want := map[bool][]string{true: {"event_hook.broken"}}[state.Alarming()]; !slices.Equal(s.alerts(t), want) {
+				t.Errorf("the alerts are not %v", want)
+			}
 			s.run(t, 0, "is active and verified", "hook", "ensure")
 			s.check(t, string(okta.HookSound))
+			if want := map[bool][]string{true: {"event_hook.broken.resolved"}}[state.Alarming()]; !slices.Equal(s.alerts(t), want) {
+				t.Errorf("the alerts in the end are not %v", want)
+			}
 			if state.Alarming() && !strings.Contains(s.log.String(), "does its work again") {
 				t.Errorf("the end is not told:\n%s", s.log)
 			}
@@ -171,6 +192,9 @@ func TestHookCheckRepairs(t *testing.T) {
 			}
 			if !strings.Contains(s.log.String(), "is repaired") || !strings.Contains(s.log.String(), "was="+string(state)) {
 				t.Errorf("it is not told:\n%s", s.log)
+			}
+			if alerts := s.alerts(t); !slices.Equal(alerts, []string{"event_hook.repaired"}) {
+				t.Errorf("alerts: %v", alerts)
 			}
 			calls := s.org.Org.CallsTo("/api/v1/eventHooks/{id}")
 			s.check(t, string(okta.HookSound))

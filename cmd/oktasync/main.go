@@ -37,6 +37,7 @@ type commands struct {
 	Keys        keysCommand        `cmd:"" help:"Make, list and replace the keys that encrypt stored credentials."`
 	People      peopleCommand      `cmd:"" help:"Look people up."`
 	Acts        actsCommand        `cmd:"" help:"List what admins did, when and why."`
+	Events      eventsCommand      `cmd:"" help:"Show how events came: by hook, by System Log, or by both."`
 	Quarantine  quarantineCommand  `cmd:"" help:"List records that cannot be applied, with the reasons."`
 	Archive     archiveCommand     `cmd:"" help:"List, retry or discard work that failed for good."`
 	Emulator    emulatorCommand    `cmd:"" help:"Serve an emulated Okta org, for tests."`

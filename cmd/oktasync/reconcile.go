@@ -102,6 +102,7 @@ func (r *reconciler) measured(ctx context.Context, tenant, kind string, work fun
 		return err
 	}
 	r.metrics.reconciled(tenant, kind, result, err, took, utcNow())
+	r.alertApp(ctx, tenant, result, err)
 	if err != nil {
 		if len(result.Changes) > 0 {
 			r.log.Info("took access away; the rest of what waits for this scope is read later", "tenant", tenant,
@@ -127,6 +128,25 @@ func (r *reconciler) measured(ctx context.Context, tenant, kind string, work fun
 		line.Warn("Okta sends attributes that no rule reads; declare them as custom fields or leave them", "attributes", result.Ignored)
 	}
 	return nil
+}
+
+// alertApp has the operator told, once, that the tenant's app in Okta is inactive or gone, and that a full sync
+// could use it again.
+func (r *reconciler) alertApp(ctx context.Context, tenant string, result dirsync.Result, err error) {
+	var failed error
+	switch {
+	case errors.Is(err, directory.ErrAppUnusable):
+		var raised bool
+		raised, failed = r.db.RaiseAlarm(ctx, tenant, directory.AlertAppUnusable, fmt.Sprintf("nothing is changed for tenant %s: %v", tenant, err))
+		if raised {
+			r.log.Error("the app in Okta cannot be used, so nothing is changed; no alert is sent again until a full sync succeeds", "tenant", tenant, "error", err)
+		}
+	case err == nil && result.Scope.Kind == directory.ScopeFull:
+		_, failed = r.db.SettleAlarm(ctx, tenant, directory.AlertAppUnusable, fmt.Sprintf("the app of tenant %s in Okta can be used again: a full sync succeeded", tenant))
+	}
+	if failed != nil {
+		r.log.Warn("an alert about the app in Okta could not be noted; the next sync does it", "tenant", tenant, "error", failed)
+	}
 }
 
 // changeCounts renders counts as "person.updated=1 …", in order.

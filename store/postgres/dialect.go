@@ -27,6 +27,10 @@ func (dialect) Micros(parameter string) string {
 	return "(" + parameter + "::bigint * interval '1 microsecond')"
 }
 
+func (dialect) Seconds(difference string) string {
+	return "extract(epoch from " + difference + ")::double precision"
+}
+
 func (dialect) In(parameter string) string { return "= any(" + parameter + "::text[])" }
 
 func (dialect) AsRows(parameter string) string { return "unnest(" + parameter + "::text[]) as k(key)" }

@@ -31,6 +31,8 @@ func (dialect) At(parameter string) string { return parameter }
 
 func (dialect) Micros(parameter string) string { return parameter }
 
+func (dialect) Seconds(difference string) string { return "(" + difference + ") / 1000000.0" }
+
 func (dialect) In(parameter string) string {
 	return "in (select value from json_each(" + parameter + "))"
 }
