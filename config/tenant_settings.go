@@ -237,7 +237,7 @@ func ruleSettings() []setting {
 	})
 	return append(all, setting{
 		key: "limits.plan_max_age", def: "1d",
-		doc: "How long the plan of a run that was held may be approved. After that the run is outdated, and the sync has to be run again.",
+		doc: "How long the plan of a run that was held may be approved, and how long any plan may be applied whose applying was interrupted. After that the run is outdated and the sync has to be run again, or, where nobody had to approve it, the run makes its plan anew.",
 		// Shorter than the least retention.tombstones: an old plan must not bring back what is forgotten.
 		field: durationField(func(t target) *time.Duration { return &u(t).Limits.PlanMaxAge }, 10*time.Minute, 5*day),
 	})

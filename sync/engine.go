@@ -18,7 +18,7 @@ type Options struct {
 	Source Source
 	Store  Store
 	Owner  string           // names this process in leases
-	Now    func() time.Time // for the times and estimates of runs only
+	Now    func() time.Time // for the end and the estimates of runs, and the pause between them; never to compare what was seen
 	NewID  func() string    // ids of the runs that group events start, and of executions
 	// SecondLook is how long after a membership or assignment event its scope is read once more;
 	// zero: not at all.

@@ -33,6 +33,8 @@ type Store interface {
 	// transaction of the tenant decides or writes meanwhile. An error of fn
 	// undoes everything.
 	Update(ctx context.Context, tenant string, fn func(context.Context, Tx) error) error
+	// Now is the database's clock, which all processes share.
+	Now(ctx context.Context) (time.Time, error)
 	// Blocked returns why the tenant's jobs rest, empty when they do not.
 	Blocked(ctx context.Context, tenant string) (string, error)
 

@@ -65,7 +65,12 @@ func (x *execution) begin(ctx context.Context) error {
 func (x *execution) start(ctx context.Context) error {
 	e := x.engine
 	before := x.run.Progress
-	x.run.StartedAt = &x.started
+	// By the clock that all share: it says which of two runs has seen more.
+	began, err := e.store.Now(ctx)
+	if err != nil {
+		return fmt.Errorf("begin run %s: %w", x.run.ID, err)
+	}
+	x.run.StartedAt = &began
 	x.run.Progress = directory.Progress{CallsLeft: -1, Resumed: before.Resumed, Note: before.Note}
 	x.run.State, x.run.Counts.Confirmed = directory.RunReading, 0
 	x.first, x.gone, x.absences, x.ignored, x.from, x.callsBefore = time.Time{}, nil, absences{}, map[string]bool{}, nil, 0
@@ -121,6 +126,38 @@ func (x *execution) resume(ctx context.Context, reading directory.Reading) error
 	p.Note = fmt.Sprintf("the reading was interrupted after %d pages, and went on from there %s later", p.Pages, reading.Age.Round(time.Second))
 	x.engine.interrupted(x.run)
 	return x.save(ctx)
+}
+
+// aged looks whether the plan of a run whose applying was interrupted, by an outage or because the tenant was
+// paused, is still worth anything: whom it removes may have come back since, and the events that say so may
+// wait behind it. One that nobody had to approve is made anew; an approved one ends the run.
+func (x *execution) aged(ctx context.Context) (over bool, err error) {
+	e := x.engine
+	now, err := e.store.Now(ctx)
+	if err != nil {
+		return false, fmt.Errorf("look how old the plan of run %s is: %w", x.run.ID, err)
+	}
+	p := &x.run.Progress
+	if x.run.Decision != nil {
+		if x.run.WaitsUntil == nil || now.Before(*x.run.WaitsUntil) {
+			return false, nil
+		}
+		x.run = e.finished(x.run, directory.RunOutdated)
+		x.run.Error = fmt.Sprintf("the plan was good until %s and came to be applied later than that (limits.plan_max_age); "+
+			"%d of its %d changes were applied and stay; run the sync again", stamp(*x.run.WaitsUntil), p.Applied, p.Planned)
+		return true, x.save(ctx)
+	}
+	if x.run.StartedAt == nil || now.Before(x.run.StartedAt.Add(e.rules.Limits.PlanMaxAge)) {
+		return false, nil
+	}
+	note := fmt.Sprintf("the reading started over: applying the plan was interrupted after %d of its %d changes, and it is older than %s now (limits.plan_max_age)",
+		p.Applied, p.Planned, e.rules.Limits.PlanMaxAge)
+	if err := e.store.ResetRun(ctx, e.tenant, x.run.ID, x.owner); err != nil {
+		return false, fmt.Errorf("reset run %s: %w", x.run.ID, err)
+	}
+	x.run.State, x.run.Progress = directory.RunReading, directory.Progress{CallsLeft: -1, Resumed: p.Resumed, Note: note}
+	e.interrupted(x.run)
+	return false, nil
 }
 
 // step keeps what one page, or one read by id, showed and what follows from it, together with

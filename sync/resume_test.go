@@ -425,3 +425,68 @@ func TestQuarantineOfTheFirstHalf(t *testing.T) {
 		t.Errorf("in quarantine: %v, %v; want ada", list, err)
 	}
 }
+
+// TestOldPlanIsNotApplied: a run is interrupted while its plan is applied, and is taken up again more than a
+// day later. Those who left have come back meanwhile, and the events that say so still wait.
+func TestOldPlanIsNotApplied(t *testing.T) {
+	t.Parallel()
+	for name, approved := range map[string]bool{"a run like any": false, "an approved one": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := crowd(t, openDatabase(t))
+			f.leave(0, 2)
+			if approved {
+				f.leave(0, 8)
+			}
+			id := ""
+			if approved {
+				id = f.held().ID
+				f.approve(id)
+			} else {
+				id = f.queued()
+			}
+			ctx, kill := context.WithCancel(t.Context())
+			dying := f.engineOf(dirsync.Options{Store: smallBatches{engineStore{f.db}, 1, func(after int64) {
+				if after >= 1 {
+					kill()
+				}
+			}}})
+			if _, err := dying.Run(ctx, id); err == nil {
+				t.Fatal("the run ended before it was killed")
+			}
+			if half := f.stand(id); half.State != directory.RunApplying || half.Progress.Applied != 1 {
+				t.Fatalf("killed, the run is %s after %d", half.State, half.Progress.Applied)
+			}
+			for i := range 8 {
+				f.people[fmt.Sprintf("p%02d", i)].assigned = true
+			}
+
+			changes := f.history()
+			later := f.engineOf(dirsync.Options{Store: laterStore{engineStore{f.db}}})
+			if _, err := later.Run(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+			done := f.stand(id)
+			if approved {
+				if done.State != directory.RunOutdated || !strings.Contains(done.Error, "1 of its 8 changes were applied") || done.FinishedAt == nil {
+					t.Errorf("the run is %s: %s", done.State, done.Error)
+				}
+				if now := f.history(); now != changes {
+					t.Errorf("%d changes were made by a plan that is too old", now-changes)
+				}
+				f.mustFull()
+			} else if done.State != directory.RunSucceeded || !strings.Contains(done.Progress.Note, "after 1 of its 2 changes") || done.Counts.Changes[directory.PersonRemoved] != 1 {
+				t.Errorf("the run is %s with %+v: %q", done.State, done.Counts, done.Progress.Note)
+			}
+			f.compare(everyone(f))
+		})
+	}
+}
+
+// laterStore has a clock that is more than a day ahead.
+type laterStore struct{ engineStore }
+
+func (s laterStore) Now(ctx context.Context) (time.Time, error) {
+	now, err := s.engineStore.Now(ctx)
+	return now.Add(25 * time.Hour), err
+}

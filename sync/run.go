@@ -88,6 +88,11 @@ type execution struct {
 
 func (x *execution) do(ctx context.Context) error {
 	e := x.engine
+	if x.run.State == directory.RunApplying {
+		if over, err := x.aged(ctx); over || err != nil {
+			return err
+		}
+	}
 	if x.run.State != directory.RunApplying {
 		err := x.begin(ctx)
 		if err != nil {
