@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,8 +14,8 @@ import (
 // Lists prove no absence: Okta, or what stands between, may answer with a part of one and
 // say that it is the whole. So a membership ends when two witnesses agree:
 //
-//	the person's list lacks the group    and as many events tell of an end, or events have
-//	                                     waited for a minute and it still does
+//	the person's list lacks the group    and as many events tell of an end, or two looks at the
+//	                                     list agree, unless the events are younger than a minute
 //	the group's list lacks the person    and the person's own list lacks the group
 //	either                               and the group is gone, by a read by id
 //
@@ -30,10 +31,14 @@ const (
 	confirmAtMost = 100
 )
 
-// doubtful says whether a person's list of groups lacks more than the waiting events
-// explain. A deleted group is no loss of the person: it has an event of its own.
-func (e *Engine) doubtful(ctx context.Context, tx Tx, ticket directory.Ticket, seen directory.PersonSeen) (bool, error) {
-	if status, _ := statusOf(seen); !seen.GroupsRead || status == directory.StatusRemoved || len(ticket.Events) == 0 {
+// errDoubted says that a list lacked groups which no event took away, and that one more look, at once, is
+// to say the same before it is believed.
+var errDoubted = errors.New("okta's list lacks groups of the person that no event took away")
+
+// lacks says whether a person's list of groups lacks more than the waiting events explain. What the look
+// before has listed counts as listed. A deleted group is no loss of the person: it has an event of its own.
+func (e *Engine) lacks(ctx context.Context, tx Tx, ticket directory.Ticket, seen, before *directory.PersonSeen) (bool, error) {
+	if status, _ := statusOf(*seen); !seen.GroupsRead || status == directory.StatusRemoved {
 		return false, nil
 	}
 	rows, err := tx.MembershipsOf(ctx, []string{seen.ID})
@@ -42,21 +47,40 @@ func (e *Engine) doubtful(ctx context.Context, tx Tx, ticket directory.Ticket, s
 	}
 	lost := 0
 	for _, m := range rows {
-		listed := slices.ContainsFunc(seen.Groups, func(g directory.GroupSeen) bool { return g.ID == m.GroupID })
-		if m.Present && !listed && !m.ObservedAt.After(seen.At) {
-			lost++
+		if _, listed := listing(seen, m.GroupID); listed || !m.Present || m.ObservedAt.After(seen.At) {
+			continue
 		}
+		if g, listed := listing(before, m.GroupID); listed {
+			seen.Groups = append(seen.Groups, g)
+			continue
+		}
+		lost++
 	}
-	oldest := tx.Now()
 	for _, event := range ticket.Events {
 		if event.Type == endOfMembership {
 			lost--
 		}
-		if event.Received.Before(oldest) {
-			oldest = event.Received
-		}
 	}
-	return lost > 0 && tx.Now().Sub(oldest) < doubtFor, nil
+	return lost > 0, nil
+}
+
+// young says whether the ticket's events have waited for less than a minute, so that Okta may not show yet
+// what they are about. A look without events has nothing to wait for.
+func young(ticket directory.Ticket, now time.Time) bool {
+	waited := func(w directory.Waiting) bool { return now.Sub(w.Received) >= doubtFor }
+	return len(ticket.Events) > 0 && !slices.ContainsFunc(ticket.Events, waited)
+}
+
+// listing is the group as a person's list has it.
+func listing(seen *directory.PersonSeen, group string) (directory.GroupSeen, bool) {
+	if seen == nil {
+		return directory.GroupSeen{}, false
+	}
+	i := slices.IndexFunc(seen.Groups, func(g directory.GroupSeen) bool { return g.ID == group })
+	if i < 0 {
+		return directory.GroupSeen{}, false
+	}
+	return seen.Groups[i], true
 }
 
 // proven returns those of a page of unseen members who are to lose the membership.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/oktasync/oktasync/directory"
+	"github.com/oktasync/oktasync/store"
 	dirsync "github.com/oktasync/oktasync/sync"
 )
 
@@ -83,6 +84,54 @@ func TestShortListOfGroups(t *testing.T) {
 			})
 			if _, err := patient.Scope(t.Context(), ada); err != nil {
 				t.Fatal(err)
+			}
+			f.compare(everyone(f))
+		})
+	}
+}
+
+// TestOneShortListTakesNothing: one answer that Okta cut short, where no younger event asks for patience,
+// ends no membership: it takes two looks that agree.
+func TestOneShortListTakesNothing(t *testing.T) {
+	t.Parallel()
+	ada := directory.PersonScope("ada")
+	for name, look := range map[string]func(*fixture) (dirsync.Result, error){
+		"an event that waited": func(f *fixture) (dirsync.Result, error) {
+			f.hint(ada)
+			return f.engineOf(dirsync.Options{Store: agedStore{engineStore{f.db}}}).Scope(f.t.Context(), ada)
+		},
+		"a second look": func(f *fixture) (dirsync.Result, error) {
+			err := f.db.Update(f.t.Context(), f.tenant, func(ctx context.Context, tx *store.Tx) error {
+				return tx.AskSecondLook(ctx, ada, -time.Second)
+			})
+			if err != nil {
+				f.t.Fatal(err)
+			}
+			return f.engine.Scope(f.t.Context(), ada)
+		},
+		"an admin's request": func(f *fixture) (dirsync.Result, error) {
+			run := directory.Run{ID: f.runID(), Tenant: f.tenant, Scope: ada, Cause: directory.CauseManual}
+			if _, _, err := f.db.CreateRun(f.t.Context(), run); err != nil {
+				f.t.Fatal(err)
+			}
+			return f.engine.Run(f.t.Context(), run.ID)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := company(t, nil)
+			f.people["ada"].groups = map[string]bool{"g-all": true, "g-eng": true}
+			f.mustFull()
+			delete(f.people["ada"].groups, "g-eng") // she left it, and the event was lost
+			f.ownOmits = map[string]bool{"g-all": true}
+			f.after = func(string) { clear(f.ownOmits) }
+			before := f.reads
+			result, err := look(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := result.Changes[directory.MembershipRemoved]; n != 1 || f.reads != before+2 {
+				t.Errorf("%d memberships ended after %d looks, want one after two", n, f.reads-before)
 			}
 			f.compare(everyone(f))
 		})

@@ -22,11 +22,11 @@ func (x *execution) planOne(ctx context.Context) error {
 	}
 	var planned []directory.PlannedChange
 	err = e.store.Update(ctx, e.tenant, func(ctx context.Context, tx Tx) error {
-		doubtful, err := e.doubtful(ctx, tx, x.ticket, seen)
+		lacks, err := e.lacks(ctx, tx, x.ticket, &seen, nil)
 		if err != nil {
 			return err
 		}
-		if doubtful {
+		if lacks && young(x.ticket, tx.Now()) {
 			seen.Groups, seen.GroupsRead = nil, false
 		}
 		_, _, planned, err = e.compare(ctx, tx, seen)

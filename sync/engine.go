@@ -194,6 +194,7 @@ func (e *Engine) person(ctx context.Context, ticket directory.Ticket, cause dire
 		}
 		urgent = urgent && !taken
 	}
+	var doubted *directory.PersonSeen
 	for range looksAtMost {
 		seen, err := e.source.Person(ctx, directory.PersonRequest{Ref: ticket.Scope.ID, Urgent: urgent})
 		if err != nil {
@@ -201,8 +202,10 @@ func (e *Engine) person(ctx context.Context, ticket directory.Ticket, cause dire
 		}
 		result := first
 		result.Changes = maps.Clone(first.Changes)
-		err = e.commitPerson(ctx, ticket, seen, cause, finish, owner, &result)
+		err = e.commitPerson(ctx, ticket, seen, doubted, cause, finish, owner, &result)
 		switch {
+		case errors.Is(err, errDoubted):
+			doubted = &seen
 		case err == nil:
 			err = e.settleRest(ctx, cause, &result)
 			return result, err
@@ -213,15 +216,19 @@ func (e *Engine) person(ctx context.Context, ticket directory.Ticket, cause dire
 	return first, &directory.RetryAfterError{Wait: time.Second, Err: fmt.Errorf("commit %s: %w", ticket.Scope.Public(), errOvertaken)}
 }
 
-// commitPerson decides on what was seen and marks the ticket's events, in one transaction.
-func (e *Engine) commitPerson(ctx context.Context, ticket directory.Ticket, seen directory.PersonSeen, cause directory.Cause,
+// commitPerson decides on what was seen and marks the ticket's events, in one transaction. doubted is the look
+// before, where that lacked groups.
+func (e *Engine) commitPerson(ctx context.Context, ticket directory.Ticket, seen directory.PersonSeen, doubted *directory.PersonSeen, cause directory.Cause,
 	finish *directory.Run, owner string, result *Result,
 ) error {
 	doubtful := false
 	err := e.store.Update(ctx, e.tenant, func(ctx context.Context, tx Tx) error {
-		var err error
-		if doubtful, err = e.doubtful(ctx, tx, ticket, seen); err != nil {
+		lacks, err := e.lacks(ctx, tx, ticket, &seen, doubted)
+		if err != nil {
 			return err
+		}
+		if doubtful = lacks && young(ticket, tx.Now()); lacks && !doubtful && doubted == nil {
+			return errDoubted
 		}
 		if doubtful {
 			seen.Groups, seen.GroupsRead = nil, false

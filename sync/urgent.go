@@ -53,7 +53,7 @@ func (e *Engine) leaver(ctx context.Context, ticket directory.Ticket, cause dire
 	if !settled {
 		ticket.Events = nil // the full look marks them
 	}
-	err = e.commitPerson(ctx, ticket, seen, cause, nil, "", result)
+	err = e.commitPerson(ctx, ticket, seen, nil, cause, nil, "", result)
 	switch {
 	case errors.Is(err, errOvertaken):
 		return false, false, nil
