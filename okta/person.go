@@ -104,8 +104,31 @@ func (r *Reader) assignment(ctx context.Context, seen *directory.PersonSeen, id 
 	return nil
 }
 
+// GroupsOf lists the groups of the person with the Okta id, in one call for up to 200 of them. False says that
+// Okta does not know the person, which is no word about their groups.
+func (r *Reader) GroupsOf(ctx context.Context, id string) ([]directory.GroupSeen, bool, error) {
+	escaped, err := segment("user", id)
+	if err != nil {
+		return nil, false, err
+	}
+	groups, err := patientInBulk(ctx, r, func() ([]directory.GroupSeen, error) { return r.listGroupsOf(ctx, id, escaped) })
+	if isAbsent(err) {
+		return nil, false, nil
+	}
+	return groups, err == nil, err
+}
+
 // groupsOf reads all groups of a person who was seen a moment ago.
 func (r *Reader) groupsOf(ctx context.Context, id, escaped string) ([]directory.GroupSeen, error) {
+	groups, err := r.listGroupsOf(ctx, id, escaped)
+	if isAbsent(err) {
+		// Not "no groups": the person went away between two calls.
+		return nil, &passingError{err: fmt.Errorf("%w; the user was there a moment ago and will be read again", refusalIn(err))}
+	}
+	return groups, err
+}
+
+func (r *Reader) listGroupsOf(ctx context.Context, id, escaped string) ([]directory.GroupSeen, error) {
 	what := "read the groups of user " + id
 	first := "/api/v1/users/" + escaped + "/groups?limit=200"
 	groups := []directory.GroupSeen{}
@@ -118,10 +141,6 @@ func (r *Reader) groupsOf(ctx context.Context, id, escaped string) ([]directory.
 		}
 		return nil
 	})
-	if isAbsent(err) {
-		// Not "no groups": the person went away between two calls.
-		return nil, &passingError{err: fmt.Errorf("%w; the user was there a moment ago and will be read again", refusalIn(err))}
-	}
 	return groups, err
 }
 

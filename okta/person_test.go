@@ -176,3 +176,23 @@ func TestPersonNeverMistakesTroubleForAbsence(t *testing.T) {
 		})
 	}
 }
+
+// TestGroupsOf: one call, of no scarce bucket, and an unknown person is no person without groups.
+func TestGroupsOf(t *testing.T) {
+	t.Parallel()
+	o := newOrg(t)
+	o.serveList("/api/v1/users/"+ada+"/groups", []any{map[string]any{"id": "00g1", "type": "OKTA_GROUP", "profile": map[string]any{"name": "One"}}})
+	r := o.reader(t)
+	groups, known, err := r.GroupsOf(t.Context(), ada)
+	if err != nil || !known || len(groups) != 1 || groups[0].ID != "00g1" || len(o.paths()) != 1 {
+		t.Errorf("%+v, %t, %v after %v", groups, known, err, o.paths())
+	}
+	o.refuse("/api/v1/users/00uOther/groups", 404, "E0000007")
+	if groups, known, err := r.GroupsOf(t.Context(), "00uOther"); err != nil || known || groups != nil {
+		t.Errorf("of an unknown person: %+v, %t, %v", groups, known, err)
+	}
+	o.refuse("/api/v1/users/"+ada+"x/groups", 403, "E0000006")
+	if _, known, err := r.GroupsOf(t.Context(), ada+"x"); err == nil || known {
+		t.Errorf("refused: %t, %v", known, err)
+	}
+}

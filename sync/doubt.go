@@ -26,8 +26,8 @@ const (
 	endOfMembership = "group.user_membership.remove"
 	doubtFor        = time.Minute
 	lookAgainAfter  = 10 * time.Second
-	// confirmAtMost is how many missing members of a group are asked for one by one; of more,
-	// the guard's limit decides. It is a page of people's reads at a small org's rates.
+	// confirmAtMost is how many people whom one group's list lacks are looked up before the answers
+	// may speak for the rest.
 	confirmAtMost = 100
 )
 
@@ -83,40 +83,69 @@ func listing(seen *directory.PersonSeen, group string) (directory.GroupSeen, boo
 	return seen.Groups[i], true
 }
 
-// proven returns those of a page of unseen members who are to lose the membership.
-func (x *execution) proven(ctx context.Context, unseen []directory.Membership) ([]directory.Membership, error) {
-	byGroup := map[string]int{}
-	for _, m := range unseen {
-		byGroup[m.GroupID]++
-	}
+// witnessed counts what people's own lists said of those whom one group's list lacks.
+type witnessed struct{ ended, stays int }
+
+// proven returns those of a page of unseen members who are to lose the membership. In each group as
+// many as confirmAtMost are looked up, in one call each. When all of them have left, so have the others whom
+// the list lacks; when none has, the list is wrong and the others stay; else everybody is looked up.
+func (x *execution) proven(ctx context.Context, unseen []directory.Membership, groups map[string]witnessed) ([]directory.Membership, error) {
 	gone := map[string]bool{}
 	for _, g := range x.gone {
 		gone[g.ID] = true
 	}
-	own := map[string]directory.PersonSeen{}
+	own := map[string]map[string]bool{} // what was looked up for this page, by person
 	var ended []directory.Membership
 	for _, m := range unseen {
-		if gone[m.GroupID] || byGroup[m.GroupID] > confirmAtMost {
+		if gone[m.GroupID] {
 			ended = append(ended, m)
 			continue
 		}
 		if !x.tellsOfEnds() {
 			continue
 		}
-		seen, known := own[m.PersonID]
+		of := groups[m.GroupID]
+		switch {
+		case of.ended >= confirmAtMost && of.stays == 0:
+			ended = append(ended, m)
+			continue
+		case of.stays >= confirmAtMost && of.ended == 0:
+			continue
+		}
+		list, known := own[m.PersonID]
 		if !known {
 			var err error
-			if seen, err = x.engine.source.Person(ctx, directory.PersonRequest{Ref: m.PersonID}); err != nil {
+			if list, err = x.groupsOf(ctx, m.PersonID); err != nil {
 				return nil, fmt.Errorf("confirm that person %s is no longer in group %s: %w", m.PersonID, m.GroupID, err)
 			}
-			own[m.PersonID] = seen
-			x.run.Counts.Confirmed++
+			own[m.PersonID] = list
 		}
-		if !slices.ContainsFunc(seen.Groups, func(g directory.GroupSeen) bool { return g.ID == m.GroupID }) {
+		switch {
+		case list == nil: // deleted: leaving the directory ends the membership
+			continue
+		case list[m.GroupID]:
+			of.stays++
+		default:
+			of.ended++
 			ended = append(ended, m)
 		}
+		groups[m.GroupID] = of
 	}
 	return ended, nil
+}
+
+// groupsOf asks for the ids of a person's groups; nil when nobody has the id.
+func (x *execution) groupsOf(ctx context.Context, person string) (map[string]bool, error) {
+	list, known, err := x.engine.source.GroupsOf(ctx, person)
+	if err != nil || !known {
+		return nil, err
+	}
+	x.run.Counts.Confirmed++
+	ids := make(map[string]bool, len(list))
+	for _, g := range list {
+		ids[g.ID] = true
+	}
+	return ids, nil
 }
 
 // tellsOfEnds says whether the run may find ends of memberships at all. Events about a group

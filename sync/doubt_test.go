@@ -3,6 +3,7 @@ package sync_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -186,6 +187,55 @@ func TestShortListOfMembers(t *testing.T) {
 			if in := slices.Contains(f.stored()["bob"].Groups, "g-all"); in != tt.stays {
 				t.Errorf("bob is in the group: %t, want %t", in, tt.stays)
 			}
+		})
+	}
+}
+
+// TestManyMissingMembers: a group's list lacks more people than are looked up one by one. A hundred answers
+// speak for the rest only if they all say the same.
+func TestManyMissingMembers(t *testing.T) {
+	t.Parallel()
+	const all, missing = 300, 250
+	for _, tt := range []struct {
+		name  string
+		left  func(i int) bool // who has really left
+		lists int              // people looked up
+	}{
+		{name: "all have left", left: func(int) bool { return true }, lists: 100},
+		{name: "the list is cut", left: func(int) bool { return false }, lists: 100},
+		{name: "some have left and the list is cut", left: func(i int) bool { return i%3 == 0 }, lists: missing},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, nil)
+			f.groups["g-all"] = "All hands"
+			id := func(i int) string { return fmt.Sprintf("p%03d", i) }
+			for i := range all {
+				f.join(id(i), nil).groups["g-all"] = true
+			}
+			f.mustFull()
+			listed := map[string]bool{}
+			for i := range all {
+				if i < missing && tt.left(i) {
+					delete(f.people[id(i)].groups, "g-all")
+				}
+				listed[id(i)] = i >= missing
+			}
+			f.edit = func(pages []directory.Page) []directory.Page {
+				for i, p := range pages {
+					if p.Members != nil {
+						cut := *p.Members
+						cut.IDs = slices.DeleteFunc(slices.Clone(cut.IDs), func(id string) bool { return !listed[id] })
+						pages[i].Members = &cut
+					}
+				}
+				return pages
+			}
+			run := f.mustFull()
+			if f.lists != tt.lists || f.reads != 0 || run.Counts.Confirmed != tt.lists {
+				t.Errorf("%d people were looked up by their groups, %d as a whole, %d are counted; want %d, 0 and %d", f.lists, f.reads, run.Counts.Confirmed, tt.lists, tt.lists)
+			}
+			f.compare(everyone(f))
 		})
 	}
 }

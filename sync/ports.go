@@ -13,6 +13,8 @@ type Source interface {
 	// Person reads one person: user, assignment to the app and groups, or the user alone. A
 	// person who does not exist is an answer, not an error.
 	Person(ctx context.Context, request directory.PersonRequest) (directory.PersonSeen, error)
+	// GroupsOf lists the groups of a person, by id. False says that nobody has the id any more.
+	GroupsOf(ctx context.Context, person string) ([]directory.GroupSeen, bool, error)
 	// Group reads one group by id, without members. A group that does not exist
 	// is an answer, not an error.
 	Group(ctx context.Context, id string) (directory.GroupSeen, error)

@@ -259,6 +259,7 @@ func (x *execution) planMemberships(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	looked := map[string]witnessed{}
 	for _, side := range []struct {
 		present bool
 		find    func(context.Context, string, string, directory.Membership, int) ([]directory.Membership, error)
@@ -271,7 +272,7 @@ func (x *execution) planMemberships(ctx context.Context) error {
 			}
 			differing := found
 			if !side.present {
-				if differing, err = x.proven(ctx, found); err != nil {
+				if differing, err = x.proven(ctx, found, looked); err != nil {
 					return err
 				}
 			}

@@ -57,6 +57,7 @@ type world struct {
 	checkErr   error        // what the source says of itself
 	checks     atomic.Int32 // how often it was asked
 	reads      int          // by id
+	lists      int          // of one person's groups
 	asked      []directory.PersonRequest
 
 	served int                  // pages
@@ -112,6 +113,21 @@ func (w *world) Person(ctx context.Context, request directory.PersonRequest) (di
 		w.after(id)
 	}
 	return seen, nil
+}
+
+func (w *world) GroupsOf(_ context.Context, id string) ([]directory.GroupSeen, bool, error) {
+	w.lists++
+	h := w.people[id]
+	if h == nil || h.status == "" {
+		return nil, false, nil
+	}
+	var groups []directory.GroupSeen
+	for _, g := range sorted(h.groups) {
+		if _, exists := w.groups[g]; exists && !w.ownOmits[g] {
+			groups = append(groups, directory.GroupSeen{ID: g})
+		}
+	}
+	return groups, true, nil
 }
 
 func (w *world) Group(ctx context.Context, id string) (directory.GroupSeen, error) {
