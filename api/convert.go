@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/oktasync/oktasync/api/v1"
@@ -119,6 +120,10 @@ func runOf(r directory.Run) v1.Run {
 		Counts: v1.Counts{Superseded: r.Counts.Superseded, Quarantined: r.Counts.Quarantined, Confirmed: r.Counts.Confirmed},
 		Error:  r.Error, DryRun: r.DryRun, PlannedAt: utc(r.PlannedAt), Decision: decisionOf(r.Decision), Plan: planOf(r.Plan),
 	}
+	if r.State.Open() && r.RetryAt != nil {
+		answer.RetryAt, answer.AttemptsLeft = utc(r.RetryAt), directory.RunAttempts-r.Attempts
+		answer.WaitsFor = waitsFor(r)
+	}
 	if r.State.Waiting() && r.PlannedAt != nil {
 		answer.ApproveUntil = utc(r.WaitsUntil)
 	}
@@ -129,6 +134,14 @@ func runOf(r directory.Run) v1.Run {
 		}
 	}
 	return answer
+}
+
+// waitsFor is a sentence's end: the run waits for …
+func waitsFor(r directory.Run) string {
+	if r.Progress.Waits != "" {
+		return "Okta, which asked it to: " + r.Progress.Waits
+	}
+	return fmt.Sprintf("its next attempt, %d of %d are left: %s", directory.RunAttempts-r.Attempts, directory.RunAttempts, r.Error)
 }
 
 func tenantOf(l directory.TenantListing, t directory.TenantState) v1.Tenant {

@@ -32,6 +32,17 @@ func (e *RetryAfterError) Error() string {
 
 func (e *RetryAfterError) Unwrap() error { return e.Err }
 
+// AttemptError says that an attempt at a run failed. The run's row says what follows.
+type AttemptError struct {
+	Attempt int           // its number, from 1
+	RetryIn time.Duration // until the next; zero: it was the last, and the run has failed
+	Err     error
+}
+
+func (e *AttemptError) Error() string { return e.Err.Error() }
+
+func (e *AttemptError) Unwrap() error { return e.Err }
+
 // CredentialsError says that Okta refuses our credentials or their rights. It is
 // never "gone": the tenant's jobs rest until an admin mends it.
 type CredentialsError struct {

@@ -28,6 +28,12 @@ const (
 	RunOutdated  RunState = "outdated" // waited too long, or a newer run has read the same since
 )
 
+// RunAttempts is how many attempts at a run may fail, the last one included.
+const RunAttempts = 5
+
+// AnyClaim claims a run however often it was claimed before.
+const AnyClaim int64 = -1
+
 // Open says whether a worker has the run, or will.
 func (s RunState) Open() bool { return s == RunQueued || s == RunReading || s == RunApplying }
 
@@ -49,6 +55,8 @@ type Progress struct {
 	Resumed int `json:"resumed,omitempty"`
 	// Note says of the last interruption what became of it, for an admin.
 	Note string `json:"note,omitempty"`
+	// Waits says why Okta asked the run to wait, while it does.
+	Waits string `json:"waits,omitempty"`
 }
 
 // RunCounts sums up what a run did, by type of change.
@@ -76,6 +84,17 @@ type Run struct {
 	Progress   Progress   `json:"progress"`
 	Counts     RunCounts  `json:"counts"`
 	Error      string     `json:"error,omitempty"` // a sentence for an admin
+	// Claims is how often the run was claimed. A task says which claim it was made for.
+	Claims int64 `json:"claims,omitempty"`
+	// Attempts is how many attempts have failed, of RunAttempts.
+	Attempts int `json:"attempts,omitempty"`
+	// RetryAt is when the run goes on, database's clock; at once when nil. An attempt has failed when
+	// Error says why; otherwise Okta asked to wait.
+	RetryAt *time.Time `json:"retry_at,omitempty"`
+	// RetryIn sets RetryAt when the run is saved.
+	RetryIn time.Duration `json:"-"`
+	// Refused says that the run failed because Okta refused the credentials.
+	Refused bool `json:"refused,omitempty"`
 	// DryRun says that the run was to stop after the plan.
 	DryRun bool `json:"dry_run,omitempty"`
 	// PlannedAt is when the plan of a run that waits was complete. Without it reading

@@ -23,6 +23,8 @@ type ClientOptions struct {
 	// Timeout limits one call, 400 ms when zero: the hook endpoint has to answer
 	// within a second whatever Redis does.
 	Timeout time.Duration
+	// Patience limits calls that no hook waits for, 5 s when zero.
+	Patience time.Duration
 	// Pause is how long calls fail at once after one failed, 2 s when zero.
 	Pause time.Duration
 	Now   func() time.Time // time.Now when nil
@@ -34,6 +36,7 @@ type Client struct {
 	redis     redis.UniversalClient
 	inspector *asynq.Inspector
 	timeout   time.Duration
+	patience  time.Duration
 	breaker   breaker
 	share     allowance
 	now       func() time.Time
@@ -46,6 +49,7 @@ func NewClient(o ClientOptions) *Client {
 		redis:     o.Redis,
 		inspector: asynq.NewInspectorFromRedisClient(o.Redis),
 		timeout:   orDefault(o.Timeout, 400*time.Millisecond),
+		patience:  orDefault(o.Patience, 5*time.Second),
 		now:       o.Now,
 		log:       o.Log,
 	}
@@ -82,13 +86,17 @@ func (c *Client) Enqueue(ctx context.Context, hints []directory.ScopeHint) error
 	return c.send(ctx, orders)
 }
 
-// EnqueueRun puts the task of a run into the queue of its scope.
+// EnqueueRun puts the task of a run into the queue of its scope. No hook waits for it, so it takes
+// more time than Enqueue, and tries whatever happened a moment ago.
 func (c *Client) EnqueueRun(ctx context.Context, run directory.Run) error {
-	o, err := newOrder(typeRun, runPayload(run, c.now()))
+	o, err := runOrder(run, c.now())
+	if err == nil {
+		err = c.sendPatiently(ctx, []order{o})
+	}
 	if err != nil {
 		return fmt.Errorf("enqueue run %s of tenant %s: %w", run.ID, run.Tenant, err)
 	}
-	return c.send(ctx, []order{o})
+	return nil
 }
 
 // Ping asks Redis for a sign of life, within the client's timeout.
@@ -109,7 +117,20 @@ func (c *Client) send(ctx context.Context, orders []order) error {
 	if !c.breaker.allow(c.now()) {
 		return ErrUnavailable
 	}
-	limited, cancel := context.WithTimeout(ctx, c.timeout)
+	return c.deliver(ctx, orders, c.timeout)
+}
+
+// sendPatiently is send where no hook waits.
+func (c *Client) sendPatiently(ctx context.Context, orders []order) error {
+	if len(orders) == 0 {
+		return nil
+	}
+	return c.deliver(ctx, orders, c.patience)
+}
+
+// deliver enqueues within the timeout, and remembers how that went.
+func (c *Client) deliver(ctx context.Context, orders []order, timeout time.Duration) error {
+	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	err := enqueueAll(limited, c.redis, orders)
 	if err == nil {

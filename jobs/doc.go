@@ -42,8 +42,11 @@
 //     first success lifts the block, and everything is swept up.
 //   - Work fails for another reason: it is tried again over about 90 minutes, then
 //     parked in the database with the reason, where an admin retries or discards it.
-//   - A worker dies: asynq gives its task to another after about 80 seconds,
-//     which counts as an attempt.
+//   - An attempt at a run fails: its task ends. The run's row says whether and when there
+//     is another attempt, and the sweeper makes its task.
+//   - A worker dies: the sweeper gives its runs to others when the lease in the row has run
+//     out, and the scopes with events after 15 s. asynq brings the tasks back after about
+//     80 seconds, which counts as an attempt; mostly there is nothing left to do.
 //
 // asynq's own archive stays empty. A task that was given up ends as done once the
 // database has the reason, so nothing is shown twice and nothing blocks

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -148,13 +149,28 @@ func (t *tables) WaitingLogins(_ context.Context, tenant string) ([]string, erro
 	return logins, t.failing
 }
 
-func (t *tables) FailRun(_ context.Context, _, runID, reason string) error {
+// claim is what an engine does before it works on a run.
+func (t *tables) claim(runID string, claims int64) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r := t.runs[runID]
-	r.State, r.Error = directory.RunFailed, reason
+	if r.Claims != claims {
+		return directory.ErrBusy
+	}
+	r.Claims++
 	t.runs[runID] = r
-	return t.failing
+	return nil
+}
+
+// retry is what an engine writes when an attempt has failed.
+func (t *tables) retry(runID string, in time.Duration) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r := t.runs[runID]
+	at := time.Now().Add(in)
+	r.Attempts, r.RetryAt = r.Attempts+1, &at
+	t.runs[runID] = r
+	return &directory.AttemptError{Attempt: r.Attempts, RetryIn: in, Err: errors.New("Okta answered 500")}
 }
 
 func (t *tables) StaleScopes(_ context.Context, urgent bool, olderThan time.Duration, limit int) ([]directory.ScopeHint, error) {
@@ -195,7 +211,8 @@ func (t *tables) StaleRuns(_ context.Context, olderThan time.Duration) ([]direct
 	defer t.mu.Unlock()
 	var runs []directory.Run
 	for _, id := range slices.Sorted(maps.Keys(t.runs)) {
-		if t.runs[id].State.Open() && time.Since(t.swept[id]) >= olderThan {
+		due := t.runs[id].RetryAt == nil || !t.runs[id].RetryAt.After(time.Now())
+		if t.runs[id].State.Open() && due && time.Since(t.swept[id]) >= olderThan {
 			t.swept[id] = time.Now()
 			runs = append(runs, t.runs[id])
 		}
@@ -259,7 +276,10 @@ func (r *reconciler) ReconcileScope(ctx context.Context, tenant string, scope di
 	return nil
 }
 
-func (r *reconciler) ReconcileRun(ctx context.Context, tenant, runID string) error {
+func (r *reconciler) ReconcileRun(ctx context.Context, tenant, runID string, claims int64) error {
+	if err := r.tables.claim(runID, claims); err != nil {
+		return err
+	}
 	if r.run != nil {
 		if err := r.run(ctx, tenant, runID); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -43,6 +44,12 @@ func newOrder(taskType string, p payload, options ...asynq.Option) (order, error
 		asynq.Timeout(r.timeout+timeoutMargin),
 	)
 	return order{task: asynq.NewTask(taskType, text), options: options}, nil
+}
+
+// runOrder makes the task of a run. Its id tells claims apart: a run has one task at a time, and
+// that of a worker who died, which asynq brings back a minute later, does not stand in the way of the next.
+func runOrder(run directory.Run, now time.Time) (order, error) {
+	return newOrder(typeRun, runPayload(run, now), dated(fmt.Sprintf("run:%s:%d", run.ID, run.Claims), now))
 }
 
 // distinct drops repeated scopes. An urgent hint makes its scope urgent.

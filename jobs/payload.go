@@ -25,6 +25,8 @@ type payload struct {
 	IDs    []string `json:"ids,omitempty"`
 	Logins []string `json:"logins,omitempty"`
 	Run    string   `json:"run,omitempty"`
+	// Claims is how often the run had been claimed when the task was made.
+	Claims int64 `json:"claims,omitempty"`
 	// Chore is set where the task is a turn of a chore.
 	Chore directory.Chore `json:"chore,omitempty"`
 	// Urgent says which rule applies.
@@ -63,7 +65,7 @@ func scopePayload(hint directory.ScopeHint, now time.Time) payload {
 }
 
 func runPayload(run directory.Run, now time.Time) payload {
-	return payload{Tenant: run.Tenant, Kind: run.Scope.Kind, Run: run.ID, At: now.Unix()}
+	return payload{Tenant: run.Tenant, Kind: run.Scope.Kind, Run: run.ID, Claims: run.Claims, At: now.Unix()}
 }
 
 func (p payload) encode() ([]byte, error) {

@@ -16,9 +16,10 @@ type Reconciler interface {
 	// ReconcileScope works off the waiting events of a scope. It returns ErrIdle at
 	// once when there are none.
 	ReconcileScope(ctx context.Context, tenant string, scope directory.Scope) error
-	// ReconcileRun carries a run to its end. It fails with directory.ErrBusy
-	// while another worker is at it, and with directory.ErrConflict when it is over.
-	ReconcileRun(ctx context.Context, tenant, runID string) error
+	// ReconcileRun carries a run to its end, or to the end of this attempt: its row says whether and
+	// when there is another one. It fails with directory.ErrBusy while another worker is
+	// at it, or has claimed it more often than claims, and with directory.ErrConflict when it is over.
+	ReconcileRun(ctx context.Context, tenant, runID string, claims int64) error
 }
 
 // Ledger is what workers note about tenants, scopes and runs.
@@ -36,9 +37,6 @@ type Ledger interface {
 	// and are not Okta ids but logins: all but those that have 20 characters and
 	// begin with 00.
 	WaitingLogins(ctx context.Context, tenant string) ([]string, error)
-	// FailRun ends a run that is not over as failed; reason is shown. A run
-	// that is over stays as it is.
-	FailRun(ctx context.Context, tenant, runID, reason string) error
 	// BeginChore gives the next turn of a chore to the caller until lease has passed, and
 	// returns its number; false when it is not due, or another worker is at it.
 	BeginChore(ctx context.Context, hint directory.ChoreHint, lease time.Duration) (turn int64, ours bool, err error)
@@ -56,7 +54,7 @@ type Backlog interface {
 	// DueSecondLooks returns scopes that are to be looked at once more now and were not swept
 	// within olderThan, and notes that they are swept now.
 	DueSecondLooks(ctx context.Context, olderThan time.Duration, limit int) ([]directory.ScopeHint, error)
-	// StaleRuns returns runs that are not over, that nobody works on, and that were
+	// StaleRuns returns runs that are not over, that nobody works on, whose next attempt is due, and that were
 	// not swept within olderThan, and notes that they are swept now.
 	StaleRuns(ctx context.Context, olderThan time.Duration) ([]directory.Run, error)
 	// Blocked returns why the tenant is blocked, or nothing.

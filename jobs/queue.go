@@ -53,12 +53,6 @@ func reconcileDelays() []time.Duration {
 	}
 }
 
-// runDelays are few: a run begins anew or continues from its own progress, and a
-// full one is due again the next night. The first is short, for a hiccup of Okta.
-func runDelays() []time.Duration {
-	return []time.Duration{15 * time.Second, time.Minute, 5 * time.Minute, 20 * time.Minute}
-}
-
 // scopeRule is the rule for a scope's events.
 func scopeRule(kind directory.ScopeKind, urgent bool) (rule, error) {
 	switch kind {
@@ -73,26 +67,29 @@ func scopeRule(kind directory.ScopeKind, urgent bool) (rule, error) {
 		// leavers' slots.
 		return rule{queue: QueueGroups, timeout: 10 * time.Minute, delays: reconcileDelays()}, nil
 	case directory.ScopeFull:
-		return runRule(kind)
+		return rule{queue: QueueBulk, timeout: fullTimeout, delays: reconcileDelays()}, nil
 	default:
 		return rule{}, fmt.Errorf("scope kind %q does not exist", kind)
 	}
 }
 
-// runRule is the rule for a run over a scope.
+// runRule is the rule for a run over a scope. When there is another attempt at a run stands in its
+// row, so its tasks have none.
 func runRule(kind directory.ScopeKind) (rule, error) {
 	switch kind {
 	case directory.ScopePerson:
-		return rule{queue: QueuePeople, timeout: time.Minute, delays: runDelays()}, nil
+		return rule{queue: QueuePeople, timeout: time.Minute}, nil
 	case directory.ScopeGroup:
-		return rule{queue: QueueGroups, timeout: time.Hour, delays: runDelays()}, nil
+		return rule{queue: QueueGroups, timeout: time.Hour}, nil
 	case directory.ScopeFull:
-		// A million people at a small org's rate limits take hours.
-		return rule{queue: QueueBulk, timeout: 12 * time.Hour, delays: runDelays()}, nil
+		return rule{queue: QueueBulk, timeout: fullTimeout}, nil
 	default:
 		return rule{}, fmt.Errorf("scope kind %q does not exist", kind)
 	}
 }
+
+// fullTimeout is for a million people at a small org's rate limits.
+const fullTimeout = 12 * time.Hour
 
 // choreRule has a delay for a task whose worker died only: a chore that fails is due again.
 func choreRule() rule {

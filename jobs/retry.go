@@ -54,6 +54,9 @@ func retryDelay(retried int, err error, task *asynq.Task) time.Duration {
 			delays = r.delays
 		}
 	}
+	if len(delays) == 0 {
+		return time.Second // of a run: its worker died, and it finds out whether there is anything to do
+	}
 	return jitter(delays[min(retried, len(delays)-1)])
 }
 

@@ -54,12 +54,10 @@ type ServerOptions struct {
 //	*directory.CredentialsError the tenant is blocked; its events stay
 //	*directory.TerminalError    parked at once
 //	*directory.HeldError        done: the run waits for an admin, with its events
-//	directory.ErrConflict       a run that is over: done
-//	directory.ErrNotFound       a run that is gone: done
 //	any other, panics, timeout  again after a growing delay; parked after the last
 //
-// Parked scopes wait for an admin; of a run the row says that it failed. Chores have
-// rules of their own, see Chore.
+// Parked scopes wait for an admin. The task of a run ends with the attempt whatever came of it:
+// the row says what follows, see worker.settleRun. Chores have rules of their own, see Chore.
 type Server struct {
 	work    *worker
 	lanes   []running

@@ -223,14 +223,18 @@ func TestFailingLoginStaysPrivate(t *testing.T) {
 	}
 }
 
-func TestFailingRunIsFailedAfterTheLastAttempt(t *testing.T) {
+// The row of a run says when there is another attempt. Its tasks end with the attempt, and the
+// sweeper makes the next.
+func TestAttemptsAtARunComeFromItsRow(t *testing.T) {
 	t.Parallel()
 	r := realRedis(t)
 	store, c := newTables(), newClient(r)
 	var attempts atomic.Int32
 	startServer(t, ServerOptions{Redis: r, Ledger: store, Reconciler: &reconciler{tables: store, run: func(context.Context, string, string) error {
-		attempts.Add(1)
-		return errors.New("Okta answered 500")
+		if n := attempts.Add(1); n < 4 {
+			return store.retry("r", 50*time.Millisecond)
+		}
+		return nil
 	}}})
 	run := directory.Run{ID: "r", Tenant: "acme", Scope: directory.FullScope(), State: directory.RunQueued}
 	if _, _, err := store.CreateRun(t.Context(), run); err != nil {
@@ -239,15 +243,47 @@ func TestFailingRunIsFailedAfterTheLastAttempt(t *testing.T) {
 	if err := c.EnqueueRun(t.Context(), run); err != nil {
 		t.Fatal(err)
 	}
-	poll(t, "the run has failed", func() bool {
-		runRetries(t, r)
-		return store.run("r").State == directory.RunFailed
-	})
-	if got := attempts.Load(); got != 5 {
-		t.Errorf("%d attempts, want one and 4 retries", got)
+	poll(t, "the first attempt has failed, and nothing is left in the queue", func() bool { return attempts.Load() == 1 && empty(t, c) })
+	background(t, newSweeper(store, c).Run)
+	poll(t, "the run is done", func() bool { return store.run("r").State == directory.RunSucceeded })
+	if run := store.run("r"); run.Attempts != 3 || run.Claims != 4 || attempts.Load() != 4 {
+		t.Errorf("%d attempts, the row says %+v; want 4, of which 3 failed", attempts.Load(), run)
 	}
-	if got := store.run("r").Error; got != "failed 5 times; the last time: Okta answered 500" {
-		t.Errorf("failed with %q", got)
+}
+
+// asynq brings the task of a worker who died back after a minute or more. It neither stands in the
+// way of the sweeper's, nor does anything when it comes.
+func TestTasksOfAnEarlierClaimAreStale(t *testing.T) {
+	t.Parallel()
+	r := realRedis(t)
+	store, c := newTables(), newClient(r)
+	run := directory.Run{ID: "r", Tenant: "acme", Scope: directory.FullScope(), State: directory.RunQueued}
+	if _, _, err := store.CreateRun(t.Context(), run); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.EnqueueRun(t.Context(), run); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.claim("r", 0); err != nil { // the worker claims, and dies
+		t.Fatal(err)
+	}
+	s := newSweeper(store, c)
+	for range 3 {
+		sweep(t, s)
+	}
+	if got := pending(t, c)[QueueBulk]; got != 2 {
+		t.Fatalf("%d tasks of the run, want that of the dead worker and one of the sweeper", got)
+	}
+	var worked atomic.Int32
+	startServer(t, ServerOptions{Redis: r, Ledger: store, Reconciler: &reconciler{tables: store, run: func(context.Context, string, string) error {
+		worked.Add(1)
+		return nil
+	}}})
+	poll(t, "the run is done, and the queue is empty", func() bool {
+		return store.run("r").State == directory.RunSucceeded && empty(t, c)
+	})
+	if got := worked.Load(); got != 1 {
+		t.Errorf("%d tasks worked on the run, want one", got)
 	}
 }
 
@@ -503,7 +539,7 @@ func TestStopWhileRedisHangs(t *testing.T) {
 	}
 	start := time.Now()
 	s.Stop()
-	if took := time.Since(start); took > 15*time.Second {
+	if took := time.Since(start); took > time.Minute {
 		t.Errorf("stopping took %s", took)
 	}
 }

@@ -27,7 +27,7 @@ type SweeperOptions struct {
 
 	Every      time.Duration // between sweeps, 5 s when zero
 	ScopesAge  time.Duration // how long a scope waits for its own task, 15 s when zero
-	RunsAge    time.Duration // the same for runs, 1 min when zero
+	RunsAge    time.Duration // the same for runs, 10 s when zero: they have one task at a time
 	ProbeEvery time.Duration // between probes of a blocked tenant, 30 s when zero
 	PurgeEvery time.Duration // 1 h when zero
 	// Limit is the length from which a queue gets nothing more from the
@@ -43,13 +43,14 @@ type SweeperOptions struct {
 type Sweeper struct {
 	o      SweeperOptions
 	probed map[string]time.Time // tenant to its last probe
+	swept  bool                 // once
 }
 
 // NewSweeper returns a sweeper.
 func NewSweeper(o SweeperOptions) *Sweeper {
 	o.Every = orDefault(o.Every, 5*time.Second)
 	o.ScopesAge = orDefault(o.ScopesAge, 15*time.Second)
-	o.RunsAge = orDefault(o.RunsAge, time.Minute)
+	o.RunsAge = orDefault(o.RunsAge, 10*time.Second)
 	o.ProbeEvery = orDefault(o.ProbeEvery, 30*time.Second)
 	o.PurgeEvery = orDefault(o.PurgeEvery, time.Hour)
 	if o.Limit <= 0 {
@@ -90,7 +91,9 @@ func (s *Sweeper) every(ctx context.Context, interval time.Duration, what string
 	}
 }
 
-// Sweep looks once. Nothing is read, and noted as swept, while Redis is unreachable.
+// Sweep looks once. Nothing is read, and noted as swept, while Redis is unreachable. The first
+// time it takes up everything that waits, however young: who worked at it before may be gone, with
+// a Redis in the same process too.
 func (s *Sweeper) Sweep(ctx context.Context) error {
 	stats, err := s.o.Client.Stats(ctx)
 	if err != nil {
@@ -100,19 +103,25 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 	for _, q := range stats {
 		pending[q.Queue] = q.Pending
 	}
-	return errors.Join(
-		s.sweepScopes(ctx, true, s.o.Limit-pending[QueueLeavers]),
-		s.sweepScopes(ctx, false, s.o.Limit-max(pending[QueuePeople], pending[QueueGroups])),
+	scopesAge, runsAge := s.o.ScopesAge, s.o.RunsAge
+	if !s.swept {
+		scopesAge, runsAge = 0, 0
+	}
+	err = errors.Join(
+		s.sweepScopes(ctx, true, scopesAge, s.o.Limit-pending[QueueLeavers]),
+		s.sweepScopes(ctx, false, scopesAge, s.o.Limit-max(pending[QueuePeople], pending[QueueGroups])),
 		s.sweepSecondLooks(ctx, s.o.Limit-max(pending[QueuePeople], pending[QueueGroups])),
-		s.sweepRuns(ctx),
+		s.sweepRuns(ctx, runsAge),
 	)
+	s.swept = s.swept || err == nil
+	return err
 }
 
-func (s *Sweeper) sweepScopes(ctx context.Context, urgent bool, room int) error {
+func (s *Sweeper) sweepScopes(ctx context.Context, urgent bool, age time.Duration, room int) error {
 	if room <= 0 {
 		return nil
 	}
-	hints, err := s.o.Backlog.StaleScopes(ctx, urgent, s.o.ScopesAge, room)
+	hints, err := s.o.Backlog.StaleScopes(ctx, urgent, age, room)
 	if err != nil {
 		return fmt.Errorf("look for forgotten scopes: %w", err)
 	}
@@ -135,7 +144,7 @@ func (s *Sweeper) sweepScopes(ctx context.Context, urgent bool, room int) error 
 			orders = append(orders, o)
 		}
 	}
-	if err := s.o.Client.send(ctx, orders); err != nil {
+	if err := s.o.Client.sendPatiently(ctx, orders); err != nil {
 		return fmt.Errorf("enqueue %d forgotten scopes: %w", len(orders), err)
 	}
 	if len(orders) > 0 {
@@ -179,31 +188,31 @@ func (s *Sweeper) sweepSecondLooks(ctx context.Context, room int) error {
 		}
 		orders = append(orders, o)
 	}
-	if err := s.o.Client.send(ctx, orders); err != nil {
+	if err := s.o.Client.sendPatiently(ctx, orders); err != nil {
 		return fmt.Errorf("enqueue %d second looks: %w", len(orders), err)
 	}
 	return nil
 }
 
-func (s *Sweeper) sweepRuns(ctx context.Context) error {
-	runs, err := s.o.Backlog.StaleRuns(ctx, s.o.RunsAge)
+func (s *Sweeper) sweepRuns(ctx context.Context, age time.Duration) error {
+	runs, err := s.o.Backlog.StaleRuns(ctx, age)
 	if err != nil {
 		return fmt.Errorf("look for forgotten runs: %w", err)
 	}
 	now := s.o.Now()
 	var orders []order
 	for _, r := range runs {
-		o, err := newOrder(typeRun, runPayload(r, now), dated("run:"+r.ID, now))
+		o, err := runOrder(r, now)
 		if err != nil {
 			return fmt.Errorf("enqueue forgotten run %s of tenant %s: %w", r.ID, r.Tenant, err)
 		}
 		orders = append(orders, o)
 	}
-	if err := s.o.Client.send(ctx, orders); err != nil {
+	if err := s.o.Client.sendPatiently(ctx, orders); err != nil {
 		return fmt.Errorf("enqueue %d forgotten runs: %w", len(orders), err)
 	}
 	if len(orders) > 0 {
-		s.o.Log.Info("enqueued runs that nobody worked on", "runs", len(orders))
+		s.o.Log.Debug("enqueued runs that nobody works on", "runs", len(orders))
 	}
 	return nil
 }

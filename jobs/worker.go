@@ -168,7 +168,7 @@ func (w *worker) attempt(ctx context.Context, j *job) (err error) {
 	if gone, err := w.resolve(ctx, j); gone || err != nil {
 		return err
 	}
-	if j.retried > len(j.delays) {
+	if j.Run == "" && j.retried > len(j.delays) {
 		// Only a task that asynq itself took back gets here: its worker died, or
 		// hung, each time. Once more would end the same way.
 		return &directory.TerminalError{Err: fmt.Errorf("%d workers died or hung while they were at it", j.retried)}
@@ -181,7 +181,7 @@ func (w *worker) attempt(ctx context.Context, j *job) (err error) {
 	case j.Run != "":
 		// A run is asked for by an admin or the calendar, rarely, so it may ask Okta
 		// even while the tenant is blocked: its success ends the block.
-		err = w.reconciler.ReconcileRun(ctx, j.Tenant, j.Run)
+		err = w.reconciler.ReconcileRun(ctx, j.Tenant, j.Run, j.Claims)
 	case j.blocked != "" && !j.Probe:
 		return nil // the events stay, and the sweeper brings them back
 	case j.taskType == typeSpread:
@@ -260,6 +260,8 @@ func (w *worker) settle(ctx context.Context, j *job, err error) error {
 		}
 		line.Error("a run is held: its plan waits for an admin", "reasons", held.Reasons)
 		return nil
+	case j.Run != "":
+		return w.settleRun(j, err)
 	case errors.As(err, &terminal):
 		return w.giveUp(ctx, j, err.Error())
 	case j.Probe:
@@ -276,9 +278,6 @@ func (w *worker) settle(ctx context.Context, j *job, err error) error {
 			return nil // the sweeper brings back what is still not over
 		}
 		return &postponed{wait: busyWait, err: err}
-	case j.Run != "" && (errors.Is(err, directory.ErrConflict) || errors.Is(err, directory.ErrNotFound)):
-		j.log.Debug("the run is over", "reason", err)
-		return nil
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("did not end within %s: %w", j.timeout, err)
@@ -290,7 +289,27 @@ func (w *worker) settle(ctx context.Context, j *job, err error) error {
 	return err
 }
 
-// giveUp parks the scope or fails the run. The task ends: what is parked is in
+// settleRun ends the task of a run. What follows stands in the row, and the sweeper makes the task of the
+// next attempt; only what nobody could write there comes back by itself.
+func (w *worker) settleRun(j *job, err error) error {
+	var attempt *directory.AttemptError
+	switch {
+	case errors.As(err, &attempt) && attempt.RetryIn > 0:
+		j.log.Warn("an attempt at a run failed; there will be another one", "attempt", attempt.Attempt, "of", directory.RunAttempts,
+			"in", attempt.RetryIn, "error", err)
+	case errors.As(err, &attempt):
+		j.log.Error("a run was given up; it waits for an admin", "attempt", attempt.Attempt, "reason", err)
+	case errors.As(err, new(*directory.RetryAfterError)), errors.Is(err, directory.ErrBusy),
+		errors.Is(err, directory.ErrConflict), errors.Is(err, directory.ErrNotFound):
+		j.log.Debug("the run goes on later, elsewhere, or is over", "reason", err)
+	default:
+		j.log.Warn("a run could not be worked on; it is tried again", "in", storeWait, "error", err)
+		return &postponed{wait: storeWait, err: err}
+	}
+	return nil
+}
+
+// giveUp parks the scope. The task ends: what is parked is in
 // the database, where an admin finds it.
 func (w *worker) giveUp(ctx context.Context, j *job, reason string) error {
 	var err error
@@ -299,8 +318,6 @@ func (w *worker) giveUp(ctx context.Context, j *job, reason string) error {
 		// Nothing is wrong with the scopes, and they wait in the inbox.
 		j.log.Warn("many scopes could not be enqueued; the sweeper will", "reason", reason)
 		return nil
-	case j.Run != "":
-		err = w.ledger.FailRun(ctx, j.Tenant, j.Run, reason)
 	default:
 		err = w.ledger.Park(ctx, j.Tenant, j.scope, reason)
 	}

@@ -24,7 +24,7 @@ func (t *Tx) DecideRun(ctx context.Context, run directory.Run, act directory.Act
 	}
 	// Swept now: the queue gets its task from whoever decided, the sweeper comes later.
 	const query = `
-		update runs set state = $3, error = $4, decision = $5, finished_at = {at $6}, swept_at = {now}
+		update runs set state = $3, error = $4, decision = $5, finished_at = {at $6}, swept_at = {now}, attempts = 0
 		where tenant = $1 and id = $2 and state in ('held', 'planned')`
 	touched, err := t.db.exec(ctx, t.tx, query, t.tenant, run.ID, string(run.State), run.Error, string(decision), run.FinishedAt)
 	if err != nil {

@@ -56,7 +56,7 @@ func (d *DB) SaveStep(ctx context.Context, run directory.Run, owner string, leas
 	}
 	const save = `
 		update runs set state = $4, progress = $5, counts = $6, error = $7, lease_until = {now} + {micros $8},
-			plan_seq = plan_seq + $9, read_plan = plan_seq + $9, read_notes = $10, read_at = {now}
+			lost = case when scope_kind = 'full' then 0 else lost end, plan_seq = plan_seq + $9, read_plan = plan_seq + $9, read_notes = $10, read_at = {now}
 		where ` + ownedOpen + ` and {lazily} returning plan_seq`
 	err = d.again(ctx, func(tx *sql.Tx) error {
 		var last int64

@@ -13,12 +13,14 @@ import (
 )
 
 const runColumns = `tenant, id, scope_kind, scope_id, cause, date, asked_by, state,
-	created_at, started_at, finished_at, progress, counts, error, planned_at, waits_until, decision, dry_run, plan_summary`
+	created_at, started_at, finished_at, progress, counts, error, planned_at, waits_until, decision, dry_run, plan_summary,
+	claims, attempts, retry_at, refused`
 
 func scanRun(s scanner) (r directory.Run, err error) {
 	return r, s.Scan(&r.Tenant, &r.ID, &r.Scope.Kind, &r.Scope.ID, &r.Cause, &r.Date, &r.By, &r.State,
 		moment{&r.CreatedAt}, maybe{&r.StartedAt}, maybe{&r.FinishedAt},
-		jsonText{&r.Progress}, jsonText{&r.Counts}, &r.Error, maybe{&r.PlannedAt}, maybe{&r.WaitsUntil}, jsonText{&r.Decision}, &r.DryRun, jsonText{&r.Plan})
+		jsonText{&r.Progress}, jsonText{&r.Counts}, &r.Error, maybe{&r.PlannedAt}, maybe{&r.WaitsUntil}, jsonText{&r.Decision}, &r.DryRun, jsonText{&r.Plan},
+		&r.Claims, &r.Attempts, maybe{&r.RetryAt}, &r.Refused)
 }
 
 // sortRuns puts the oldest first.

@@ -64,15 +64,15 @@ func distinct(hints []directory.ScopeHint) []directory.ScopeHint {
 	return all
 }
 
-// StaleRuns returns runs of any tenant that are not over, that no worker holds
-// and that were neither made nor swept within olderThan, oldest first, and notes that
+// StaleRuns returns runs of any tenant that are not over, that no worker holds, that do not wait for their
+// next attempt, and that were neither made nor swept within olderThan, oldest first, and notes that
 // they were swept now. Those of tenants that are paused, or that no configuration has any
 // more, are left alone.
 func (d *DB) StaleRuns(ctx context.Context, olderThan time.Duration) ([]directory.Run, error) {
 	const query = `
 		update runs set swept_at = {now}
 		where state in ('queued', 'reading', 'applying') and swept_at <= {now} - {micros $1}
-			and (lease_until is null or lease_until <= {now})
+			and (lease_until is null or lease_until <= {now}) and (retry_at is null or retry_at <= {now})
 			and tenant in (select t.slug from tenants t where ` + atWork + `)
 		returning ` + runColumns
 	var runs []directory.Run

@@ -41,14 +41,14 @@ func TestSecondTaskOfARunLeavesItAlone(t *testing.T) {
 			}
 			func() {
 				defer func() { _ = recover() }()
-				if _, err := f.engine.Run(t.Context(), run.ID); !errors.Is(err, directory.ErrBusy) {
+				if _, err := f.engine.Run(t.Context(), run.ID, directory.AnyClaim); !errors.Is(err, directory.ErrBusy) {
 					t.Errorf("the second task ended with %v, want to be told that the first is at it", err)
 				}
 			}()
 			f.onPage = inner
 		}
 	}
-	if _, err := f.engine.Run(t.Context(), run.ID); err != nil {
+	if _, err := f.engine.Run(t.Context(), run.ID, directory.AnyClaim); err != nil {
 		t.Error(err)
 	}
 	after := f.stored()
@@ -219,7 +219,7 @@ func TestStopLeavesRunForLater(t *testing.T) {
 		cancel(errStopping)
 		return fmt.Errorf("list the users of app 0oa1: %w", context.Cause(ctx))
 	}
-	if _, err := f.engine.Run(ctx, run.ID); err == nil {
+	if _, err := f.engine.Run(ctx, run.ID, directory.AnyClaim); err == nil {
 		t.Error("the run ended although it was stopped")
 	}
 	stored, _ := f.db.Run(t.Context(), f.tenant, run.ID)
@@ -237,11 +237,11 @@ func TestRunIsTriedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.failAfter = 2
-	if _, err := f.engine.Run(t.Context(), run.ID); err == nil {
+	if _, err := f.engine.Run(t.Context(), run.ID, directory.AnyClaim); err == nil {
 		t.Error("a pull that was cut passed for a whole one")
 	}
 	f.failAfter = 0
-	if _, err := f.engine.Run(t.Context(), run.ID); err != nil { // the retry of the task
+	if _, err := f.engine.Run(t.Context(), run.ID, directory.AnyClaim); err != nil { // the retry of the task
 		t.Error(err)
 	}
 	f.compare(nil)
@@ -311,13 +311,13 @@ func TestOustedRunReadsAnew(t *testing.T) {
 	}
 	ctx, kill := context.WithCancel(t.Context())
 	engineA := dirsync.New(dirsync.Options{Tenant: f.tenant, Rules: f.rules, Source: f.world, Store: killStore{engineStore{f.db}, kill}, Owner: "A", Now: time.Now, NewID: f.runID})
-	if _, err := engineA.Run(ctx, a.ID); err == nil {
+	if _, err := engineA.Run(ctx, a.ID, directory.AnyClaim); err == nil {
 		t.Fatal("run A ended before it could be ousted")
 	}
 	f.people["ada"].assigned = true // and back; the events were lost
 	f.mustFull()                    // B, newer, sees that all is right
 	f.compare(nil)
-	if _, err := f.engine.Run(t.Context(), a.ID); err != nil { // A goes on
+	if _, err := f.engine.Run(t.Context(), a.ID, directory.AnyClaim); err != nil { // A goes on
 		t.Error(err)
 	}
 	f.compare(nil)
@@ -332,7 +332,7 @@ func TestLoginStaysOutOfErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.confirmErr = errors.New("okta answered 500")
-	_, err := f.engine.Run(t.Context(), run.ID)
+	_, err := f.engine.Run(t.Context(), run.ID, directory.AnyClaim)
 	stored, _ := f.db.Run(t.Context(), f.tenant, run.ID)
 	if strings.Contains(stored.Error, "ada.secret") || strings.Contains(err.Error(), "ada.secret") {
 		t.Errorf("login in run error %q and in the error that log and asynq get: %v", stored.Error, err)

@@ -59,7 +59,7 @@ func (f *fixture) approve(id string) {
 func (f *fixture) carryOut(id string) directory.Run {
 	f.t.Helper()
 	f.approve(id)
-	if _, err := f.engine.Run(f.t.Context(), id); err != nil {
+	if _, err := f.engine.Run(f.t.Context(), id, directory.AnyClaim); err != nil {
 		f.t.Fatal(err)
 	}
 	return f.stand(id)
@@ -333,7 +333,7 @@ func (f *fixture) block(reason string) {
 func (f *fixture) again(id string, change func(*directory.Run)) {
 	f.t.Helper()
 	f.approve(id) // the only way to a run that somebody may write
-	run, err := f.db.ClaimRun(f.t.Context(), f.tenant, id, "test", time.Minute)
+	run, err := f.db.ClaimRun(f.t.Context(), f.tenant, id, "test", directory.AnyClaim, time.Minute)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -409,7 +409,7 @@ func TestApprovedPlanSurvivesAKill(t *testing.T) {
 				kill()
 			}
 		}}})
-	if _, err := dying.Run(ctx, run.ID); err == nil {
+	if _, err := dying.Run(ctx, run.ID, directory.AnyClaim); err == nil {
 		t.Fatal("the run ended before it was killed")
 	}
 	if half := f.stand(run.ID); half.State != directory.RunApplying || half.Progress.Applied != 6 {
@@ -420,13 +420,13 @@ func TestApprovedPlanSurvivesAKill(t *testing.T) {
 	if _, _, err := f.db.CreateRun(t.Context(), nightly); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.engine.Run(t.Context(), nightly.ID); !errors.Is(err, directory.ErrBusy) || !strings.Contains(err.Error(), "approved and is applied first") {
+	if _, err := f.engine.Run(t.Context(), nightly.ID, directory.AnyClaim); !errors.Is(err, directory.ErrBusy) || !strings.Contains(err.Error(), "approved and is applied first") {
 		t.Errorf("a nightly run beside the approved one: %v, want busy", err)
 	}
 	if _, err := f.db.Purge(t.Context(), store.Retention{Inbox: time.Microsecond, Runs: time.Microsecond}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.engine.Run(t.Context(), run.ID); err != nil {
+	if _, err := f.engine.Run(t.Context(), run.ID, directory.AnyClaim); err != nil {
 		t.Fatal(err)
 	}
 	done := f.stand(run.ID)
@@ -434,7 +434,7 @@ func TestApprovedPlanSurvivesAKill(t *testing.T) {
 		t.Errorf("the run is %s with %+v", done.State, done.Counts)
 	}
 	f.compare(everyone(f))
-	if _, err := f.engine.Run(t.Context(), nightly.ID); err != nil {
+	if _, err := f.engine.Run(t.Context(), nightly.ID, directory.AnyClaim); err != nil {
 		t.Error(err)
 	}
 	f.compare(everyone(f))
@@ -481,7 +481,7 @@ func TestNewerRunOutdatesThePlan(t *testing.T) {
 		f.between = func() { // a newer run has begun when the admin approves
 			f.between = nil
 			f.approve(run.ID)
-			if _, err := f.engine.Run(t.Context(), run.ID); !errors.Is(err, directory.ErrBusy) {
+			if _, err := f.engine.Run(t.Context(), run.ID, directory.AnyClaim); !errors.Is(err, directory.ErrBusy) {
 				t.Errorf("applied beside a reading: %v, want busy", err)
 			}
 		}
@@ -489,7 +489,7 @@ func TestNewerRunOutdatesThePlan(t *testing.T) {
 			f.people[fmt.Sprintf("p%02d", i)].assigned = true
 		}
 		f.mustFull()
-		if _, err := f.engine.Run(t.Context(), run.ID); err != nil {
+		if _, err := f.engine.Run(t.Context(), run.ID, directory.AnyClaim); err != nil {
 			t.Error(err)
 		}
 		if now := f.stand(run.ID); now.State != directory.RunOutdated || !strings.Contains(now.Error, "although ops had approved it") {

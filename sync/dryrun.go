@@ -17,6 +17,7 @@ func (x *execution) planOne(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read %s from Okta: %w", x.run.Scope.Public(), err)
 	}
+	x.result.Asked = true
 	if seen.ID == "" {
 		return nil // nobody has this login
 	}

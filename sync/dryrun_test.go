@@ -19,7 +19,7 @@ func (f *fixture) dry(scope directory.Scope) directory.Run {
 	if _, _, err := f.db.CreateRun(f.t.Context(), run); err != nil {
 		f.t.Fatal(err)
 	}
-	result, err := f.engine.Run(f.t.Context(), run.ID)
+	result, err := f.engine.Run(f.t.Context(), run.ID, directory.AnyClaim)
 	if err != nil || len(result.Changes) > 0 {
 		f.t.Fatalf("the dry run ended with %+v, %v", result, err)
 	}
@@ -83,7 +83,7 @@ func TestDryRunPlansWhatARunDoes(t *testing.T) {
 			if _, _, err := other.db.CreateRun(t.Context(), real); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := other.engine.Run(t.Context(), real.ID); err != nil {
+			if _, err := other.engine.Run(t.Context(), real.ID, directory.AnyClaim); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(other.stored(), f.stored()); diff != "" {

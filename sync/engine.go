@@ -27,8 +27,13 @@ type Options struct {
 	Version string
 	// Interrupted is told what became of a reading that was interrupted; nil: nobody is.
 	Interrupted func(run directory.Run)
-	// Hold keeps the lease of a run with owner until stop is called; nil: nothing does.
-	Hold func(ctx context.Context, run, owner string) (stop func())
+	// Hold keeps the lease of a run with owner until stop is called, and returns a context that
+	// ends with the lease: its cause is a directory.ErrBusy then. nil: nothing does.
+	Hold func(ctx context.Context, run, owner string) (held context.Context, stop func())
+	// Delay is how long a run waits after so many failed attempts; nil: see attemptDelay.
+	Delay func(failed int) time.Duration
+	// Lease is how long a run stays with a process that has gone silent, 30 s when zero.
+	Lease time.Duration
 	// FullPause is how long after the beginning of a full sync events may not start another.
 	FullPause time.Duration
 }
@@ -47,7 +52,9 @@ type Engine struct {
 	version     string
 	again       time.Duration
 	interrupted func(run directory.Run)
-	hold        func(ctx context.Context, run, owner string) (stop func())
+	hold        func(ctx context.Context, run, owner string) (held context.Context, stop func())
+	lease       time.Duration
+	delay       func(failed int) time.Duration
 	pause       time.Duration
 }
 
@@ -56,9 +63,15 @@ func New(o Options) *Engine {
 	if o.Interrupted == nil {
 		o.Interrupted = func(directory.Run) {}
 	}
+	if o.Lease <= 0 {
+		o.Lease = runLease
+	}
+	if o.Delay == nil {
+		o.Delay = attemptDelay
+	}
 	return &Engine{
 		tenant: o.Tenant, rules: o.Rules, mapper: newMapper(o.Rules), source: o.Source,
-		store: o.Store, owner: o.Owner, now: o.Now, newID: o.NewID, again: o.SecondLook, version: o.Version, interrupted: o.Interrupted, hold: o.Hold, pause: o.FullPause,
+		store: o.Store, owner: o.Owner, now: o.Now, newID: o.NewID, again: o.SecondLook, version: o.Version, interrupted: o.Interrupted, hold: o.Hold, lease: o.Lease, delay: o.Delay, pause: o.FullPause,
 	}
 }
 
@@ -72,6 +85,7 @@ type Result struct {
 	Events      int       // inbox events that are done now
 	Oldest      time.Time // when the oldest of them was published; zero without events
 	Ignored     []string  // attributes that no rule reads, first met now
+	Asked       bool      // Okta was asked, and answered
 
 	more bool // managers are left to settle
 }
@@ -117,7 +131,7 @@ func (e *Engine) Scope(ctx context.Context, scope directory.Scope) (Result, erro
 	if err != nil {
 		return Result{}, fmt.Errorf("start a run for %s: %w", scope.Public(), err)
 	}
-	return e.carryOut(ctx, run.ID, false)
+	return e.carryOut(ctx, run.ID, run.Claims, false)
 }
 
 // mayPullAll says whether an event may start a full sync now. Imports come by the
@@ -200,6 +214,7 @@ func (e *Engine) person(ctx context.Context, ticket directory.Ticket, cause dire
 		if err != nil {
 			return first, fmt.Errorf("read %s from Okta: %w", ticket.Scope.Public(), err)
 		}
+		first.Asked = true
 		result := first
 		result.Changes = maps.Clone(first.Changes)
 		err = e.commitPerson(ctx, ticket, seen, doubted, cause, finish, owner, &result)
@@ -241,7 +256,7 @@ func (e *Engine) commitPerson(ctx context.Context, ticket directory.Ticket, seen
 		if finish != nil && !doubtful {
 			done := e.finished(*finish, directory.RunSucceeded)
 			done.Counts = directory.RunCounts{Changes: result.Changes, Superseded: result.Superseded, Quarantined: result.Quarantined}
-			if err := tx.SaveRun(ctx, done, owner, runLease); err != nil {
+			if err := tx.SaveRun(ctx, done, owner, e.lease); err != nil {
 				return fmt.Errorf("finish run %s: %w", finish.ID, err)
 			}
 		}

@@ -394,7 +394,7 @@ func TestLoginMovesBetweenIDs(t *testing.T) {
 func TestInterruptedRunGoesOn(t *testing.T) {
 	t.Parallel()
 	f := company(t, nil)
-	later := &directory.RetryAfterError{Wait: time.Minute, Err: errors.New("429")}
+	later := &directory.RetryAfterError{Wait: time.Microsecond, Err: errors.New("429")}
 	f.mustFull()
 	f.people["ada"].assigned = false
 	f.confirmErr = later
@@ -403,7 +403,7 @@ func TestInterruptedRunGoesOn(t *testing.T) {
 		t.Fatalf("run is %s after %v, want it to wait", run.State, err)
 	}
 	f.confirmErr = nil
-	if _, err := f.engine.Run(t.Context(), run.ID); err != nil {
+	if _, err := f.engine.Run(t.Context(), run.ID, directory.AnyClaim); err != nil {
 		t.Fatal(err)
 	}
 	f.compare(everyone(f))
@@ -418,7 +418,7 @@ func TestManualResyncOfOnePerson(t *testing.T) {
 	if _, _, err := f.db.CreateRun(t.Context(), run); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.engine.Run(t.Context(), run.ID); err != nil {
+	if _, err := f.engine.Run(t.Context(), run.ID, directory.AnyClaim); err != nil {
 		t.Fatal(err)
 	}
 	f.compare(nil)

@@ -162,7 +162,7 @@ func (r *realOrg) full() (directory.Run, error) {
 	if _, _, err := r.db.CreateRun(r.Context(), run); err != nil {
 		r.Fatal(err)
 	}
-	_, err := r.engine.Run(okta.WithPriority(r.Context(), okta.Bulk), run.ID)
+	_, err := r.engine.Run(okta.WithPriority(r.Context(), okta.Bulk), run.ID, directory.AnyClaim)
 	stored, readErr := r.db.Run(r.Context(), realTenant, run.ID)
 	if readErr != nil {
 		r.Fatal(readErr)

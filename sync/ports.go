@@ -47,10 +47,11 @@ type Store interface {
 // the tenant's lock.
 type RunStore interface {
 	// ClaimRun gives the run to owner until lease has passed and returns it.
-	// It fails with directory.ErrBusy while another owner's lease is valid, or
+	// It fails with directory.ErrBusy while another owner's lease is valid, when the run
+	// was claimed more often than claims (or directory.AnyClaim), before its next attempt is due, or
 	// while another full run of the tenant is claimed, and with
 	// directory.ErrConflict when the run is over.
-	ClaimRun(ctx context.Context, tenant, id, owner string, lease time.Duration) (directory.Run, error)
+	ClaimRun(ctx context.Context, tenant, id, owner string, claims int64, lease time.Duration) (directory.Run, error)
 	// CreateRun adds a queued run. It returns the one that already exists, and
 	// false, when a nightly run of that date or a queued run of the same scope does.
 	CreateRun(ctx context.Context, run directory.Run) (directory.Run, bool, error)
@@ -60,8 +61,8 @@ type RunStore interface {
 	// admin, else the newest; false when there is none.
 	LastFullRun(ctx context.Context, tenant string) (directory.Run, bool, error)
 	// SaveRun writes state, progress, counts and error of a claimed run and
-	// renews the lease; a state that is not open gives it up. It fails with
-	// directory.ErrBusy when the lease was lost to another owner.
+	// renews the lease; a state that is not open, or no lease, gives it up. RetryAt becomes RetryIn from
+	// now. It fails with directory.ErrBusy when the lease was lost to another owner.
 	SaveRun(ctx context.Context, run directory.Run, owner string, lease time.Duration) error
 	// ResetRun forgets what the run has seen and planned. Like all that writes for a run, it
 	// fails with directory.ErrBusy, and has written nothing, when owner has lost it.

@@ -98,7 +98,7 @@ func TestOneFullSyncAtATime(t *testing.T) {
 	for id := range f.people {
 		f.people[id].assigned = false
 	}
-	if _, err := f.engine.Run(t.Context(), queued.ID); !errors.As(err, new(*directory.HeldError)) {
+	if _, err := f.engine.Run(t.Context(), queued.ID, directory.AnyClaim); !errors.As(err, new(*directory.HeldError)) {
 		t.Fatalf("the run ended with %v, want it held", err)
 	}
 	f.hint(directory.FullScope(), "system.import.complete")

@@ -65,6 +65,7 @@ func (x *execution) pull(ctx context.Context) error {
 
 // take plans what one page shows to differ.
 func (x *execution) take(ctx context.Context, page directory.Page) error {
+	x.result.Asked = true
 	progress := &x.run.Progress
 	progress.Pages++
 	progress.Calls, progress.CallsLeft = x.callsBefore+page.Calls, page.CallsLeft

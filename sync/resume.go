@@ -122,6 +122,10 @@ func (x *execution) resume(ctx context.Context, reading directory.Reading) error
 	}
 	p := &x.run.Progress
 	p.Planned, x.callsBefore = reading.Planned, p.Calls
+	if p.Waits != "" { // by itself, and said so
+		p.Waits = ""
+		return x.save(ctx)
+	}
 	p.Resumed++
 	p.Note = fmt.Sprintf("the reading was interrupted after %d pages, and went on from there %s later", p.Pages, reading.Age.Round(time.Second))
 	x.engine.interrupted(x.run)
@@ -170,7 +174,7 @@ func (x *execution) step(ctx context.Context, planned []directory.PlannedChange,
 	run := x.run
 	run.Progress.Planned += int64(len(planned))
 	step := directory.Step{Pages: pages, Planned: planned, Notes: text}
-	if err := x.engine.store.SaveStep(ctx, run, x.owner, runLease, step); err != nil {
+	if err := x.engine.store.SaveStep(ctx, run, x.owner, x.engine.lease, step); err != nil {
 		x.run = x.kept // or the run would count what nobody will know
 		return fmt.Errorf("remember what was read: %w", err)
 	}

@@ -35,7 +35,7 @@ func (f *fixture) interrupt(id string, pages int) directory.Run {
 	ctx, cancel := context.WithCancel(f.t.Context())
 	f.failAfter, f.failWith = pages, func() error { cancel(); return context.Canceled }
 	defer func() { f.failAfter, f.failWith = 0, nil }()
-	if _, err := f.engine.Run(ctx, id); err == nil {
+	if _, err := f.engine.Run(ctx, id, directory.AnyClaim); err == nil {
 		f.t.Fatal("the run ended although it was interrupted")
 	}
 	run := f.run(id)
@@ -57,7 +57,7 @@ func (f *fixture) run(id string) directory.Run {
 // carryOn carries the run to its end.
 func (f *fixture) carryOn(id string) directory.Run {
 	f.t.Helper()
-	if _, err := f.engine.Run(f.t.Context(), id); err != nil {
+	if _, err := f.engine.Run(f.t.Context(), id, directory.AnyClaim); err != nil {
 		f.t.Fatal(err)
 	}
 	return f.run(id)
@@ -183,7 +183,7 @@ func (f *fixture) interruptWhere(rt *rapid.T, id string) {
 	f.failAfter, f.failWith = rapid.IntRange(1, 4).Draw(rt, "pages"), func() error { cancel(); return context.Canceled }
 	defer func() { f.failAfter, f.failWith = 0, nil }()
 	f.served = 0
-	if _, err := f.engine.Run(ctx, id); err != nil && !errors.Is(err, context.Canceled) {
+	if _, err := f.engine.Run(ctx, id, directory.AnyClaim); err != nil && !errors.Is(err, context.Canceled) {
 		f.t.Fatal(err)
 	}
 	if run := f.run(id); run.State.Open() && run.Progress.Pages != had+f.served {
@@ -271,7 +271,7 @@ func TestReadingThatGetsNoFurther(t *testing.T) {
 	id := f.queued()
 	f.interrupt(id, count/2)
 	f.failAfter, f.failWith = -1, func() error { return errors.New("a cursor came a second time") }
-	if _, err := f.engine.Run(t.Context(), id); err == nil {
+	if _, err := f.engine.Run(t.Context(), id, directory.AnyClaim); err == nil {
 		t.Fatal("the run ended")
 	}
 	run := f.run(id)
@@ -307,7 +307,7 @@ func TestProofsAreKept(t *testing.T) {
 			cancel()
 		}
 	}
-	if _, err := f.engine.Run(ctx, id); err == nil {
+	if _, err := f.engine.Run(ctx, id, directory.AnyClaim); err == nil {
 		t.Fatal("the run ended although it was interrupted")
 	}
 	f.after, f.reads, f.served = nil, 0, 0
@@ -352,7 +352,7 @@ func TestPlanIsNotDoubled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	store := &stumbling{engineStore: engineStore{f.db}, fail: func() error { cancel(); return context.Canceled }}
 	f.engine = f.engineOf(dirsync.Options{Store: store})
-	if _, err := f.engine.Run(ctx, id); err == nil {
+	if _, err := f.engine.Run(ctx, id, directory.AnyClaim); err == nil {
 		t.Fatal("the run ended although it was interrupted")
 	}
 	f.served = 0

@@ -11,8 +11,8 @@ import (
 
 const (
 	// runLease is how long a run stays with a process that has gone silent.
-	// Progress and every batch renew it.
-	runLease = time.Minute
+	// Progress, every batch and Options.Hold renew it.
+	runLease = 30 * time.Second
 	// saveEvery is how often progress is written while Okta is read.
 	saveEvery = 200 * time.Millisecond
 	// pageSize is how many rows are planned or applied at a time.
@@ -25,28 +25,34 @@ const (
 // complete, changes nothing. A plan that was approved is applied by the same call. A dry run
 // stops with its plan, and is otherwise the same.
 //
-// Errors: directory.ErrBusy while another process is at it;
+// claims is how often the run had been claimed when this was asked for, or directory.AnyClaim.
+//
+// Errors: directory.ErrBusy while another process is at it, or when it was claimed since;
 // *directory.RetryAfterError and a cancelled context leave the run for later;
-// *directory.HeldError says that it waits for an admin; all others have failed the run, with a sentence in Run.Error.
-func (e *Engine) Run(ctx context.Context, id string) (Result, error) {
-	return e.carryOut(ctx, id, true)
+// *directory.HeldError says that it waits for an admin; *directory.AttemptError that an attempt has failed. Whether
+// and when there is another one stands in the run's row, with a sentence in Run.Error, and the
+// sweeper makes its task.
+func (e *Engine) Run(ctx context.Context, id string, claims int64) (Result, error) {
+	return e.carryOut(ctx, id, claims, true)
 }
 
-// carryOut is Run. retried says that the caller comes back with the same run after a passing
-// error; otherwise the run has failed and what asked for it makes a new one.
-func (e *Engine) carryOut(ctx context.Context, id string, retried bool) (Result, error) {
+// carryOut is Run. retried says that the run has further attempts; otherwise it has failed with
+// this one, and what asked for it makes a new one.
+func (e *Engine) carryOut(ctx context.Context, id string, claims int64, retried bool) (Result, error) {
 	// A name for this execution: a second task of the run in the same process is
 	// somebody else, or it would empty what this one has staged.
 	owner := e.owner + "/" + e.newID()
-	run, err := e.store.ClaimRun(ctx, e.tenant, id, owner, runLease)
+	run, err := e.store.ClaimRun(ctx, e.tenant, id, owner, claims, e.lease)
 	if errors.Is(err, directory.ErrConflict) {
-		return Result{RunID: id}, nil // over already: a repeated task
+		return Result{}, nil // over already: a repeated task
 	}
 	if err != nil {
 		return Result{}, fmt.Errorf("claim run %s: %w", id, err)
 	}
 	if e.hold != nil {
-		defer e.hold(ctx, id, owner)()
+		var stop func()
+		ctx, stop = e.hold(ctx, id, owner)
+		defer stop()
 	}
 	cause := directory.Cause{Kind: run.Cause, RunID: run.ID, Actor: run.By, Approval: run.Decision}
 	x := &execution{engine: e, retried: retried, owner: owner, run: run, ignored: map[string]bool{}, cause: cause}
@@ -59,7 +65,7 @@ func (e *Engine) carryOut(ctx context.Context, id string, retried bool) (Result,
 	case errors.As(err, &held):
 		return x.result, err // it waits, and is saved as that
 	default:
-		return Result{}, x.fail(ctx, err)
+		return Result{Scope: run.Scope, RunID: run.ID}, x.fail(ctx, err)
 	}
 }
 
@@ -174,7 +180,7 @@ func (x *execution) applySome(ctx context.Context, planned []directory.PlannedCh
 		}
 		run = x.counted(done)
 		run.Progress.Applied = position
-		return tx.SaveRun(ctx, run, x.owner, runLease)
+		return tx.SaveRun(ctx, run, x.owner, e.lease)
 	})
 	if err != nil {
 		return applied{}, fmt.Errorf("apply %d changes of run %s: %w", len(planned), run.ID, err)
@@ -198,7 +204,7 @@ func (x *execution) settleManagers(ctx context.Context) (bool, error) {
 			return err
 		}
 		run = x.counted(applied{changes: changes})
-		return tx.SaveRun(ctx, run, x.owner, runLease)
+		return tx.SaveRun(ctx, run, x.owner, e.lease)
 	})
 	if err != nil {
 		return false, fmt.Errorf("settle managers in run %s: %w", run.ID, err)
@@ -254,7 +260,7 @@ func (x *execution) finish(ctx context.Context) error {
 		if err := tx.OutdateRuns(ctx, run); err != nil {
 			return err
 		}
-		return tx.SaveRun(ctx, run, x.owner, runLease)
+		return tx.SaveRun(ctx, run, x.owner, e.lease)
 	})
 	if err != nil {
 		return fmt.Errorf("finish run %s: %w", run.ID, err)
@@ -280,60 +286,9 @@ func (x *execution) progress(ctx context.Context) error {
 
 func (x *execution) save(ctx context.Context) error {
 	x.saved = x.engine.now()
-	if err := x.engine.store.SaveRun(ctx, x.run, x.owner, runLease); err != nil {
+	if err := x.engine.store.SaveRun(ctx, x.run, x.owner, x.engine.lease); err != nil {
 		return fmt.Errorf("save progress of run %s: %w", x.run.ID, err)
 	}
 	x.kept = x.run
 	return nil
-}
-
-// fail records why the run ended, or leaves it for later where that is due to
-// the moment and not to the run.
-func (x *execution) fail(ctx context.Context, cause error) error {
-	// Okta's errors carry the cause of a cancellation, which need not be context.Canceled.
-	stopped := errors.Is(ctx.Err(), context.Canceled)
-	// The lease is given up even when the caller's context is the reason.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	var later *directory.RetryAfterError
-	interrupted := stopped || errors.Is(cause, context.Canceled) || errors.As(cause, &later)
-	run := x.run
-	switch {
-	case errors.Is(cause, directory.ErrBusy):
-		return cause // the lease was lost: the run is another process's now
-	case interrupted:
-		// As it is.
-	case x.retried && !lasting(cause):
-		// As it is; after the last attempt the worker ends it (store.FailRun).
-		run.Error = failure(run, cause)
-		if x.from != nil && x.steps == 0 && run.State == directory.RunReading {
-			// It may never get beyond this place; from the beginning it may.
-			if err := x.forget(ctx, &run); err != nil {
-				return errors.Join(cause, err)
-			}
-		}
-	default:
-		run = x.engine.finished(run, directory.RunFailed)
-		run.Error = failure(run, cause)
-	}
-	if err := x.engine.store.SaveRun(ctx, run, x.owner, 0); err != nil {
-		return errors.Join(cause, fmt.Errorf("save the end of run %s: %w", run.ID, err))
-	}
-	return cause
-}
-
-// lasting says that the same run will not fare better in a minute.
-func lasting(err error) bool {
-	var terminal *directory.TerminalError
-	var credentials *directory.CredentialsError
-	return errors.As(err, &terminal) || errors.As(err, &credentials)
-}
-
-// failure is the sentence that an admin reads.
-func failure(run directory.Run, cause error) string {
-	if run.Progress.Applied > 0 {
-		return fmt.Sprintf("stopped after %d of %d planned changes: %v; what was applied is right and stays, "+
-			"the next full sync does the rest", run.Progress.Applied, run.Progress.Planned, cause)
-	}
-	return fmt.Sprintf("nothing was changed: %v", cause)
 }

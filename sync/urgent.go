@@ -34,6 +34,7 @@ func (e *Engine) leaver(ctx context.Context, ticket directory.Ticket, cause dire
 	if err != nil {
 		return false, false, fmt.Errorf("read the status of %s from Okta: %w", scope.Public(), err)
 	}
+	result.Asked = true
 	if seen.ID == "" || seen.Partial && directory.StatusOf(seen.OktaStatus) == directory.StatusActive {
 		return false, false, nil
 	}

@@ -121,7 +121,7 @@ func TestOvertakenLook(t *testing.T) {
 	if _, _, err := f.db.CreateRun(t.Context(), run); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.engine.Run(t.Context(), run.ID); err != nil {
+	if _, err := f.engine.Run(t.Context(), run.ID, directory.AnyClaim); err != nil {
 		t.Fatal(err)
 	}
 	rows, err := f.db.People(t.Context(), f.tenant, []string{"ada"})

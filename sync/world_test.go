@@ -317,13 +317,17 @@ func newTenant(t testing.TB, db *store.DB, tenant string, edit func(*directory.R
 	if edit != nil {
 		edit(&f.rules)
 	}
-	f.engine = f.engineOf(dirsync.Options{})
+	// The next attempt is due at once.
+	f.engine = f.engineOf(dirsync.Options{Delay: func(int) time.Duration { return time.Microsecond }})
 	return f
 }
 
 // engineOf makes an engine of the fixture's parts and the options given.
 func (f *fixture) engineOf(o dirsync.Options) *dirsync.Engine {
-	o.Tenant, o.Rules, o.Source, o.Owner, o.Now, o.NewID = f.tenant, f.rules, f.world, "test", time.Now, f.runID
+	o.Tenant, o.Rules, o.Source, o.Owner, o.NewID = f.tenant, f.rules, f.world, "test", f.runID
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	if o.Store == nil {
 		o.Store = engineStore{f.db}
 	}
@@ -396,7 +400,7 @@ func (f *fixture) full() (directory.Run, error) {
 	if _, _, err := f.db.CreateRun(f.t.Context(), run); err != nil {
 		f.t.Fatal(err)
 	}
-	_, err := f.engine.Run(f.t.Context(), run.ID)
+	_, err := f.engine.Run(f.t.Context(), run.ID, directory.AnyClaim)
 	stored, readErr := f.db.Run(f.t.Context(), f.tenant, run.ID)
 	if readErr != nil {
 		f.t.Fatal(readErr)

@@ -25,7 +25,11 @@ type Run struct {
 	Progress   Progress   `json:"progress"`
 	Counts     Counts     `json:"counts"`
 	Error      string     `json:"error,omitempty" doc:"What went wrong, what was kept, and what to do"`
-	DryRun     bool       `json:"dry_run,omitempty" doc:"The run was to stop after its plan"`
+	// RetryAt, WaitsFor and AttemptsLeft tell of a run that is under way and rests.
+	RetryAt      *time.Time `json:"retry_at,omitempty" doc:"When a run that rests goes on; it may be a few seconds later"`
+	WaitsFor     string     `json:"waits_for,omitempty" doc:"What a run that rests waits for, and why"`
+	AttemptsLeft int        `json:"attempts_left,omitempty" doc:"How many attempts a run that rests has left"`
+	DryRun       bool       `json:"dry_run,omitempty" doc:"The run was to stop after its plan"`
 	// PlannedAt, ApproveUntil and Plan tell of a run that waits.
 	PlannedAt    *time.Time `json:"planned_at,omitempty" doc:"When the plan of a run that waited was complete; absent when reading stopped before that"`
 	ApproveUntil *time.Time `json:"approve_until,omitempty" doc:"Until when the run may be approved; absent when it may not"`

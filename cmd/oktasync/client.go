@@ -114,12 +114,19 @@ func waitForRun(e *env, id string, read func(context.Context) (v1.Run, error)) e
 // watchRun shows a run's progress until nothing more happens to it by itself.
 func watchRun(e *env, id string, read func(context.Context) (v1.Run, error)) (v1.Run, error) {
 	bar := newBar(e.err)
+	var rests string
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		run, err := read(e.ctx)
 		if err != nil {
 			return run, fmt.Errorf("follow run %s: %w", id, err)
+		}
+		if now := restsUntil(run); now != rests {
+			if rests = now; rests != "" {
+				bar.done()
+				fmt.Fprintln(e.err, rests)
+			}
 		}
 		bar.show(run)
 		if run.Final() {
@@ -134,6 +141,14 @@ func watchRun(e *env, id string, read func(context.Context) (v1.Run, error)) (v1
 			return run, e.ctx.Err()
 		}
 	}
+}
+
+// restsUntil says until when a run rests and why; nothing while it does not.
+func restsUntil(run v1.Run) string {
+	if run.RetryAt == nil {
+		return ""
+	}
+	return fmt.Sprintf("Run %s waits until %s UTC for %s", run.ID, stamp(run.RetryAt), run.WaitsFor)
 }
 
 // bar draws a run's progress on a terminal; elsewhere it stays silent.

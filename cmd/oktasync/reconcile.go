@@ -15,10 +15,6 @@ import (
 	dirsync "github.com/oktasync/oktasync/sync"
 )
 
-// leaseBeat is how often a process shows that it still works on a run: waiting
-// for Okta's rate limit can take longer than the lease.
-const leaseBeat = 15 * time.Second
-
 // reconciler hands the tasks of the queue to the engine of their tenant, and
 // tells logs and metrics what came of them.
 type reconciler struct {
@@ -40,32 +36,9 @@ func (r *reconciler) ReconcileScope(ctx context.Context, tenant string, scope di
 }
 
 // ReconcileRun carries out a run.
-func (r *reconciler) ReconcileRun(ctx context.Context, tenant, runID string) error {
+func (r *reconciler) ReconcileRun(ctx context.Context, tenant, runID string, claims int64) error {
 	ctx = okta.WithPriority(ctx, okta.Bulk)
-	return r.measured(ctx, tenant, "run", func(ctx context.Context, e *dirsync.Engine) (dirsync.Result, error) { return e.Run(ctx, runID) })
-}
-
-// holdLeases renews the lease of a run from its claim to its end, whether a task
-// or an event's work carries it out.
-func holdLeases(db *store.DB, tenant string, log *slog.Logger) func(context.Context, string, string) func() {
-	return func(ctx context.Context, run, owner string) func() {
-		ctx, stop := context.WithCancel(ctx)
-		go func() {
-			beat := time.NewTicker(leaseBeat)
-			defer beat.Stop()
-			for {
-				select {
-				case <-ctx.Done():
-					return
-				case <-beat.C:
-					if err := db.RenewLease(ctx, tenant, run, owner, 4*leaseBeat); err != nil && ctx.Err() == nil {
-						log.Warn("the lease of a run could not be renewed", "tenant", tenant, "run", run, "error", err)
-					}
-				}
-			}
-		}()
-		return stop
-	}
+	return r.measured(ctx, tenant, "run", func(ctx context.Context, e *dirsync.Engine) (dirsync.Result, error) { return e.Run(ctx, runID, claims) })
 }
 
 func (r *reconciler) measured(ctx context.Context, tenant, kind string, work func(context.Context, *dirsync.Engine) (dirsync.Result, error)) error {
@@ -98,6 +71,10 @@ func (r *reconciler) measured(ctx context.Context, tenant, kind string, work fun
 		return jobs.ErrIdle
 	}
 	took := time.Since(started)
+	if errors.Is(err, errLeaseLost) {
+		r.log.Warn("a run went to another process, or was ended, while this one was silent; the work here stopped, and nothing was applied twice",
+			"tenant", tenant, "run", result.RunID)
+	}
 	if errors.Is(err, directory.ErrBusy) {
 		return err
 	}
@@ -113,6 +90,9 @@ func (r *reconciler) measured(ctx context.Context, tenant, kind string, work fun
 	if result.Events == 0 && len(result.Changes) == 0 && result.RunID == "" {
 		return jobs.ErrIdle // a repeated task with nothing left to do
 	}
+	if !result.Asked {
+		err = jobs.ErrIdle // which says nothing about the credentials
+	}
 	line := r.log.With("tenant", tenant, "scope", result.Scope.String(), "took", took.Round(time.Millisecond), "events", result.Events)
 	if result.Scope.ByLogin() {
 		line = r.log.With("tenant", tenant, "scope", "person by login", "took", took.Round(time.Millisecond), "events", result.Events)
@@ -127,7 +107,7 @@ func (r *reconciler) measured(ctx context.Context, tenant, kind string, work fun
 	if len(result.Ignored) > 0 {
 		line.Warn("Okta sends attributes that no rule reads; declare them as custom fields or leave them", "attributes", result.Ignored)
 	}
-	return nil
+	return err
 }
 
 // alertApp has the operator told, once, that the tenant's app in Okta is inactive or gone, and that a full sync

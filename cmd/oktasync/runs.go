@@ -99,6 +99,10 @@ func (c runsShowCommand) Run(e *env) error {
 	if d := run.Decision; d != nil {
 		line(d.Verdict, fmt.Sprintf("by %s at %s UTC: %s", d.By, stamp(&d.At), d.Reason))
 	}
+	if run.RetryAt != nil {
+		line("waits", fmt.Sprintf("until %s UTC for %s", stamp(run.RetryAt), run.WaitsFor))
+		run.Error = "" // it has been said
+	}
 	line("message", run.Error)
 	if run.Plan == nil {
 		return nil

@@ -51,6 +51,6 @@ func testActs(f *fixture) {
 	f.same("acts", got, want)
 	f.same("the newest", must(f.db.Acts(f.ctx, tenant, directory.ActQuery{Limit: 2}))(f), want[:2])
 	f.same("older ones", must(f.db.Acts(f.ctx, tenant, directory.ActQuery{Before: want[1].ID, Limit: 10}))(f), want[2:])
-	claimed := must(f.db.ClaimRun(f.ctx, tenant, "r1", "w1", time.Minute))(f)
+	claimed := must(f.db.ClaimRun(f.ctx, tenant, "r1", "w1", directory.AnyClaim, time.Minute))(f)
 	f.same("the run", claimed.ID, "r1")
 }

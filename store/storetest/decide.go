@@ -31,7 +31,7 @@ func (f *fixture) decide(run directory.Run) error {
 func testDecide(f *fixture) {
 	later := f.now().Add(time.Hour)
 	run := f.held("r1", directory.FullScope(), later)
-	_, err := f.db.ClaimRun(f.ctx, tenant, "r1", "w1", time.Minute)
+	_, err := f.db.ClaimRun(f.ctx, tenant, "r1", "w1", directory.AnyClaim, time.Minute)
 	f.fails(err, directory.ErrConflict)
 	f.fails(f.db.SaveRun(f.ctx, run, "w1", time.Minute), directory.ErrConflict)
 	f.must(f.db.FailRun(f.ctx, tenant, "r1", "given up"))
@@ -61,20 +61,20 @@ func testDecide(f *fixture) {
 	// No other run of the scope may come before it, claimed or not; another approved one takes its turn.
 	other := f.approvedGroup("r2")
 	f.create(directory.Run{ID: "r3", Scope: directory.FullScope(), Cause: directory.CauseManual})
-	_, err = f.db.ClaimRun(f.ctx, tenant, "r3", "w2", time.Minute)
+	_, err = f.db.ClaimRun(f.ctx, tenant, "r3", "w2", directory.AnyClaim, time.Minute)
 	f.fails(err, directory.ErrBusy)
-	claimed := must(f.db.ClaimRun(f.ctx, tenant, "r1", "w1", time.Microsecond))(f)
+	claimed := must(f.db.ClaimRun(f.ctx, tenant, "r1", "w1", directory.AnyClaim, time.Microsecond))(f)
 	f.same("with its decision", claimed.Decision, approved.Decision)
-	_, err = f.db.ClaimRun(f.ctx, tenant, "r3", "w2", time.Minute)
+	_, err = f.db.ClaimRun(f.ctx, tenant, "r3", "w2", directory.AnyClaim, time.Minute)
 	f.fails(err, directory.ErrBusy)
-	must(f.db.ClaimRun(f.ctx, tenant, other, "w2", time.Microsecond))(f)
+	must(f.db.ClaimRun(f.ctx, tenant, other, "w2", directory.AnyClaim, time.Microsecond))(f)
 	f.same("not thrown back", must(f.db.Run(f.ctx, tenant, "r1"))(f).State, directory.RunApplying)
 	for _, id := range []string{"r1", other} {
-		done := must(f.db.ClaimRun(f.ctx, tenant, id, "w1", time.Minute))(f)
+		done := must(f.db.ClaimRun(f.ctx, tenant, id, "w1", directory.AnyClaim, time.Minute))(f)
 		done.State = directory.RunSucceeded
 		f.must(f.db.SaveRun(f.ctx, done, "w1", 0))
 	}
-	must(f.db.ClaimRun(f.ctx, tenant, "r3", "w2", time.Minute))(f)
+	must(f.db.ClaimRun(f.ctx, tenant, "r3", "w2", directory.AnyClaim, time.Minute))(f)
 }
 
 // approvedGroup makes a group's run that waited and was approved.

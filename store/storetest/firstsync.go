@@ -24,7 +24,7 @@ func BenchmarkFirstSync(b *testing.B, open func(b *testing.B) *store.DB) {
 		s.must(s.db.EnsureTenants(s.ctx, []string{tenant}))
 		_, _, err := s.db.CreateRun(s.ctx, directory.Run{Tenant: tenant, ID: "r1", Scope: directory.FullScope()})
 		s.must(err)
-		s.run, err = s.db.ClaimRun(s.ctx, tenant, "r1", "w1", time.Minute)
+		s.run, err = s.db.ClaimRun(s.ctx, tenant, "r1", "w1", directory.AnyClaim, time.Minute)
 		s.must(err)
 		s.must(s.db.ResetRun(s.ctx, tenant, "r1", "w1"))
 		s.rows = employees(size)

@@ -29,7 +29,7 @@ func (f *fixture) settle() {
 	_, _, err := db.RequestRun(ctx, run, directory.Act{Tenant: neighbour, Actor: "theirs"})
 	f.must(err)
 	// Their full run is under way, which must not keep ours from starting.
-	must(db.ClaimRun(ctx, neighbour, "r1", "w9", time.Hour))(f)
+	must(db.ClaimRun(ctx, neighbour, "r1", "w9", directory.AnyClaim, time.Hour))(f)
 	f.must(db.Update(ctx, neighbour, func(ctx context.Context, tx *store.Tx) error {
 		f.must(tx.PutPeople(ctx, rows))
 		f.must(tx.PutTeams(ctx, []directory.Team{{ID: "team1", Source: "department", Name: "Neighbours"}, {ID: "team9", Source: "x", Name: "y"}}))

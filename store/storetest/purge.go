@@ -68,7 +68,7 @@ func testPurge(f *fixture) {
 func testPurgeKeeps(f *fixture) {
 	finish := func(id, date string, state directory.RunState) {
 		f.create(directory.Run{ID: id, Scope: directory.FullScope(), Cause: directory.CauseNightly, Date: date})
-		run := must(f.db.ClaimRun(f.ctx, tenant, id, "w1", time.Minute))(f)
+		run := must(f.db.ClaimRun(f.ctx, tenant, id, "w1", directory.AnyClaim, time.Minute))(f)
 		run.State = state
 		f.must(f.db.SaveRun(f.ctx, run, "w1", time.Minute))
 	}

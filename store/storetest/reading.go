@@ -71,7 +71,7 @@ func testReading(f *fixture) {
 	for _, owner := range []string{"w1", "w2"} {
 		if owner == "w2" {
 			f.must(f.db.SaveRun(f.ctx, stored, "w1", 0))
-			must(f.db.ClaimRun(f.ctx, tenant, "r1", "w2", time.Minute))(f)
+			must(f.db.ClaimRun(f.ctx, tenant, "r1", "w2", directory.AnyClaim, time.Minute))(f)
 		}
 		got, found := f.reading("r1", owner)
 		f.same("found", found, true)
@@ -121,10 +121,10 @@ func testReadingOusted(f *fixture) {
 	f.must(f.step(run, "w1", directory.Step{Pages: []directory.Page{seen("u1")}, Notes: json.RawMessage(`1`)}))
 	f.must(f.db.SaveRun(f.ctx, must(f.db.Run(f.ctx, tenant, "r1"))(f), "w1", 0))
 	f.create(directory.Run{ID: "r2", Scope: directory.FullScope(), Cause: directory.CauseNightly, Date: "2026-03-01"})
-	second := must(f.db.ClaimRun(f.ctx, tenant, "r2", "w2", time.Minute))(f)
+	second := must(f.db.ClaimRun(f.ctx, tenant, "r2", "w2", directory.AnyClaim, time.Minute))(f)
 	second.State = directory.RunSucceeded
 	f.must(f.db.SaveRun(f.ctx, second, "w2", time.Minute))
-	must(f.db.ClaimRun(f.ctx, tenant, "r1", "w1", time.Minute))(f)
+	must(f.db.ClaimRun(f.ctx, tenant, "r1", "w1", directory.AnyClaim, time.Minute))(f)
 	_, found := f.reading("r1", "w1")
 	f.same("something to go on with", found, false)
 }
@@ -135,7 +135,7 @@ func testFenced(f *fixture) {
 	stale := f.run("r1", directory.FullScope())
 	f.must(f.step(stale, "w1", directory.Step{Pages: []directory.Page{seen("u1")}, Notes: json.RawMessage(`1`)}))
 	f.must(f.db.SaveRun(f.ctx, stale, "w1", 0))
-	must(f.db.ClaimRun(f.ctx, tenant, "r1", "w2", time.Minute))(f)
+	must(f.db.ClaimRun(f.ctx, tenant, "r1", "w2", directory.AnyClaim, time.Minute))(f)
 	f.must(f.db.AppendPlan(f.ctx, tenant, "r1", "w2", []directory.PlannedChange{ofPerson(directory.PersonUpdated, "u1")}))
 	state := func() []any {
 		f.Helper()
@@ -191,7 +191,7 @@ func testOwnersInTurn(f *fixture) {
 				mutex.Lock() // only so that the test knows who was last
 				defer mutex.Unlock()
 				var err error
-				run, err = f.db.ClaimRun(f.ctx, tenant, "r1", owner, 0) // its lease is over at once
+				run, err = f.db.ClaimRun(f.ctx, tenant, "r1", owner, directory.AnyClaim, 0) // its lease is over at once
 				if err == nil {
 					last = owner
 				}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -58,7 +59,7 @@ func testCreateRun(f *fixture) {
 	}
 
 	// What is claimed may have looked already: a new one is needed.
-	must(f.db.ClaimRun(f.ctx, tenant, "h1", "w1", time.Minute))(f)
+	must(f.db.ClaimRun(f.ctx, tenant, "h1", "w1", directory.AnyClaim, time.Minute))(f)
 	made, isNew := f.create(directory.Run{ID: "h4", Scope: directory.GroupScope("g1"), Cause: directory.CauseHook})
 	f.same("after a claim", []any{made.ID, isNew}, []any{"h4", true})
 
@@ -102,16 +103,17 @@ func testCreateAtOnce(f *fixture) {
 
 func testLease(f *fixture) {
 	f.create(directory.Run{ID: "r1", Scope: directory.GroupScope("g1"), Cause: directory.CauseManual})
-	_, err := f.db.ClaimRun(f.ctx, tenant, "r9", "w1", time.Minute)
+	_, err := f.db.ClaimRun(f.ctx, tenant, "r9", "w1", directory.AnyClaim, time.Minute)
 	f.fails(err, directory.ErrNotFound)
-	run := must(f.db.ClaimRun(f.ctx, tenant, "r1", "w1", time.Minute))(f)
+	run := must(f.db.ClaimRun(f.ctx, tenant, "r1", "w1", directory.AnyClaim, time.Minute))(f)
 	if run.StartedAt == nil || run.StartedAt.Before(run.CreatedAt) {
 		f.Fatalf("started at %v", run.StartedAt)
 	}
 	f.same("state", run.State, directory.RunQueued)
-	_, err = f.db.ClaimRun(f.ctx, tenant, "r1", "w2", time.Minute)
+	_, err = f.db.ClaimRun(f.ctx, tenant, "r1", "w2", directory.AnyClaim, time.Minute)
 	f.fails(err, directory.ErrBusy)
-	again := must(f.db.ClaimRun(f.ctx, tenant, "r1", "w1", time.Minute))(f)
+	again := must(f.db.ClaimRun(f.ctx, tenant, "r1", "w1", directory.AnyClaim, time.Minute))(f)
+	run.Claims++
 	f.same("claimed again by its owner", again, run)
 
 	eta := at(60)
@@ -133,7 +135,7 @@ func testLease(f *fixture) {
 	}
 	run.FinishedAt = done.FinishedAt
 	f.same("finished", done, run)
-	_, err = f.db.ClaimRun(f.ctx, tenant, "r1", "w2", time.Minute)
+	_, err = f.db.ClaimRun(f.ctx, tenant, "r1", "w2", directory.AnyClaim, time.Minute)
 	f.fails(err, directory.ErrConflict)
 	f.fails(f.db.SaveRun(f.ctx, run, "w1", time.Minute), directory.ErrConflict)
 
@@ -151,7 +153,7 @@ func (f *fixture) claimSoon(id, owner string) directory.Run {
 	var run directory.Run
 	f.eventually("the lease of "+id+" runs out", func() bool {
 		var err error
-		run, err = f.db.ClaimRun(f.ctx, tenant, id, owner, time.Minute)
+		run, err = f.db.ClaimRun(f.ctx, tenant, id, owner, directory.AnyClaim, time.Minute)
 		if err != nil && !errors.Is(err, directory.ErrBusy) {
 			f.Fatal(err)
 		}
@@ -162,7 +164,7 @@ func (f *fixture) claimSoon(id, owner string) directory.Run {
 
 func testTakeOver(f *fixture) {
 	f.create(directory.Run{ID: "r1", Scope: directory.GroupScope("g1"), Cause: directory.CauseManual})
-	run := must(f.db.ClaimRun(f.ctx, tenant, "r1", "w1", 30*time.Millisecond))(f)
+	run := must(f.db.ClaimRun(f.ctx, tenant, "r1", "w1", directory.AnyClaim, 30*time.Millisecond))(f)
 	run.State = directory.RunReading
 	// A lease that ran out is still the owner's while nobody took it.
 	start := f.now()
@@ -172,7 +174,7 @@ func testTakeOver(f *fixture) {
 	f.same("what the first owner saved", taken.State, directory.RunReading)
 	f.same("the first start", taken.StartedAt, run.StartedAt)
 	f.fails(f.db.SaveRun(f.ctx, run, "w1", time.Minute), directory.ErrBusy)
-	_, err := f.db.ClaimRun(f.ctx, tenant, "r1", "w1", time.Minute)
+	_, err := f.db.ClaimRun(f.ctx, tenant, "r1", "w1", directory.AnyClaim, time.Minute)
 	f.fails(err, directory.ErrBusy)
 	f.must(f.db.SaveRun(f.ctx, taken, "w2", time.Minute))
 }
@@ -181,23 +183,23 @@ func testOneFullRun(f *fixture) {
 	f.create(directory.Run{ID: "n1", Scope: directory.FullScope(), Cause: directory.CauseNightly, Date: "2026-03-01"})
 	f.create(directory.Run{ID: "m1", Scope: directory.FullScope(), Cause: directory.CauseManual})
 	f.create(directory.Run{ID: "h1", Scope: directory.GroupScope("g1"), Cause: directory.CauseHook})
-	first := must(f.db.ClaimRun(f.ctx, tenant, "n1", "w1", 50*time.Millisecond))(f)
-	_, err := f.db.ClaimRun(f.ctx, tenant, "m1", "w2", time.Minute)
+	first := must(f.db.ClaimRun(f.ctx, tenant, "n1", "w1", directory.AnyClaim, 50*time.Millisecond))(f)
+	_, err := f.db.ClaimRun(f.ctx, tenant, "m1", "w2", directory.AnyClaim, time.Minute)
 	f.fails(err, directory.ErrBusy)
-	_, err = f.db.ClaimRun(f.ctx, tenant, "m1", "w1", time.Minute) // nor by the same worker
+	_, err = f.db.ClaimRun(f.ctx, tenant, "m1", "w1", directory.AnyClaim, time.Minute) // nor by the same worker
 	f.fails(err, directory.ErrBusy)
-	must(f.db.ClaimRun(f.ctx, tenant, "h1", "w3", time.Minute))(f) // a group's does not wait
+	must(f.db.ClaimRun(f.ctx, tenant, "h1", "w3", directory.AnyClaim, time.Minute))(f) // a group's does not wait
 
 	// The first worker falls silent; when it comes back it is told.
 	second := f.claimSoon("m1", "w2")
 	f.fails(f.db.SaveRun(f.ctx, first, "w1", time.Minute), directory.ErrBusy)
-	_, err = f.db.ClaimRun(f.ctx, tenant, "n1", "w1", time.Minute)
+	_, err = f.db.ClaimRun(f.ctx, tenant, "n1", "w1", directory.AnyClaim, time.Minute)
 	f.fails(err, directory.ErrBusy)
 
 	// After the second one has ended the first goes on.
 	second.State = directory.RunSucceeded
 	f.must(f.db.SaveRun(f.ctx, second, "w2", time.Minute))
-	first = must(f.db.ClaimRun(f.ctx, tenant, "n1", "w1", time.Minute))(f)
+	first = must(f.db.ClaimRun(f.ctx, tenant, "n1", "w1", directory.AnyClaim, time.Minute))(f)
 	first.State = directory.RunApplying
 	f.must(f.db.SaveRun(f.ctx, first, "w1", time.Minute))
 }
@@ -211,7 +213,7 @@ func testClaimAtOnce(f *fixture) {
 	claimed := 0
 	for i := range 20 {
 		wait.Go(func() {
-			_, err := f.db.ClaimRun(f.ctx, tenant, fmt.Sprint("n", i%10), fmt.Sprint("w", i), time.Minute)
+			_, err := f.db.ClaimRun(f.ctx, tenant, fmt.Sprint("n", i%10), fmt.Sprint("w", i), directory.AnyClaim, time.Minute)
 			if err != nil && !errors.Is(err, directory.ErrBusy) {
 				f.Error(err)
 			}
@@ -262,13 +264,89 @@ func testStaleRuns(f *fixture) {
 	f.same("just made", stale(time.Hour), nil)
 	f.same("all", stale(0), []string{"r3", "r2", "r1"})
 	f.same("just swept", stale(time.Hour), nil)
-	run := must(f.db.ClaimRun(f.ctx, tenant, "r2", "w1", time.Minute))(f)
+	run := must(f.db.ClaimRun(f.ctx, tenant, "r2", "w1", directory.AnyClaim, time.Minute))(f)
 	f.same("one is held", stale(0), []string{"r3", "r1"})
 	run.State = directory.RunHeld
 	f.must(f.db.SaveRun(f.ctx, run, "w1", time.Minute))
 	f.same("one is over", stale(0), []string{"r3", "r1"})
-	must(f.db.ClaimRun(f.ctx, tenant, "r1", "w1", time.Microsecond))(f)
+	must(f.db.ClaimRun(f.ctx, tenant, "r1", "w1", directory.AnyClaim, time.Microsecond))(f)
 	f.same("one's lease ran out", stale(0), []string{"r3", "r1"})
+}
+
+// The row says when a run may go on, and which task is stale.
+func testAttempts(f *fixture) {
+	f.create(directory.Run{ID: "r1", Scope: directory.FullScope(), Cause: directory.CauseManual})
+	f.create(directory.Run{ID: "n1", Scope: directory.FullScope(), Cause: directory.CauseNightly, Date: "2026-03-01"})
+	claim := func(claims int64, lease time.Duration) (directory.Run, error) {
+		return f.db.ClaimRun(f.ctx, tenant, "r1", "w1", claims, lease)
+	}
+	stale := func() (found []string) {
+		for _, r := range must(f.db.StaleRuns(f.ctx, 0))(f) {
+			if r.Tenant == tenant {
+				found = append(found, r.ID)
+			}
+		}
+		return found
+	}
+	run := must(claim(0, time.Minute))(f)
+	f.same("claimed once", run.Claims, int64(1))
+
+	run.State, run.Error, run.Attempts, run.RetryIn = directory.RunReading, "Okta answered 500", 1, time.Hour
+	before := f.now()
+	f.must(f.db.SaveRun(f.ctx, run, "w1", 0))
+	waits := must(f.db.Run(f.ctx, tenant, "r1"))(f)
+	if waits.RetryAt == nil || waits.RetryAt.Before(before.Add(time.Hour)) || waits.Attempts != 1 {
+		f.Errorf("the run waits until %v after %d attempts, want an hour after %s and 1", waits.RetryAt, waits.Attempts, before)
+	}
+	_, err := claim(1, time.Minute)
+	f.fails(err, directory.ErrBusy) // before its time
+	f.same("what to enqueue", stale(), []string{"n1"})
+	// Another full run need not wait for so long.
+	other := must(f.db.ClaimRun(f.ctx, tenant, "n1", "w2", 0, time.Minute))(f)
+	other.State = directory.RunReading
+	f.must(f.db.SaveRun(f.ctx, other, "w2", time.Minute))
+
+	// It pauses for a moment, and is not overtaken.
+	other.RetryIn = time.Minute
+	f.must(f.db.SaveRun(f.ctx, other, "w2", 0))
+	f.create(directory.Run{ID: "r2", Scope: directory.FullScope(), Cause: directory.CauseManual})
+	_, err = f.db.ClaimRun(f.ctx, tenant, "r2", "w3", 0, time.Minute)
+	f.fails(err, directory.ErrBusy)
+	other.RetryIn = 0
+	f.must(f.db.SaveRun(f.ctx, other, "w2", 0))
+	_, err = f.db.ClaimRun(f.ctx, tenant, "n1", "w3", 0, time.Minute)
+	f.fails(err, directory.ErrBusy) // the task of a claim that is over
+	other = must(f.db.ClaimRun(f.ctx, tenant, "n1", "w3", 1, time.Minute))(f)
+	other.State = directory.RunSucceeded
+	f.must(f.db.SaveRun(f.ctx, other, "w3", 0))
+	f.same("its retry is forgotten", must(f.db.Run(f.ctx, tenant, "n1"))(f).RetryAt, (*time.Time)(nil))
+}
+
+// A run that brings one process after the other down is failed.
+func testLostOwners(f *fixture) {
+	f.create(directory.Run{ID: "r1", Scope: directory.FullScope(), Cause: directory.CauseManual})
+	lose := func(times int) (run directory.Run, err error) {
+		for i := range times {
+			start := f.now()
+			f.eventually("the lease runs out", func() bool { return f.now().Sub(start) > 10*time.Microsecond })
+			run, err = f.db.ClaimRun(f.ctx, tenant, "r1", fmt.Sprint("w", i), directory.AnyClaim, time.Microsecond)
+		}
+		return run, err
+	}
+	run, err := lose(10)
+	f.must(err)
+	run.State = directory.RunReading
+	f.must(f.db.SaveStep(f.ctx, run, "w9", time.Microsecond, directory.Step{Notes: []byte("{}")})) // this one got further
+	run, err = lose(9)
+	f.must(err)
+	f.must(f.db.SaveRun(f.ctx, run, "w8", 0)) // and this one gave the run up in order
+	_, err = lose(10)
+	f.must(err)
+	_, err = lose(1)
+	f.fails(err, directory.ErrConflict)
+	if run := must(f.db.Run(f.ctx, tenant, "r1"))(f); run.State != directory.RunFailed || !strings.Contains(run.Error, "10 workers in a row") {
+		f.Errorf("the run is %s: %s", run.State, run.Error)
+	}
 }
 
 func testLastFullRun(f *fixture) {
@@ -313,7 +391,7 @@ func testLastRuns(f *fixture) {
 	finish := func(run directory.Run, state directory.RunState, seconds int) {
 		_, isNew := f.create(run)
 		f.same("new", isNew, true)
-		claimed := must(f.db.ClaimRun(f.ctx, tenant, run.ID, "w1", time.Minute))(f)
+		claimed := must(f.db.ClaimRun(f.ctx, tenant, run.ID, "w1", directory.AnyClaim, time.Minute))(f)
 		finished := at(seconds)
 		claimed.State, claimed.FinishedAt = state, &finished
 		f.must(f.db.SaveRun(f.ctx, claimed, "w1", time.Minute))
@@ -335,17 +413,17 @@ func testLastRuns(f *fixture) {
 
 func testRenewAndFail(f *fixture) {
 	f.create(directory.Run{ID: "r1", Scope: directory.GroupScope("g1"), Cause: directory.CauseManual})
-	must(f.db.ClaimRun(f.ctx, tenant, "r1", "w1", time.Microsecond))(f)
-	f.must(f.db.RenewLease(f.ctx, tenant, "r1", "w2", time.Hour)) // not its owner
-	f.must(f.db.RenewLease(f.ctx, tenant, "r9", "w1", time.Hour))
-	run := must(f.db.ClaimRun(f.ctx, tenant, "r1", "w2", time.Microsecond))(f)
-	f.must(f.db.RenewLease(f.ctx, tenant, "r1", "w2", time.Hour))
-	_, err := f.db.ClaimRun(f.ctx, tenant, "r1", "w1", time.Minute)
+	must(f.db.ClaimRun(f.ctx, tenant, "r1", "w1", directory.AnyClaim, time.Microsecond))(f)
+	renew := func(id, owner string) bool { return must(f.db.RenewLease(f.ctx, tenant, id, owner, time.Hour))(f) }
+	f.same("not its owner, no such run", []bool{renew("r1", "w2"), renew("r9", "w1")}, []bool{false, false})
+	run := must(f.db.ClaimRun(f.ctx, tenant, "r1", "w2", directory.AnyClaim, time.Microsecond))(f)
+	f.same("its owner", renew("r1", "w2"), true)
+	_, err := f.db.ClaimRun(f.ctx, tenant, "r1", "w1", directory.AnyClaim, time.Minute)
 	f.fails(err, directory.ErrBusy)
 
 	f.must(f.db.FailRun(f.ctx, tenant, "r1", "given up"))
 	f.must(f.db.FailRun(f.ctx, tenant, "r1", "again"))
-	f.must(f.db.RenewLease(f.ctx, tenant, "r1", "w2", time.Hour))
+	f.same("it is over", renew("r1", "w2"), false)
 	failed := must(f.db.Run(f.ctx, tenant, "r1"))(f)
 	if failed.FinishedAt == nil || failed.FinishedAt.Before(*failed.StartedAt) {
 		f.Fatalf("finished at %v", failed.FinishedAt)

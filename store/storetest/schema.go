@@ -150,7 +150,7 @@ func testLostStaging(t *testing.T, e Empty) {
 
 	// Claimed again, a run that was reading has nothing to go on with and starts over,
 	// plan and all; one that was applying goes on with its plan.
-	must(f.db.ClaimRun(f.ctx, tenant, "r1", "w1", time.Minute))(f)
+	must(f.db.ClaimRun(f.ctx, tenant, "r1", "w1", directory.AnyClaim, time.Minute))(f)
 	_, found, err := f.db.Reading(f.ctx, tenant, "r1", "w1")
 	f.must(err)
 	f.same("there is something to go on with", found, false)
@@ -158,6 +158,6 @@ func testLostStaging(t *testing.T, e Empty) {
 	f.same("the plan of the one", must(f.db.Plan(f.ctx, tenant, "r1", 0, 10))(f), nil)
 	f.stage("r1", seen("u2"))
 	f.same("unseen", must(f.db.UnseenPeople(f.ctx, tenant, "r1", directory.StatusActive, "", 10))(f), []string{"u1"})
-	must(f.db.ClaimRun(f.ctx, tenant, "r2", "w1", 0))(f)
+	must(f.db.ClaimRun(f.ctx, tenant, "r2", "w1", directory.AnyClaim, 0))(f)
 	f.same("the plan of the other", len(must(f.db.Plan(f.ctx, tenant, "r2", 0, 10))(f)), 1)
 }

@@ -89,6 +89,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"runs/renew and fail":                         testRenewAndFail,
 		"runs/save inside a transaction":              testSaveInTx,
 		"runs/stale":                                  testStaleRuns,
+		"runs/attempts and claims":                    testAttempts,
+		"runs/lost owners":                            testLostOwners,
 		"runs/last ones":                              testLastRuns,
 		"runs/last full run":                          testLastFullRun,
 		"runs/find":                                   testFindRun,
@@ -259,7 +261,7 @@ func (f *fixture) run(id string, scope directory.Scope) directory.Run {
 	if !isNew {
 		f.Fatalf("run %s is not new", id)
 	}
-	run := must(f.db.ClaimRun(f.ctx, tenant, id, "w1", time.Minute))(f)
+	run := must(f.db.ClaimRun(f.ctx, tenant, id, "w1", directory.AnyClaim, time.Minute))(f)
 	f.must(f.db.ResetRun(f.ctx, tenant, id, "w1"))
 	return run
 }

@@ -147,7 +147,7 @@ func (f *fixture) fill(of string) {
 	f.must(f.db.EnsureChores(f.ctx, []directory.ChorePlan{{Tenant: of, Chore: "tidy", Every: time.Hour}}))
 	_, _, err := f.db.RequestRun(f.ctx, directory.Run{Tenant: of, ID: "r1", Scope: directory.FullScope(), Cause: directory.CauseManual}, tenantAct(directory.ActResync, of))
 	f.must(err)
-	run := must(f.db.ClaimRun(f.ctx, of, "r1", "w1", time.Minute))(f)
+	run := must(f.db.ClaimRun(f.ctx, of, "r1", "w1", directory.AnyClaim, time.Minute))(f)
 	f.must(f.db.ResetRun(f.ctx, of, "r1", "w1"))
 	f.must(f.db.SaveStep(f.ctx, run, "w1", time.Minute, directory.Step{
 		Pages: []directory.Page{
