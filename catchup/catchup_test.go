@@ -51,7 +51,7 @@ func TestTheFirstTurnGoesBackToTheLastFullSync(t *testing.T) {
 	began = began.Add(-time.Hour)
 	_, _, err = r.db.CreateRun(t.Context(), directory.Run{ID: "run", Tenant: tenant, Scope: directory.FullScope(), Cause: directory.CauseNightly})
 	r.check(err)
-	run, err := r.db.ClaimRun(t.Context(), tenant, "run", "w", time.Minute)
+	run, err := r.db.ClaimRun(t.Context(), tenant, "run", "w", directory.AnyClaim, time.Minute)
 	r.check(err)
 	run.StartedAt, run.State = &began, directory.RunSucceeded
 	r.check(r.db.SaveRun(t.Context(), run, "w", 0))

@@ -115,7 +115,7 @@ func TestOneShortListTakesNothing(t *testing.T) {
 			if _, _, err := f.db.CreateRun(f.t.Context(), run); err != nil {
 				f.t.Fatal(err)
 			}
-			return f.engine.Run(f.t.Context(), run.ID)
+			return f.engine.Run(f.t.Context(), run.ID, directory.AnyClaim)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -451,7 +451,7 @@ func TestOldPlanIsNotApplied(t *testing.T) {
 					kill()
 				}
 			}}})
-			if _, err := dying.Run(ctx, id); err == nil {
+			if _, err := dying.Run(ctx, id, directory.AnyClaim); err == nil {
 				t.Fatal("the run ended before it was killed")
 			}
 			if half := f.stand(id); half.State != directory.RunApplying || half.Progress.Applied != 1 {
@@ -463,7 +463,7 @@ func TestOldPlanIsNotApplied(t *testing.T) {
 
 			changes := f.history()
 			later := f.engineOf(dirsync.Options{Store: laterStore{engineStore{f.db}}})
-			if _, err := later.Run(t.Context(), id); err != nil {
+			if _, err := later.Run(t.Context(), id, directory.AnyClaim); err != nil {
 				t.Fatal(err)
 			}
 			done := f.stand(id)

@@ -34,7 +34,7 @@ func TestApprovalBesideAWrongClock(t *testing.T) {
 	if _, err := f.engine.Approve(t.Context(), run.ID, approval("ops")); !errors.Is(err, directory.ErrConflict) {
 		t.Errorf("approved with %v", err)
 	}
-	if _, err := f.engine.Run(t.Context(), run.ID); err != nil {
+	if _, err := f.engine.Run(t.Context(), run.ID, directory.AnyClaim); err != nil {
 		t.Fatal(err)
 	}
 	f.compare(everyone(f))

@@ -127,7 +127,7 @@ func TestAnUnusableAppIsTold(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return worker.ReconcileRun(t.Context(), config.DefaultSlug, run.ID)
+		return worker.ReconcileRun(t.Context(), config.DefaultSlug, run.ID, directory.AnyClaim)
 	}
 	switchApp := func(active bool) {
 		t.Helper()
