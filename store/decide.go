@@ -43,7 +43,7 @@ func (t *Tx) DecideRun(ctx context.Context, run directory.Run, act directory.Act
 func (t *Tx) OutdateRuns(ctx context.Context, newer directory.Run) error {
 	const query = `
 		update runs set state = 'outdated', finished_at = {now}, error = $6 || error
-		where tenant = $1 and id <> $2 and (state = 'planned' or state = 'held' and not $7)
+		where tenant = $1 and id <> $2 and state in ('held', 'planned') and (state = 'planned' or not $7)
 			and (scope_kind = $3 and scope_id = $4 or $3 = 'full' and not $7)
 			and coalesce(started_at, created_at) <= {at $5}`
 	began := newer.CreatedAt

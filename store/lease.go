@@ -102,10 +102,14 @@ func (d *DB) mayClaim(ctx context.Context, tx *sql.Tx, tenant, id, owner string,
 			lease_owner not in ('', '-') and lease_until is not null, coalesce(retry_at > {now}, false),
 			coalesce(retry_at > {now} - {micros $3} and retry_at < {now} + {micros $4}, false)
 		from runs
-		where tenant = $1 and (id = $2 or (state in ('queued', 'reading', 'applying') and (
-			(scope_kind, scope_id) = (select m.scope_kind, m.scope_id from runs m where m.tenant = $1 and m.id = $2)
-			or scope_kind = 'full' and (select m.decision from runs m where m.tenant = $1 and m.id = $2) <> ''
-			or decision <> '' and (select m.scope_kind from runs m where m.tenant = $1 and m.id = $2) = 'full')))
+		where tenant = $1 and (id = $2 or state in ('queued', 'reading', 'applying')) and id in (
+			select m.id from runs m where m.tenant = $1 and m.id = $2
+			union all
+			select o.id from runs o join runs m on m.tenant = $1 and m.id = $2
+			where o.tenant = $1 and o.state in ('queued', 'reading', 'applying') and (
+				o.scope_kind = m.scope_kind and o.scope_id = m.scope_id
+				or o.scope_kind = 'full' and m.decision <> ''
+				or o.decision <> '' and m.scope_kind = 'full'))
 		order by id {lock}`
 	scan := func(s scanner) (c candidate, err error) {
 		return c, s.Scan(&c.id, &c.scope, &c.state, &c.owner, &c.held, &c.approved, &c.claims, &c.lost, &c.silent, &c.waits, &c.pauses)

@@ -87,15 +87,19 @@ func (d *DB) createRun(ctx context.Context, run directory.Run, act *directory.Ac
 func (d *DB) sameRun(ctx context.Context, q querier, run directory.Run) (directory.Run, error) {
 	const query = `
 		select ` + runColumns + ` from runs
-		where tenant = $1 and (id = $2
-			or ($3 <> '' and date = $3)
-			or ($3 = '' and date = '' and state = 'queued' and lease_owner = '' and scope_kind = $4 and scope_id = $5 and dry_run = $6))
-		order by created_at, id limit 1`
+		where tenant = $1 and id in (
+			select id from runs where tenant = $1 and id = $2
+			union all
+			select id from runs where tenant = $1 and $3 <> '' and date = $3 and date <> ''
+			union all
+			select id from runs where tenant = $1 and $3 = '' and date = '' and state = 'queued' and lease_owner = ''
+				and scope_kind = $4 and scope_id = $5 and dry_run = $6)`
 	found, err := list(ctx, d, q, scanRun, query, run.Tenant, run.ID, run.Date, string(run.Scope.Kind), run.Scope.ID, run.DryRun)
 	if err != nil {
 		return directory.Run{}, err
 	}
-	if len(found) == 1 {
+	if len(found) > 0 {
+		sortRuns(found)
 		return found[0], nil
 	}
 	var known int
