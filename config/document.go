@@ -245,6 +245,15 @@ func (d Document) WithSecrets(secrets map[string][]Secret) Document {
 	return Document{root: root}
 }
 
+// Text returns the text of one setting, such as okta.url, or nothing when it is not there.
+func (d Document) Text(key string) string {
+	n := inside(d.root, strings.Split(key, "."))
+	if n == nil || n.kind != scalarNode {
+		return ""
+	}
+	return n.text
+}
+
 // inside returns the node at a path, or nil.
 func inside(n *node, path []string) *node {
 	for _, name := range path {

@@ -93,6 +93,9 @@ func (a *tenantAdmin) Change(ctx context.Context, slug string, patch []byte, act
 	}
 	// What can't be opened is missing now: whoever lost the key enters it anew with this change.
 	stored, sealed := openDocument(a.book.keys, have)
+	if err := sameOrg(stored, document); err != nil {
+		return err
+	}
 	record, err := a.checked(slug, stored.Merge(document))
 	if invalid := (*directory.InvalidError)(nil); errors.As(err, &invalid) && sealed != nil {
 		invalid.Problems = append(invalid.Problems, directory.InvalidSetting{Says: sealed.Error()})
@@ -105,6 +108,18 @@ func (a *tenantAdmin) Change(ctx context.Context, slug string, patch []byte, act
 		return err
 	}
 	return a.book.refresh(ctx)
+}
+
+// sameOrg refuses a patch that leads stored credentials to another address: nobody may read them, so nobody may
+// have them sent to a server of their own either.
+func sameOrg(stored, patch config.Document) error {
+	before, after := stored.Text("okta.url"), patch.Text("okta.url")
+	given := patch.Text("okta.token") != "" || patch.Text("okta.private_key") != ""
+	if before == "" || after == "" || given || strings.EqualFold(before, after) {
+		return nil
+	}
+	return &directory.InvalidError{Problems: []directory.InvalidSetting{{Key: "okta.url",
+		Says: "is another address than the stored credentials were entered for, and they are not sent there; give okta.token or okta.private_key with it"}}}
 }
 
 // checked makes a record of settings that are right.

@@ -12,11 +12,13 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -324,6 +326,29 @@ func TestTenantsComeAndGo(t *testing.T) {
 	p.command(0, "being erased", "tenants", "list")
 	p.command(0, "goes on", "tenants", "resume", "dust")
 	p.synced("dust")
+}
+
+// TestStoredCredentialsStayWithTheirOrg: whoever has an admin token can't have the stored credentials sent to a
+// server of their own.
+func TestStoredCredentialsStayWithTheirOrg(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	p := h.open()
+	coal := h.customer("coal")
+	var stolen atomic.Value
+	thief := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		stolen.Store(q.Header.Get("Authorization"))
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	t.Cleanup(thief.Close)
+	p.command(0, "is paused since", "tenants", "add", "coal", "--settings", h.settings(coal), "--paused", "look first")
+	p.command(1, "okta.url is another address than the stored credentials were entered for", "tenants", "change", "coal", "--set", "okta.url="+thief.URL)
+	p.command(1, "", "tenants", "test", "coal")
+	if got := stolen.Load(); got != nil {
+		t.Errorf("the other address was sent %q", got)
+	}
+	p.command(0, "secrets     hook.secrets, okta.token", "tenants", "change", "coal", "--set", "okta.url="+coal.URL, "--set", "team_from=location")
+	p.command(0, "secrets     hook.secrets, okta.token", "tenants", "change", "coal", "--set", "okta.url="+thief.URL, "--set", "okta.token=another-token-for-it")
 }
 
 // TestEncryptionKeys: what is stored can't be read, keys are replaced, and the wrong ones close the
