@@ -146,12 +146,6 @@ func (w *world) command(listen string, args ...string) *exec.Cmd {
 	if err := os.WriteFile(token, []byte(oktaToken+"\n"), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
-	// SQLite is C turned into Go: with every access to memory watched it is slower by an
-	// order of magnitude. All but the database itself is watched with PostgreSQL.
-	binary := watched
-	if strings.HasPrefix(w.database, "sqlite:") {
-		binary = plain
-	}
 	cmd := exec.Command(binary, args...)
 	cmd.Dir = w.dir
 	cmd.Env = []string{
