@@ -17,6 +17,7 @@ type Config struct {
 	Log       Log
 	API       API
 	Alerts    Alerts
+	Mail      Mail
 	Workers   Workers
 	Queue     Queue
 	Retention Retention
@@ -115,7 +116,29 @@ const (
 // Alerts says where alerts go.
 type Alerts struct {
 	Webhook AlertWebhook
+	Mail    AlertMail
 }
+
+// AlertMail names who gets alerts by mail; nobody when empty.
+type AlertMail struct {
+	To []string
+}
+
+// Mail is the server that takes mail; none when Server is empty.
+type Mail struct {
+	Server   string // host:port
+	TLS      string // MailSTARTTLS, MailTLS or MailPlain
+	User     string // no sign-in when empty
+	Password Secret
+	From     string
+}
+
+// The ways to protect the conversation with the mail server.
+const (
+	MailSTARTTLS = "starttls" // usually port 587
+	MailTLS      = "tls"      // from the first byte, usually port 465
+	MailPlain    = "none"
+)
 
 // AlertWebhook is the operator's own address for alerts; without URL none are sent.
 type AlertWebhook struct {

@@ -176,6 +176,36 @@ func settings() []setting {
 			field: secretField(func(t target) *Secret { return &c(t).Alerts.Webhook.Secret }, checkAlertSecret),
 		},
 		{
+			key:   "alerts.mail.to",
+			doc:   "Who gets alerts by mail, each a message of their own. It takes mail.server and mail.from.",
+			field: listField(func(t target) *[]string { return &c(t).Alerts.Mail.To }, 20, checkMailbox),
+		},
+		{
+			key:   "mail.server",
+			doc:   "The server that takes mail, as host:port, such as smtp.example.com:587.",
+			field: textField(func(t target) *string { return &c(t).Mail.Server }, checkHostPort),
+		},
+		{
+			key: "mail.tls", def: MailSTARTTLS,
+			doc:   "How the conversation with it is protected: starttls (usually port 587; without it nothing is sent), tls from the first byte (usually port 465), or none. Its certificate is checked; for one of your own authority name that with SSL_CERT_FILE.",
+			field: choiceField(func(t target) *string { return &c(t).Mail.TLS }, MailSTARTTLS, MailTLS, MailPlain),
+		},
+		{
+			key:   "mail.user",
+			doc:   "The user to sign in as. Without it nobody signs in.",
+			field: textField(func(t target) *string { return &c(t).Mail.User }, nil),
+		},
+		{
+			key: "mail.password", fromFile: true,
+			doc:   "The password of mail.user. It is never sent unprotected.",
+			field: secretField(func(t target) *Secret { return &c(t).Mail.Password }, checkPassword),
+		},
+		{
+			key:   "mail.from",
+			doc:   "The sender's address, such as oktasync@example.com.",
+			field: textField(func(t target) *string { return &c(t).Mail.From }, checkMailbox),
+		},
+		{
 			key: "workers.leavers", def: "4",
 			doc:   "Tasks at the same time that are reserved for people who lose access.",
 			field: countField(func(t target) *int { return &c(t).Workers.Leavers }, 1, 100),

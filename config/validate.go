@@ -20,6 +20,7 @@ func (l *loader) validate(c *Config) {
 	l.checkRedis(c)
 	l.checkServer(c)
 	l.checkAlerts(c)
+	l.checkMail(c)
 	if len(c.Roles) == 0 && !l.problems.has("roles") {
 		l.add("roles", "is empty; give at least one of web, worker, scheduler")
 	}

@@ -32,17 +32,18 @@ type AlertBox interface {
 
 // AlertsOptions configures Alerts.
 type AlertsOptions struct {
-	Box    AlertBox
-	Sender *Sender
-	Every  time.Duration        // between two looks; 2 s when zero
-	Sent   func(delivered bool) // told of each attempt; may be nil
-	Log    *slog.Logger
+	Box     AlertBox
+	Channel directory.AlertChannel
+	Send    func(context.Context, directory.Alert) Outcome // one attempt: WebhookAlert or MailAlert
+	Every   time.Duration                                  // between two looks; 2 s when zero
+	Sent    func(delivered bool)                           // told of each attempt; may be nil
+	Log     *slog.Logger
 }
 
-// Alerts sends alerts to the operator's address. Several replicas may run it at once.
+// Alerts sends alerts on one channel. Several replicas may run it at once.
 type Alerts struct{ o AlertsOptions }
 
-// NewAlerts returns the sender of alerts.
+// NewAlerts returns the sender of alerts on a channel.
 func NewAlerts(o AlertsOptions) *Alerts {
 	if o.Every <= 0 {
 		o.Every = 2 * time.Second
@@ -70,7 +71,7 @@ func (a *Alerts) Run(ctx context.Context) {
 }
 
 func (a *Alerts) send(ctx context.Context) error {
-	due, err := a.o.Box.DueAlerts(ctx, directory.AlertWebhook, alertsKept, alertLease, alertsAtOnce)
+	due, err := a.o.Box.DueAlerts(ctx, a.o.Channel, alertsKept, alertLease, alertsAtOnce)
 	if err != nil {
 		return err
 	}
@@ -83,30 +84,40 @@ func (a *Alerts) send(ctx context.Context) error {
 }
 
 func (a *Alerts) attempt(ctx context.Context, alert directory.Alert) error {
-	body, err := json.Marshal(message{
-		Type: string(alert.Kind), Timestamp: alert.At.UTC(), Data: data{Tenant: alert.Tenant, Run: alert.RunID, Sentence: alert.Sentence},
-	})
-	if err != nil {
-		return fmt.Errorf("write alert %s: %w", alert.ID, err)
-	}
-	outcome := a.o.Sender.Send(ctx, alert.ID, body)
+	outcome := a.o.Send(ctx, alert)
 	if ctx.Err() != nil {
 		return ctx.Err() // it says nothing about the receiver
 	}
 	a.o.Sent(outcome.Delivered)
-	log := a.o.Log.With("tenant", alert.Tenant, "alert", alert.ID, "kind", alert.Kind, "attempt", alert.Attempts)
+	log := a.o.Log.With("tenant", alert.Tenant, "channel", a.o.Channel, "alert", alert.ID, "kind", alert.Kind, "attempt", alert.Attempts)
 	wait, again := Backoff(alert.Attempts)
 	switch {
+	case outcome.Delivered && outcome.Problem != "":
+		log.Warn("an alert was sent, but not to everybody, and is not sent again", "reason", outcome.Problem)
+		return a.o.Box.AlertSent(ctx, a.o.Channel, alert.ID, outcome.Problem)
 	case outcome.Delivered:
 		log.Info("alert sent")
-		return a.o.Box.AlertSent(ctx, directory.AlertWebhook, alert.ID, "")
+		return a.o.Box.AlertSent(ctx, a.o.Channel, alert.ID, "")
 	case outcome.Gone || !again:
 		log.Error("an alert was given up", "reason", outcome.Problem)
-		return a.o.Box.AlertSent(ctx, directory.AlertWebhook, alert.ID, outcome.Problem)
+		return a.o.Box.AlertSent(ctx, a.o.Channel, alert.ID, outcome.Problem)
 	default:
 		wait = max(wait, outcome.Wait)
 		log.Warn("an alert could not be sent and is tried again", "reason", outcome.Problem, "in", wait)
-		return a.o.Box.AlertLater(ctx, directory.AlertWebhook, alert.ID, wait, outcome.Problem)
+		return a.o.Box.AlertLater(ctx, a.o.Channel, alert.ID, wait, outcome.Problem)
+	}
+}
+
+// WebhookAlert returns what posts an alert to the sender's address.
+func WebhookAlert(sender *Sender) func(context.Context, directory.Alert) Outcome {
+	return func(ctx context.Context, alert directory.Alert) Outcome {
+		body, err := json.Marshal(message{
+			Type: string(alert.Kind), Timestamp: alert.At.UTC(), Data: data{Tenant: alert.Tenant, Run: alert.RunID, Sentence: alert.Sentence},
+		})
+		if err != nil {
+			return Outcome{Problem: fmt.Sprintf("it cannot be written: %v", err)}
+		}
+		return sender.Send(ctx, alert.ID, body)
 	}
 }
 

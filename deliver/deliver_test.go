@@ -133,7 +133,7 @@ func TestAlertsArrive(t *testing.T) {
 	var results []bool
 	told := make(chan bool, 10)
 	a := deliver.NewAlerts(deliver.AlertsOptions{
-		Box: impatient{db}, Sender: deliver.NewSender(server.URL, signer(t), nil), Every: 5 * time.Millisecond,
+		Box: impatient{db}, Channel: directory.AlertWebhook, Send: deliver.WebhookAlert(deliver.NewSender(server.URL, signer(t), nil)), Every: 5 * time.Millisecond,
 		Sent: func(ok bool) { told <- ok }, Log: slog.New(slog.DiscardHandler),
 	})
 	ctx, stop := context.WithCancel(t.Context())

@@ -18,7 +18,7 @@ type Outcome struct {
 	Delivered bool
 	Gone      bool          // the receiver wants no more of it: do not try again
 	Wait      time.Duration // what the receiver asked for, zero when it did not
-	Problem   string        // for a person, without the address; empty when delivered
+	Problem   string        // for a person, without any address; empty when everybody got it
 }
 
 // Sender sends signed messages to one address. It is safe for concurrent use.

@@ -22,7 +22,10 @@ func (k AlertKind) Resolved() AlertKind { return k + ".resolved" }
 type AlertChannel string
 
 // The channels. An alert is kept for each of them, whether it is configured or not.
-const AlertWebhook AlertChannel = "webhook"
+const (
+	AlertWebhook AlertChannel = "webhook"
+	AlertMail    AlertChannel = "mail"
+)
 
 // Alert tells the operator of something that cannot wait for the next look at a dashboard. It is
 // stored in the transaction that makes it true, and sent after the commit, at least once.

@@ -9,7 +9,7 @@ import (
 	"github.com/oktasync/oktasync/directory"
 )
 
-// Alert stores an alert, to be sent after the commit. One whose id is there already is dropped.
+// Alert stores an alert, to be sent after the commit on each channel. One whose id is there already is dropped.
 func (t *Tx) Alert(ctx context.Context, a directory.Alert) error {
 	return t.db.alert(ctx, t.tx, a)
 }
@@ -22,8 +22,8 @@ func (d *DB) Alert(ctx context.Context, a directory.Alert) error {
 func (d *DB) alert(ctx context.Context, q querier, a directory.Alert) error {
 	const query = `
 		insert into alerts (id, channel, tenant, kind, run, sentence, at, next_at)
-		values ($1, $2, $3, $4, $5, $6, {now}, {now}) on conflict do nothing`
-	_, err := d.exec(ctx, q, query, a.ID, string(directory.AlertWebhook), a.Tenant, string(a.Kind), a.RunID, a.Sentence)
+		values ($1, $2, $4, $5, $6, $7, {now}, {now}), ($1, $3, $4, $5, $6, $7, {now}, {now}) on conflict do nothing`
+	_, err := d.exec(ctx, q, query, a.ID, string(directory.AlertWebhook), string(directory.AlertMail), a.Tenant, string(a.Kind), a.RunID, a.Sentence)
 	if err != nil {
 		return fmt.Errorf("store an alert of tenant %s: %w", a.Tenant, err)
 	}

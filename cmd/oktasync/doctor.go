@@ -32,6 +32,7 @@ func (c doctorCommand) Run(e *env) error {
 	}}
 	d.checkDatabase()
 	d.checkRedis()
+	d.checkMail()
 	for _, t := range cfg.Tenants {
 		if c.Tenant == "" || c.Tenant == t.Slug {
 			d.checkTenant(t)
@@ -134,6 +135,24 @@ func (d *doctor) checkRedis() {
 	default:
 		d.well("redis", "answers, noeviction")
 	}
+}
+
+// checkMail signs in to the mail server, if there is one, and sends nothing.
+func (d *doctor) checkMail() {
+	if d.cfg.Mail.Server == "" {
+		return
+	}
+	ctx, cancel := d.within()
+	defer cancel()
+	mailer, err := newMailer(d.cfg.Mail)
+	if err == nil {
+		err = mailer.Check(ctx)
+	}
+	if err != nil {
+		d.ill("mail server", "%v", err)
+		return
+	}
+	d.well("mail server", "answers; whether mail arrives is for its own log to say")
 }
 
 func (d *doctor) checkTenant(t config.Tenant) {

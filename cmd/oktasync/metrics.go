@@ -62,7 +62,7 @@ func newMetrics() *metrics {
 	m.oktaTime = histogram("okta_request_seconds", "Time that Okta took.", long, "tenant", "bucket")
 	m.oktaWait = histogram("okta_budget_wait_seconds", "Time that calls waited for the rate budget.", long, "tenant", "bucket")
 	m.authFailed = counter("authentication_failures_total", "Refused secrets and tokens.", "door")
-	m.alerts = counter("alerts_total", "Attempts to send an alert.", "result")
+	m.alerts = counter("alerts_total", "Attempts to send an alert.", "channel", "result")
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

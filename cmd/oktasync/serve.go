@@ -55,7 +55,7 @@ type service struct {
 	queue    *jobs.Client
 	workers  *jobs.Server
 	sweeper  *jobs.Sweeper
-	alerts   *deliver.Alerts // nil when no address is configured
+	alerts   []*deliver.Alerts // one for each channel that is configured
 	upkeep   *jobs.Upkeep
 	schedule *jobs.Schedule
 	hooks    *webhook.Handler
@@ -110,7 +110,7 @@ func (s *service) construct(ctx context.Context) error {
 		Leavers:    cfg.Workers.Leavers, People: cfg.Workers.People, Groups: cfg.Workers.Groups, Bulk: cfg.Workers.Bulk,
 		Upkeep: cfg.Workers.Upkeep, Grace: cfg.Server.ShutdownGrace, Poll: cfg.Queue.CheckInterval, Log: log,
 	})
-	if s.alerts, err = newAlerts(cfg.Alerts, s.db, m, log); err != nil {
+	if s.alerts, err = newAlerts(cfg, s.db, m, log); err != nil {
 		return err
 	}
 	s.sweeper = jobs.NewSweeper(jobs.SweeperOptions{
@@ -197,8 +197,8 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 	if s.cfg.HasRole(config.RoleScheduler) {
 		group.Go(func() { (&eraser{db: s.db, grace: eraseGrace, log: s.log}).Run(background) })
 		group.Go(func() { s.sweeper.Run(background) })
-		if s.alerts != nil {
-			group.Go(func() { s.alerts.Run(background) })
+		for _, alerts := range s.alerts {
+			group.Go(func() { alerts.Run(background) })
 		}
 		group.Go(func() { s.upkeep.Run(background) })
 		group.Go(func() { s.schedule.Run(background) })
