@@ -73,8 +73,8 @@ func (t *tenant) settings(all map[string]any) {
 	all[prefix+"okta.allow_http"] = true
 	all[prefix+"okta.app_id"] = t.org.Org.AppID()
 	all[prefix+"hook.secrets"] = []string{hookSecret}
-	// Only the first full sync of a new tenant, which nobody has to ask for.
-	all[prefix+"nightly.at"] = "never"
+	// Only the first full sync of a new tenant, which nobody has to ask for: events alone must do.
+	all[prefix+"nightly.at"], all[prefix+"okta.burst"] = "never", "off"
 }
 
 // begin registers the event hook and notes how things are.

@@ -82,7 +82,7 @@ func TestDocumentReportsEverything(t *testing.T) {
 			"okta.app_id: is missing; give the id of the Okta app that stands for the product (0oa…)",
 		}},
 		"a file of the server": {"coal", strings.Replace(goodDocument, `"token"`, `"token_file"`, 1), nil, []string{
-			"okta.token_file: there is no such setting; allowed here are allow_http, app_id, client_id, concurrency, key_id, log, private_key, rate_share, scopes, second_look, token, url",
+			"okta.token_file: there is no such setting; allowed here are allow_http, app_id, burst, client_id, concurrency, key_id, log, private_key, rate_share, scopes, second_look, token, url",
 			"okta.token: is missing; give an API token, or okta.client_id and okta.private_key of a service app",
 		}},
 		"a host of somebody else": {"coal", goodDocument, map[string]string{"coal.example": "tenant acme"}, []string{

@@ -295,7 +295,7 @@ func privateKeyField() field {
 const off = "off"
 
 // offOr is a field that also takes off, which is kept as zero.
-func offOr(f field, at func(target) *time.Duration) field {
+func offOr[T int | time.Duration](f field, at func(target) *T) field {
 	set, show := f.set, f.show
 	f.kind += ", or " + off
 	f.set = func(t target, in input) error {

@@ -59,7 +59,7 @@ func TestLoadFillsInDefaults(t *testing.T) {
 		Okta: Okta{
 			URL: "https://acme.okta.com", Token: NewSecret("00abcdefghijklmnopqrst"), AppID: "0oa1appAPPAPPAPPx5d7",
 			Scopes:    []string{"okta.users.read", "okta.groups.read", "okta.apps.read", "okta.logs.read", "okta.eventHooks.read"},
-			RateShare: 0.5, Concurrency: 8, SecondLook: time.Minute, Log: SystemLog{Interval: time.Minute},
+			RateShare: 0.5, Concurrency: 8, SecondLook: time.Minute, Burst: 50, Log: SystemLog{Interval: time.Minute},
 		},
 		Hook:    Hook{Header: "Authorization", Secrets: []Secret{NewSecret("f00dcafe00112233445566778899aabb")}, Check: HookAlarm, CheckEvery: 10 * time.Minute},
 		Nightly: Nightly{At: "03:00", Pause: 10 * time.Minute},

@@ -78,7 +78,7 @@ func TestBadPresets(t *testing.T) {
 			`presets.b.nightly.at (c.yml:1:43): "noon" is not a schedule; give a time such as 03:00, a cron expression of five fields such as "0 3 * * 1-5", or never`,
 		}},
 		"a secret": {"presets: {standard: {okta: {token: 00abcdefghijklmnopqrst}}}", []string{
-			`presets.standard.okta.token (c.yml:1:29): there is no such setting; allowed here are concurrency, log, rate_share, scopes, second_look`,
+			`presets.standard.okta.token (c.yml:1:29): there is no such setting; allowed here are burst, concurrency, log, rate_share, scopes, second_look`,
 		}},
 		"an org": {"presets: {standard: {hook: {hosts: [a.example]}}}", []string{
 			`presets.standard.hook.hosts (c.yml:1:29): there is no such setting; allowed here are check, check_every, header`,

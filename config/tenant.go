@@ -40,6 +40,7 @@ type Okta struct {
 	AllowHTTP   bool
 	Concurrency int
 	SecondLook  time.Duration // 0: off
+	Burst       int           // 0: off
 	Log         SystemLog
 }
 

@@ -61,6 +61,12 @@ func tenantSettings() []setting {
 				func(t target) *time.Duration { return &u(t).Okta.SecondLook }),
 		},
 		{
+			key: "okta.burst", def: "50",
+			doc: "From how many people on, whose events wait or who were assigned within a minute, one list of the app may be read in place of each person, if that takes fewer calls; or off.",
+			field: offOr(countField(func(t target) *int { return &u(t).Okta.Burst }, 10, 100000),
+				func(t target) *int { return &u(t).Okta.Burst }),
+		},
+		{
 			key: "okta.allow_http", def: "false",
 			doc:   "Allow an http:// address, for an emulated Okta on this machine only (localhost, 127.0.0.1, ::1).",
 			field: switchField(func(t target) *bool { return &u(t).Okta.AllowHTTP }),

@@ -55,6 +55,7 @@ const (
 	CauseManual  CauseKind = "manual"  // an admin asked
 
 	CauseSecondLook CauseKind = "second_look" // a look that confirms what an event led to
+	CauseBurst      CauseKind = "burst"       // a full sync in place of many reads that events asked for
 )
 
 // Cause is why a change happened.

@@ -36,6 +36,8 @@ type Waiting struct {
 	Via       Via
 	Urgent    bool      // may take access away
 	Received  time.Time // database's clock
+	// ReadBy is the full run that has read Okta, or is about to, after this event was known; empty: none.
+	ReadBy string
 }
 
 // Ticket is what was known about a scope before Okta was asked. Marking exactly

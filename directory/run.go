@@ -59,6 +59,13 @@ type Progress struct {
 	Waits string `json:"waits,omitempty"`
 }
 
+// Sight is how much of Okta a full run saw.
+type Sight struct {
+	Run    string // its id
+	People int    // listed as assigned to the app
+	Groups int    // listed and selected by the rules
+}
+
 // RunCounts sums up what a run did, by type of change.
 type RunCounts struct {
 	Changes     map[ChangeType]int `json:"changes,omitempty"`

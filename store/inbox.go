@@ -159,15 +159,15 @@ func (d *DB) addEvents(ctx context.Context, tx *sql.Tx, tenant string, entries [
 // included, oldest first, and whether a second look is due.
 func (d *DB) Ticket(ctx context.Context, tenant string, scope directory.Scope) (directory.Ticket, error) {
 	const query = `
-		select i.uuid, i.type, i.published, i.via, s.urgent, i.received
+		select i.uuid, i.type, i.published, i.via, s.urgent, i.received, s.read_by
 		from inbox_scopes s join inbox i on i.tenant = s.tenant and i.uuid = s.uuid
 		where s.tenant = $1 and s.scope_kind = $2 and s.scope_id = $3 and s.done_at is null
 		union all
-		select '', '', due_at, '', false, due_at from second_looks
+		select '', '', due_at, '', false, due_at, '' from second_looks
 		where tenant = $1 and scope_kind = $2 and scope_id = $3 and due_at <= {now}
 		order by 3, 1`
 	scan := func(s scanner) (w directory.Waiting, err error) {
-		return w, s.Scan(&w.UUID, &w.Type, moment{&w.Published}, &w.Via, &w.Urgent, moment{&w.Received})
+		return w, s.Scan(&w.UUID, &w.Type, moment{&w.Published}, &w.Via, &w.Urgent, moment{&w.Received}, &w.ReadBy)
 	}
 	events, err := list(ctx, d, d.read, scan, query, tenant, string(scope.Kind), scope.ID)
 	if err != nil {

@@ -162,15 +162,15 @@ func (d *DB) stage(ctx context.Context, tx *sql.Tx, tenant, run string, page dir
 	var err error
 	switch {
 	case len(page.People) > 0:
-		err = d.stageIDs(ctx, tx, tenant, run, stagedPerson, personIDs(page.People))
+		err = d.stageIDs(ctx, tx, tenant, run, stagedPerson, personIDs(page.People), page.At)
 	case len(page.Deactivated) > 0:
-		err = d.stageIDs(ctx, tx, tenant, run, stagedDeactivated, personIDs(page.Deactivated))
+		err = d.stageIDs(ctx, tx, tenant, run, stagedDeactivated, personIDs(page.Deactivated), page.At)
 	case len(page.Groups) > 0:
 		ids := make([]string, len(page.Groups))
 		for i, g := range page.Groups {
 			ids[i] = g.ID
 		}
-		err = d.stageIDs(ctx, tx, tenant, run, stagedGroup, ids)
+		err = d.stageIDs(ctx, tx, tenant, run, stagedGroup, ids, page.At)
 	case page.Members != nil:
 		err = d.stageMembers(ctx, tx, tenant, run, *page.Members, page.At)
 	}
@@ -186,14 +186,14 @@ func (d *DB) stage(ctx context.Context, tx *sql.Tx, tenant, run string, page dir
 // A statement that writes as many rows as it was given has found the mark; one that
 // writes fewer has met known ones, or no mark.
 
-func (d *DB) stageIDs(ctx context.Context, tx *sql.Tx, tenant, run, kind string, ids []string) error {
+func (d *DB) stageIDs(ctx context.Context, tx *sql.Tx, tenant, run, kind string, ids []string, at time.Time) error {
 	const query = `
-		insert into staged (tenant, run, kind, id)
-		select m.tenant, m.run, $3, v.id from staged_runs m cross join {rows}
+		insert into staged (tenant, run, kind, id, at)
+		select m.tenant, m.run, $3, v.id, {at $4} from staged_runs m cross join {rows}
 		where m.tenant = $1 and m.run = $2
 		on conflict do nothing`
 	batch := []Column{texts("id", ids, func(id *string) string { return *id })}
-	written, err := d.execRows(ctx, tx, query, batch, tenant, run, kind)
+	written, err := d.execRows(ctx, tx, query, batch, tenant, run, kind, at)
 	if err != nil || int(written) == len(ids) {
 		return err
 	}

@@ -149,9 +149,10 @@ func (x *execution) groupsOf(ctx context.Context, person string) (map[string]boo
 }
 
 // tellsOfEnds says whether the run may find ends of memberships at all. Events about a group
-// itself, its name or its app, are no reason for one: each end has an event of its own.
+// itself, its name or its app, are no reason for one: each end has an event of its own. A run of everybody
+// settles such events, and an import logs few of its changes.
 func (x *execution) tellsOfEnds() bool {
-	return len(x.ticket.Events) == 0 || slices.ContainsFunc(x.ticket.Events, func(w directory.Waiting) bool {
+	return x.run.Scope.Kind == directory.ScopeFull || len(x.ticket.Events) == 0 || slices.ContainsFunc(x.ticket.Events, func(w directory.Waiting) bool {
 		return strings.HasPrefix(w.Type, "group.user_membership.")
 	})
 }

@@ -36,6 +36,12 @@ type Options struct {
 	Lease time.Duration
 	// FullPause is how long after the beginning of a full sync events may not start another.
 	FullPause time.Duration
+	// Burst is from how many people on, whose events wait, a full sync may read in place of a read of each;
+	// zero: never.
+	Burst int
+	// ListAsked is told that a full sync was asked for in place of reads of the waiting people, in an app
+	// of as many as are known; nil: nobody is.
+	ListAsked func(waiting, known int)
 }
 
 // Engine brings one tenant's directory into line. It keeps no state between calls and is safe for
@@ -56,6 +62,8 @@ type Engine struct {
 	lease       time.Duration
 	delay       func(failed int) time.Duration
 	pause       time.Duration
+	burst       int
+	listAsked   func(waiting, known int)
 }
 
 // New returns an engine.
@@ -69,9 +77,13 @@ func New(o Options) *Engine {
 	if o.Delay == nil {
 		o.Delay = attemptDelay
 	}
+	if o.ListAsked == nil {
+		o.ListAsked = func(int, int) {}
+	}
 	return &Engine{
 		tenant: o.Tenant, rules: o.Rules, mapper: newMapper(o.Rules), source: o.Source,
 		store: o.Store, owner: o.Owner, now: o.Now, newID: o.NewID, again: o.SecondLook, version: o.Version, interrupted: o.Interrupted, hold: o.Hold, lease: o.Lease, delay: o.Delay, pause: o.FullPause,
+		burst: o.Burst, listAsked: o.ListAsked,
 	}
 }
 
@@ -119,10 +131,13 @@ func (e *Engine) Scope(ctx context.Context, scope directory.Scope) (Result, erro
 	}
 	switch scope.Kind {
 	case directory.ScopePerson:
+		if err := e.leaveToList(ctx, ticket); err != nil {
+			return Result{}, err
+		}
 		return e.person(ctx, ticket, causeOf(ticket), nil, "")
 	case directory.ScopeFull:
-		if err := e.mayPullAll(ctx); err != nil {
-			return Result{}, err
+		if done, err := e.mayPullAll(ctx, ticket); done || err != nil {
+			return Result{Scope: scope}, err
 		}
 	}
 	run, _, err := e.store.CreateRun(ctx, directory.Run{
@@ -136,29 +151,39 @@ func (e *Engine) Scope(ctx context.Context, scope directory.Scope) (Result, erro
 
 // mayPullAll says whether an event may start a full sync now. Imports come by the
 // dozen in some orgs, and each full sync marks all the events that came before it: one that is
-// under way may do so soon, and one that waits for an admin would be outdated by another.
-func (e *Engine) mayPullAll(ctx context.Context) error {
+// under way may do so soon, and one that waits for an admin would be outdated by another. A burst waits
+// for no pause: its list takes fewer calls than it saves. Is it over already, the ticket is done.
+func (e *Engine) mayPullAll(ctx context.Context, ticket directory.Ticket) (done bool, err error) {
 	last, found, err := e.store.LastFullRun(ctx, e.tenant)
 	if err != nil {
-		return fmt.Errorf("look for the last full sync: %w", err)
+		return false, fmt.Errorf("look for the last full sync: %w", err)
+	}
+	if found && last.State.Open() {
+		return false, fmt.Errorf("full sync %s is under way: %w", last.ID, directory.ErrBusy)
+	}
+	if found && last.State.Waiting() {
+		return false, &directory.RetryAfterError{Wait: e.pause, Err: fmt.Errorf("full sync %s waits for an admin; another one would outdate it", last.ID)}
+	}
+	if !ticket.SecondLook.IsZero() {
+		_, _, worth, err := e.worthList(ctx)
+		if err != nil || worth {
+			return false, err
+		}
+		if len(ticket.Events) == 0 {
+			return true, e.store.Update(ctx, e.tenant, func(ctx context.Context, tx Tx) error { return tx.Mark(ctx, ticket) })
+		}
 	}
 	if !found {
-		return nil
-	}
-	if last.State.Open() {
-		return fmt.Errorf("full sync %s is under way: %w", last.ID, directory.ErrBusy)
-	}
-	if last.State.Waiting() {
-		return &directory.RetryAfterError{Wait: e.pause, Err: fmt.Errorf("full sync %s waits for an admin; another one would outdate it", last.ID)}
+		return false, nil
 	}
 	began := last.CreatedAt
 	if last.StartedAt != nil {
 		began = *last.StartedAt
 	}
 	if wait := began.Add(e.pause).Sub(e.now()); wait > 0 {
-		return &directory.RetryAfterError{Wait: min(wait, e.pause), Err: fmt.Errorf("full sync %s began a short while ago", last.ID)}
+		return false, &directory.RetryAfterError{Wait: min(wait, e.pause), Err: fmt.Errorf("full sync %s began a short while ago", last.ID)}
 	}
-	return nil
+	return false, nil
 }
 
 // maxCauseEvents bounds the event ids kept with a change.
@@ -171,6 +196,9 @@ func causeOf(ticket directory.Ticket) directory.Cause {
 	cause := directory.Cause{Kind: directory.CauseLog}
 	if len(events) == 0 {
 		cause.Kind = directory.CauseSecondLook
+		if ticket.Scope.Kind == directory.ScopeFull {
+			cause.Kind = directory.CauseBurst
+		}
 	}
 	for i, event := range events {
 		if event.Via == directory.ViaHook {

@@ -29,6 +29,7 @@ type realOrg struct {
 	engine *dirsync.Engine
 	rules  directory.Rules
 	runs   int
+	burst  int
 	since  string // next link of the System Log
 }
 
@@ -70,7 +71,7 @@ func newRealOrg(t *testing.T, db *store.DB, options emulator.Options, edit func(
 func (r *realOrg) lookAgainLater(after time.Duration) {
 	r.engine = dirsync.New(dirsync.Options{
 		Tenant: realTenant, Rules: r.rules, Source: r.reader, Store: engineStore{r.db}, Owner: "test", Now: time.Now, NewID: r.runID,
-		SecondLook: after,
+		SecondLook: after, Burst: r.burst,
 	})
 }
 
@@ -79,9 +80,8 @@ func (r *realOrg) runID() string {
 	return fmt.Sprintf("00000000-0000-7000-8000-%012d", r.runs)
 }
 
-// listen stores what the System Log has that is new, as hooks would bring it, and returns what to work off:
-// leavers first.
-func (r *realOrg) listen() []directory.Scope {
+// news reads what the System Log has that is new, as hooks would bring it.
+func (r *realOrg) news() []directory.Event {
 	r.Helper()
 	list := logevent.List{Via: directory.ViaHook, AppID: r.org.AppID(), Now: time.Now()}
 	for more := true; more; {
@@ -113,7 +113,13 @@ func (r *realOrg) listen() []directory.Scope {
 		more = len(list.Events) > before
 	}
 	// Only what hooks are subscribed to.
-	events := slices.DeleteFunc(list.Events, func(e directory.Event) bool { return !slices.Contains(directory.SubscribedEvents(), e.Type) })
+	return slices.DeleteFunc(list.Events, func(e directory.Event) bool { return !slices.Contains(directory.SubscribedEvents(), e.Type) })
+}
+
+// listen stores the news, and returns what to work off: leavers first.
+func (r *realOrg) listen() []directory.Scope {
+	r.Helper()
+	events := r.news()
 	if err := r.db.AddEvents(r.Context(), realTenant, events); err != nil {
 		r.Fatal(err)
 	}

@@ -31,6 +31,15 @@ type Store interface {
 	// Ticket reads the events of the scope that no commit has marked, parked
 	// ones included, and whether a second look is due.
 	Ticket(ctx context.Context, tenant string, scope directory.Scope) (directory.Ticket, error)
+	// WaitingPeople counts people with waiting events of whom a list may tell: events that take no
+	// access away, and for which no full run has read. It stops soon after most.
+	WaitingPeople(ctx context.Context, tenant string, most int) (int, error)
+	// RecentAssignments counts people about whose assignment events were received within the time,
+	// settled or not, unless a list settled them. It stops soon after most.
+	RecentAssignments(ctx context.Context, tenant string, within time.Duration, most int) (int, error)
+	// NewestEvent returns when the newest event was received of which a list may tell, and what the
+	// database's clock shows; the zero time when there is none.
+	NewestEvent(ctx context.Context, tenant string) (newest, now time.Time, err error)
 	// Update runs fn in one transaction that holds the tenant's lock: no other
 	// transaction of the tenant decides or writes meanwhile. An error of fn
 	// undoes everything.
@@ -60,6 +69,11 @@ type RunStore interface {
 	// LastFullRun returns the full run that is under way, else the one that waits for an
 	// admin, else the newest; false when there is none.
 	LastFullRun(ctx context.Context, tenant string) (directory.Run, bool, error)
+	// LastSight returns what the last full run saw that succeeded; false when there was none.
+	LastSight(ctx context.Context, tenant string) (directory.Sight, bool, error)
+	// ReadFor notes that the run, which has read nothing so far, reads for the waiting events of which a list
+	// may tell and that were received longer ago than after.
+	ReadFor(ctx context.Context, tenant, run string, after time.Duration) error
 	// SaveRun writes state, progress, counts and error of a claimed run and
 	// renews the lease; a state that is not open, or no lease, gives it up. RetryAt becomes RetryIn from
 	// now. It fails with directory.ErrBusy when the lease was lost to another owner.
@@ -187,6 +201,9 @@ type Tx interface {
 	AskSecondLook(ctx context.Context, scope directory.Scope, after time.Duration) error
 	// Mark marks exactly the ticket's events as done for its scope, and its second look.
 	Mark(ctx context.Context, ticket directory.Ticket) error
+	// MarkListed marks events for which the run has read, at most limit, and returns how many: those of
+	// people whom it has seen, and whom nobody has looked at later.
+	MarkListed(ctx context.Context, run string, limit int) (int, error)
 	// Run returns a run as this transaction sees it.
 	Run(ctx context.Context, id string) (directory.Run, error)
 	// DecideRun writes state, error, decision and end of a run that waits, and records

@@ -88,6 +88,9 @@ func (x *execution) start(ctx context.Context) error {
 	if x.run.Scope.Kind == directory.ScopePerson {
 		return nil // it is one read, and nothing is staged
 	}
+	if err := x.readForBurst(ctx); err != nil {
+		return err
+	}
 	if err := e.store.ResetRun(ctx, e.tenant, x.run.ID, x.owner); err != nil {
 		return fmt.Errorf("reset run %s: %w", x.run.ID, err)
 	}

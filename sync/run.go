@@ -234,6 +234,9 @@ func (x *execution) counted(done applied) directory.Run {
 // finish marks the events, lets go of who is no longer at fault, and ends the run.
 func (x *execution) finish(ctx context.Context) error {
 	e := x.engine
+	if err := x.markListed(ctx); err != nil {
+		return err
+	}
 	run := e.finished(x.run, directory.RunSucceeded)
 	err := e.store.Update(ctx, e.tenant, func(ctx context.Context, tx Tx) error {
 		if run.Scope.Kind == directory.ScopeFull && !x.first.IsZero() {

@@ -15,7 +15,7 @@ type Run struct {
 	ID         string     `json:"id"`
 	Tenant     string     `json:"tenant"`
 	Scope      string     `json:"scope" doc:"full, person:<id> or group:<id>" example:"full"`
-	Cause      string     `json:"cause" enum:"hook,log,nightly,manual,second_look"`
+	Cause      string     `json:"cause" enum:"hook,log,nightly,manual,second_look,burst"`
 	Date       string     `json:"date,omitempty" doc:"The scheduled day of a nightly run, UTC" example:"2026-08-20"`
 	By         string     `json:"by,omitempty" doc:"Name of the admin token that asked for it"`
 	State      string     `json:"state" enum:"queued,reading,applying,held,planned,succeeded,failed,cancelled,rejected,outdated" doc:"The first three are under way. held, and planned of a dry run, wait for an admin. The others are final"`

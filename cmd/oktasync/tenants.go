@@ -37,12 +37,15 @@ func partsBuilder(db *store.DB, shared redis.UniversalClient, m *metrics, owner 
 		}
 		return &tenantParts{cfg: t, reader: reader, engine: dirsync.New(dirsync.Options{
 			Tenant: t.Slug, Rules: rulesOf(t), Source: reader, Store: engineStore{db}, Owner: owner,
-			Now: utcNow, NewID: newRunID, Lease: runLease, Hold: holdLeases(db, t.Slug, runLease, leaseBeat, log), SecondLook: t.Okta.SecondLook,
+			Now: utcNow, NewID: newRunID, Lease: runLease, Hold: holdLeases(db, t.Slug, runLease, leaseBeat, log), SecondLook: t.Okta.SecondLook, Burst: t.Okta.Burst,
 			Version: version,
 			Interrupted: func(run directory.Run) {
 				log.Warn("a reading had been interrupted", "tenant", run.Tenant, "run", run.ID, "outcome", run.Progress.Note)
 			},
 			FullPause: t.Nightly.Pause,
+			ListAsked: func(waiting, known int) {
+				log.Info("events of many people wait; a full sync reads them in one list instead of each by id", "tenant", t.Slug, "waiting", waiting, "known", known)
+			},
 		})}, nil
 	}
 }

@@ -78,6 +78,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"inbox/sweep":                                 testSweep,
 		"inbox/sweep a blocked tenant":                testSweepBlocked,
 		"inbox/second looks":                          testSecondLooks,
+		"inbox/bursts":                                testBursts,
+		"inbox/what lists settle":                     testMarkListed,
 		"inbox/waiting logins":                        testWaitingLogins,
 		"inbox/two sweepers":                          testTwoSweepers,
 		"runs/create":                                 testCreateRun,
