@@ -43,6 +43,9 @@ func personOf(p directory.Person) v1.Person {
 	if p.TeamID != "" {
 		answer.Team = &v1.Ref{ID: p.TeamID}
 	}
+	if !p.LeftAt.IsZero() {
+		answer.LeftAt = utc(&p.LeftAt)
+	}
 	return answer
 }
 

@@ -316,7 +316,7 @@ func (c Config) LoadTenant(slug string, d Document, taken map[string]string) (Te
 	t := l.fillTenant(&Config{origins: map[string]string{}}, slug, "")
 	hosts := map[string]string{}
 	maps.Copy(hosts, taken)
-	l.checkTenant(&t, hosts)
+	l.checkTenant(&c, &t, hosts)
 	if len(l.problems.all) > 0 {
 		return Tenant{}, l.problems.err()
 	}

@@ -71,10 +71,11 @@ func TestLoadFillsInDefaults(t *testing.T) {
 			"department": {From: []string{"user.department"}}, "employee_number": {From: []string{"user.employeeNumber"}},
 			"manager_id_text": {From: []string{"user.managerId"}}, "manager_text": {From: []string{"user.manager"}},
 		},
-		Required: []string{"first_name", "last_name", "email"},
-		TeamFrom: "department",
-		Groups:   Groups{Types: []string{"OKTA_GROUP"}},
-		Limits:   Limits{People: Limit{500, 0.1, 5}, Groups: Limit{50, 0.2, 3}, Members: Limit{1000, 0.5, 10}, PlanMaxAge: day, Safety: SafetyUpToLimit},
+		Required:    []string{"first_name", "last_name", "email"},
+		TeamFrom:    "department",
+		Groups:      Groups{Types: []string{"OKTA_GROUP"}},
+		Limits:      Limits{People: Limit{500, 0.1, 5}, Groups: Limit{50, 0.2, 3}, Members: Limit{1000, 0.5, 10}, PlanMaxAge: day, Safety: SafetyUpToLimit},
+		Deprovision: Deprovision{Policy: DeprovisionDeactivate, Grace: 30 * day},
 	}
 	if diff := cmp.Diff([]Tenant{want}, c.Tenants, cmp.AllowUnexported(Tenant{})); diff != "" {
 		t.Errorf("tenants (-want +got):\n%s", diff)

@@ -23,6 +23,7 @@ type Tenant struct {
 	TeamFrom     string // empty: no primary team
 	Groups       Groups
 	Limits       Limits
+	Deprovision  Deprovision
 
 	prefix string // what its keys begin with: "" or "tenants.<slug>."
 }
@@ -121,6 +122,19 @@ const (
 	SafetyUpToLimit = "up_to_limit"
 	SafetyAll       = "all"
 	SafetyNone      = "none"
+)
+
+// Deprovision says what becomes of people who leave.
+type Deprovision struct {
+	Policy string        // DeprovisionDeactivate, DeprovisionFromTeam or DeprovisionDelete
+	Grace  time.Duration // until the data of people who left is erased, for DeprovisionDelete
+}
+
+// What is kept of people who leave.
+const (
+	DeprovisionDeactivate = "deactivate"
+	DeprovisionFromTeam   = "remove_from_team"
+	DeprovisionDelete     = "delete"
 )
 
 // Limit is exceeded by more than Floor leavers that are also more than Absolute

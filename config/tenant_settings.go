@@ -241,10 +241,19 @@ func ruleSettings() []setting {
 		doc:   "Which deactivations and suspensions are applied while a plan waits for approval, those alone that Okta states itself (DEPROVISIONED, SUSPENDED): as many as limits.people.absolute, all, or none.",
 		field: choiceField(func(t target) *string { return &u(t).Limits.Safety }, SafetyUpToLimit, SafetyAll, SafetyNone),
 	})
-	return append(all, setting{
+	all = append(all, setting{
 		key: "limits.plan_max_age", def: "1d",
 		doc: "How long the plan of a run that was held may be approved, and how long any plan may be applied whose applying was interrupted. After that the run is outdated and the sync has to be run again, or, where nobody had to approve it, the run makes its plan anew.",
 		// Shorter than the least retention.tombstones: an old plan must not bring back what is forgotten.
 		field: durationField(func(t target) *time.Duration { return &u(t).Limits.PlanMaxAge }, 10*time.Minute, 5*day),
+	})
+	return append(all, setting{
+		key: "deprovision.policy", def: DeprovisionDeactivate,
+		doc:   "What becomes of people who are deactivated or deleted in Okta, or no longer assigned to the app: deactivate takes their access away and keeps their data; remove_from_team takes them out of team and groups and leaves their account as it is; delete is deactivate, and after deprovision.grace their data is erased. A suspension keeps everything, whatever is set here (docs/operations.md).",
+		field: choiceField(func(t target) *string { return &u(t).Deprovision.Policy }, DeprovisionDeactivate, DeprovisionFromTeam, DeprovisionDelete),
+	}, setting{
+		key: "deprovision.grace", def: "30d",
+		doc:   "With the policy delete: how long after they left the data of people is erased. Whoever comes back before is as before. It must be shorter than retention.tombstones.",
+		field: durationField(func(t target) *time.Duration { return &u(t).Deprovision.Grace }, time.Minute, 10*365*day),
 	})
 }

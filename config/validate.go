@@ -217,7 +217,7 @@ func (l *loader) checkTenants(c *Config) {
 	for i := range c.Tenants {
 		t := &c.Tenants[i]
 		before := len(l.problems.all)
-		l.checkTenant(t, hosts)
+		l.checkTenant(c, t, hosts)
 		if variable := l.onlyEnv[t.Slug]; variable != "" && len(l.problems.all) > before {
 			l.problems.add("tenants."+t.Slug, variable, "this tenant is known from the environment alone; if that is not meant, correct the name of the variable")
 		}
@@ -226,11 +226,23 @@ func (l *loader) checkTenants(c *Config) {
 
 // checkTenant checks what belongs together inside one tenant, and its hosts against those that
 // others have, to which it adds its own.
-func (l *loader) checkTenant(t *Tenant, hosts map[string]string) {
+func (l *loader) checkTenant(c *Config, t *Tenant, hosts map[string]string) {
 	l.checkPreset(t)
 	l.checkOkta(t)
 	l.checkHook(t, hosts)
 	l.checkRules(t)
+	l.checkGrace(c, t)
+}
+
+// checkGrace: once the row of somebody who left is forgotten, nothing tells any more whose history
+// is to be erased.
+func (l *loader) checkGrace(c *Config, t *Tenant) {
+	key := t.key("deprovision.grace")
+	if t.Deprovision.Policy != DeprovisionDelete || l.problems.has(key, t.key("deprovision.policy"), "retention.tombstones") || t.Deprovision.Grace < c.Retention.Tombstones {
+		return
+	}
+	l.add(key, "%s is not shorter than retention.tombstones (%s), after which it is no longer known who left; choose a shorter grace or a longer retention",
+		showDuration(t.Deprovision.Grace), showDuration(c.Retention.Tombstones))
 }
 
 // topLevel lists the sections of a tenant that stand at the top level.

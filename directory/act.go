@@ -41,6 +41,8 @@ const (
 	ActRetry   ActKind = "archive.retry"   // took parked work up again
 	ActDiscard ActKind = "archive.discard" // gave parked work up
 
+	ActErase ActKind = "person.erase" // had what is kept of somebody who left erased
+
 	ActTenantAdd    ActKind = "tenant.add"    // made a tenant
 	ActTenantChange ActKind = "tenant.change" // changed its settings or credentials
 	ActTenantPause  ActKind = "tenant.pause"  // let its work rest

@@ -28,8 +28,11 @@ const (
 	PersonReactivated    ChangeType = "person.reactivated"
 	PersonDeactivated    ChangeType = "person.deactivated"
 	PersonRemoved        ChangeType = "person.removed"
+	PersonDetached       ChangeType = "person.detached" // left; the account stays, without team and groups
+	PersonErased         ChangeType = "person.erased"   // nothing is kept of them but the id
 	PersonManagerChanged ChangeType = "person.manager_changed"
 	TeamCreated          ChangeType = "team.created"
+	TeamRemoved          ChangeType = "team.removed" // its last person was erased
 	GroupCreated         ChangeType = "group.created"
 	GroupUpdated         ChangeType = "group.updated"
 	GroupRemoved         ChangeType = "group.removed"
@@ -53,6 +56,7 @@ const (
 	CauseLog     CauseKind = "log"     // System Log
 	CauseNightly CauseKind = "nightly" // scheduled full sync
 	CauseManual  CauseKind = "manual"  // an admin asked
+	CausePolicy  CauseKind = "policy"  // the tenant's deprovision policy
 
 	CauseSecondLook CauseKind = "second_look" // a look that confirms what an event led to
 	CauseBurst      CauseKind = "burst"       // a full sync in place of many reads that events asked for

@@ -5,6 +5,9 @@ import "time"
 // Chore names recurring work that each tenant needs, whether or not anything happens in Okta.
 type Chore string
 
+// ChoreErase erases people who left, once the grace of the tenant's policy is over.
+const ChoreErase Chore = "erase"
+
 // ChorePlan says how often a tenant wants a chore.
 type ChorePlan struct {
 	Tenant string

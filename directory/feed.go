@@ -18,7 +18,7 @@ type FeedPage struct {
 // ChangeTypes lists the types of changes, in the order in which they are documented.
 func ChangeTypes() []ChangeType {
 	return []ChangeType{
-		PersonCreated, PersonUpdated, PersonSuspended, PersonReactivated, PersonDeactivated, PersonRemoved, PersonManagerChanged,
-		TeamCreated, GroupCreated, GroupUpdated, GroupRemoved, MembershipAdded, MembershipRemoved,
+		PersonCreated, PersonUpdated, PersonSuspended, PersonReactivated, PersonDeactivated, PersonRemoved, PersonDetached, PersonErased,
+		PersonManagerChanged, TeamCreated, TeamRemoved, GroupCreated, GroupUpdated, GroupRemoved, MembershipAdded, MembershipRemoved,
 	}
 }

@@ -20,8 +20,7 @@ const (
 // longer knows. Okta has no word for it: it answers 404 E0000007.
 const OktaDeleted = "DELETED"
 
-// Present says whether the person is in the directory with a way to be active:
-// such people hold unique values and can be somebody's manager.
+// Present says whether the status is that of somebody who may be active.
 func (s Status) Present() bool { return s == StatusActive || s == StatusSuspended }
 
 // Leaving says whether moving from s to next takes access away.
@@ -140,7 +139,7 @@ const (
 // that means, and who is stored.
 type ManagerEdge struct {
 	PersonID string
-	Status   Status
+	Present  bool   // Person.Present
 	IDText   string // raw managerId
 	Text     string // raw manager
 	// Wanted is the person that the text means; ManagerID is the same unless
@@ -171,9 +170,28 @@ type Person struct {
 	// GroupsObservedAt is the same for the last reading of this person's own
 	// list of groups; zero when only the groups' lists were read.
 	GroupsObservedAt time.Time
-	CreatedAt        time.Time
-	UpdatedAt        time.Time
+	// LeftAt is when the person was first seen to have left: deactivated in Okta, deleted there, or
+	// no longer assigned to the app; zero for everybody else.
+	LeftAt    time.Time
+	CreatedAt time.Time
+	UpdatedAt time.Time
 }
+
+// Present says whether the person belongs to the directory with a way to be active: such people
+// hold unique values, and can have a manager and be one.
+func (p Person) Present() bool { return p.Status.Present() && p.LeftAt.IsZero() }
+
+// Detached says whether the person left and the account stayed: DeprovisionFromTeam.
+func (p Person) Detached() bool { return p.Status.Present() && !p.LeftAt.IsZero() }
+
+// Tombstone returns all that is kept of somebody who was erased, or who was never here: the id, and
+// when Okta was looked at, so that an older list cannot bring them in.
+func (p Person) Tombstone() Person {
+	return Person{ID: p.ID, Status: StatusRemoved, ObservedAt: p.ObservedAt, GroupsObservedAt: p.GroupsObservedAt}
+}
+
+// IsTombstone says whether the row is such a one.
+func (p Person) IsTombstone() bool { return p.Status == StatusRemoved && p.OktaStatus == "" }
 
 // Identity holds what a present person can be found by.
 type Identity struct {

@@ -108,7 +108,31 @@ type Rules struct {
 	TeamFrom Field   // the field that gives the primary team
 	Groups   GroupSelection
 	Limits   Limits
+
+	Deprovision Deprovision
 }
+
+// Deprovision says what becomes of people who leave. Okta has four ways for that: the user is
+// deactivated, deleted, no longer assigned to the app, or no longer in a group that assigns it.
+// A suspension is none of them: it keeps everything under every policy.
+type Deprovision struct {
+	Policy DeprovisionPolicy
+	// Grace is how long after they left the data of people is erased. For DeprovisionDelete alone.
+	Grace time.Duration
+}
+
+// DeprovisionPolicy says what is kept of people who leave.
+type DeprovisionPolicy string
+
+// The policies. Empty means DeprovisionDeactivate.
+const (
+	// DeprovisionDeactivate takes access away: the status becomes StatusDeactivated or StatusRemoved.
+	DeprovisionDeactivate DeprovisionPolicy = "deactivate"
+	// DeprovisionFromTeam takes team, groups and manager away. The account stays as it is.
+	DeprovisionFromTeam DeprovisionPolicy = "remove_from_team"
+	// DeprovisionDelete is DeprovisionDeactivate, and after the grace the person's data is erased.
+	DeprovisionDelete DeprovisionPolicy = "delete"
+)
 
 // DefaultRules are the rules of a tenant that configures none.
 func DefaultRules() Rules {
@@ -145,5 +169,6 @@ func DefaultRules() Rules {
 			PlanMaxAge: 24 * time.Hour,
 			Safety:     SafetyUpToLimit,
 		},
+		Deprovision: Deprovision{Policy: DeprovisionDeactivate, Grace: 30 * 24 * time.Hour},
 	}
 }

@@ -198,16 +198,35 @@ func (t *Tx) Mark(ctx context.Context, ticket directory.Ticket) error {
 	if len(ticket.Events) == 0 {
 		return nil
 	}
-	uuids := make([]string, len(ticket.Events))
-	for i, e := range ticket.Events {
-		uuids[i] = e.UUID
+	if ticket.Scope.ByLogin() {
+		return t.forgetLogin(ctx, ticket)
 	}
+	uuids := uuidsOf(ticket)
 	const query = `
 		update inbox_scopes set done_at = {at $4}, outcome = 'reconciled', parked_at = null, reason = ''
 		where tenant = $1 and scope_kind = $2 and scope_id = $3 and done_at is null and uuid {in $5}`
 	_, err := t.db.exec(ctx, t.tx, query, t.tenant, string(ticket.Scope.Kind), ticket.Scope.ID, t.now, uuids)
 	if err != nil {
 		return fmt.Errorf("mark %d events of %s as done: %w", len(uuids), ticket.Scope.Public(), err)
+	}
+	return nil
+}
+
+func uuidsOf(ticket directory.Ticket) []string {
+	uuids := make([]string, len(ticket.Events))
+	for i, e := range ticket.Events {
+		uuids[i] = e.UUID
+	}
+	return uuids
+}
+
+// forgetLogin is Mark for a person who is named by login. That is personal data, which nobody needs once
+// the work is done; the event itself stays, so that it is known when it comes again.
+func (t *Tx) forgetLogin(ctx context.Context, ticket directory.Ticket) error {
+	const query = `delete from inbox_scopes where tenant = $1 and scope_kind = $2 and scope_id = $3 and done_at is null and uuid {in $4}`
+	_, err := t.db.exec(ctx, t.tx, query, t.tenant, string(ticket.Scope.Kind), ticket.Scope.ID, uuidsOf(ticket))
+	if err != nil {
+		return fmt.Errorf("forget %d events of %s that are done: %w", len(ticket.Events), ticket.Scope.Public(), err)
 	}
 	return nil
 }

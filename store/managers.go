@@ -14,10 +14,10 @@ func (t *Tx) ManagerEdges(ctx context.Context, ids []string) ([]directory.Manage
 		return nil, nil
 	}
 	const query = keyed + `
-		select id, status, manager_id_text, manager_text, manager_wanted, manager_id, manager_problem
+		select id, status in ('active', 'suspended') and left_at is null, manager_id_text, manager_text, manager_wanted, manager_id, manager_problem
 		from wanted cross join people where tenant = of_tenant and id = key order by id`
 	scan := func(s scanner) (e directory.ManagerEdge, err error) {
-		return e, s.Scan(&e.PersonID, &e.Status, &e.IDText, &e.Text, &e.Wanted, &e.ManagerID, &e.Problem)
+		return e, s.Scan(&e.PersonID, &e.Present, &e.IDText, &e.Text, &e.Wanted, &e.ManagerID, &e.Problem)
 	}
 	edges, err := list(ctx, t.db, t.tx, scan, query, t.tenant, ids)
 	if err != nil {

@@ -11,14 +11,14 @@ import (
 const personColumns = `id, status, okta_status, assignment,
 	first_name, last_name, email, login, picture, title, language, location, department, employee_number,
 	manager_id_text, manager_text, custom, team_id, manager_id, manager_wanted, manager_problem,
-	hash, observed_at, groups_observed_at, created_at, updated_at`
+	hash, observed_at, groups_observed_at, left_at, created_at, updated_at`
 
 func scanPerson(s scanner) (p directory.Person, err error) {
 	q := &p.Profile
 	return p, s.Scan(&p.ID, &p.Status, &p.OktaStatus, &p.Assignment,
 		&q.FirstName, &q.LastName, &q.Email, &q.Login, &q.Picture, &q.Title, &q.Language, &q.Location, &q.Department, &q.EmployeeNumber,
 		&q.ManagerIDText, &q.ManagerText, jsonText{&q.Custom}, &p.TeamID, &p.ManagerID, &p.ManagerWanted, &p.ManagerProblem,
-		&p.Hash, moment{&p.ObservedAt}, moment{&p.GroupsObservedAt}, moment{&p.CreatedAt}, moment{&p.UpdatedAt})
+		&p.Hash, moment{&p.ObservedAt}, moment{&p.GroupsObservedAt}, moment{&p.LeftAt}, moment{&p.CreatedAt}, moment{&p.UpdatedAt})
 }
 
 // People returns the rows of the ids, removed ones included, in order of id.
@@ -62,10 +62,13 @@ func (d *DB) Hashes(ctx context.Context, tenant string, ids []string) (map[strin
 	return hashes, nil
 }
 
-// CountPeople returns how many people have the status.
+// detached says that somebody left and the account stayed (directory.Person.Detached).
+const detached = `(left_at is not null and status in ('active', 'suspended'))`
+
+// CountPeople returns how many people have the status, without those who are detached.
 func (d *DB) CountPeople(ctx context.Context, tenant string, status directory.Status) (int, error) {
 	var count int
-	err := d.row(ctx, d.read, `select count(*) from people where tenant = $1 and status = $2`, tenant, string(status)).Scan(&count)
+	err := d.row(ctx, d.read, `select count(*) from people where tenant = $1 and status = $2 and not `+detached, tenant, string(status)).Scan(&count)
 	if err != nil {
 		return 0, fmt.Errorf("count the %s people of tenant %s: %w", status, tenant, err)
 	}
@@ -84,7 +87,7 @@ func (t *Tx) Identify(ctx context.Context, refs []string) ([]directory.Identity,
 	// takes that for most people, and two statuses for so few that it reads them all.
 	const columns = `
 		select id, login, email, employee_number from wanted cross join people where tenant = of_tenant and `
-	const present = ` and status not in ('deactivated', 'removed') `
+	const present = ` and status not in ('deactivated', 'removed') and left_at is null `
 	const query = `
 		with wanted as materialized (
 			select distinct cast($1 as text) as of_tenant, key, false as folded from {list $2}
@@ -128,8 +131,8 @@ func lookupKey(text string) string {
 }
 
 // PutPeople writes whole rows but for the manager columns, which stay as they
-// are (empty in a new row). CreatedAt is set on insert, UpdatedAt always, both to
-// Now. An id must not be there twice.
+// are (empty in a new row). CreatedAt is set on insert, and where there was but a tombstone,
+// UpdatedAt always, both to Now. An id must not be there twice.
 func (t *Tx) PutPeople(ctx context.Context, people []directory.Person) error {
 	if len(people) == 0 {
 		return nil
@@ -166,6 +169,7 @@ func (t *Tx) PutPeople(ctx context.Context, people []directory.Person) error {
 		texts("hash", people, func(p *person) string { return p.Hash }),
 		times("observed_at", people, func(p *person) time.Time { return p.ObservedAt }),
 		times("groups_observed_at", people, func(p *person) time.Time { return p.GroupsObservedAt }),
+		times("left_at", people, func(p *person) time.Time { return p.LeftAt }),
 	}
 	const query = `
 		insert into people (tenant, created_at, updated_at,
@@ -173,8 +177,14 @@ func (t *Tx) PutPeople(ctx context.Context, people []directory.Person) error {
 			first_name, last_name, email, login, picture, title, language, location, department, employee_number,
 			manager_id_text, manager_text, custom, team_id,
 			login_key, email_key, employee_number_key, manager_id_key, manager_text_key, hash,
-			observed_at, groups_observed_at)
-		select $1, {at $2}, {at $2}, v.* from {rows} where true
+			observed_at, groups_observed_at, left_at)
+		select $1, {at $2}, {at $2},
+			v.id, v.status, v.okta_status, v.assignment,
+			v.first_name, v.last_name, v.email, v.login, v.picture, v.title, v.language, v.location, v.department, v.employee_number,
+			v.manager_id_text, v.manager_text, v.custom, v.team_id,
+			v.login_key, v.email_key, v.employee_number_key, v.manager_id_key, v.manager_text_key, v.hash,
+			v.observed_at, v.groups_observed_at, nullif(v.left_at, {at $3})
+		from {rows} where true
 		on conflict (tenant, id) do update set
 			status = excluded.status, okta_status = excluded.okta_status, assignment = excluded.assignment,
 			first_name = excluded.first_name, last_name = excluded.last_name, email = excluded.email,
@@ -185,11 +195,12 @@ func (t *Tx) PutPeople(ctx context.Context, people []directory.Person) error {
 			login_key = excluded.login_key, email_key = excluded.email_key,
 			employee_number_key = excluded.employee_number_key, manager_id_key = excluded.manager_id_key,
 			manager_text_key = excluded.manager_text_key, hash = excluded.hash,
-			observed_at = excluded.observed_at,
+			observed_at = excluded.observed_at, left_at = excluded.left_at,
+			created_at = case when people.status = 'removed' and people.okta_status = '' then excluded.created_at else people.created_at end,
 			groups_observed_at = case when excluded.groups_observed_at > people.groups_observed_at
 				then excluded.groups_observed_at else people.groups_observed_at end,
 			updated_at = excluded.updated_at`
-	if _, err := t.db.execRows(ctx, t.tx, query, batch, t.tenant, t.now); err != nil {
+	if _, err := t.db.execRows(ctx, t.tx, query, batch, t.tenant, t.now, time.Time{}); err != nil {
 		return fmt.Errorf("write %d people: %w", len(people), err)
 	}
 	return nil

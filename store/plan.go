@@ -146,7 +146,7 @@ func (d *DB) PlanCounts(ctx context.Context, tenant, run string) (directory.Plan
 			(select count(distinct c.subject_id) from plan c
 				join people p on p.tenant = c.tenant and p.id = c.subject_id and p.status in ('active', 'suspended')
 				where c.tenant = $1 and c.run = $2 and c.subject = 'person'
-					and (c.type in ('person.deactivated', 'person.removed')
+					and (c.type in ('person.deactivated', 'person.removed') or c.type = 'person.detached' and p.left_at is null
 						or c.type = 'person.suspended' and p.status = 'active'))`
 	if err := d.row(ctx, d.read, people, tenant, run).Scan(&counts.PeopleBefore, &counts.PeopleLeave); err != nil {
 		return fail(err)

@@ -154,9 +154,11 @@ func (d *DB) Unpark(ctx context.Context, tenant string, scope directory.Scope, a
 // Discard marks the parked events of a scope as done without doing anything, and records
 // the act. A scope that is not parked is directory.ErrNotFound.
 func (d *DB) Discard(ctx context.Context, tenant string, scope directory.Scope, act directory.Act) error {
-	const query = `
-		update inbox_scopes set done_at = {now}, outcome = 'discarded'
-		where tenant = $1 and scope_kind = $2 and scope_id = $3 and done_at is null and parked_at is not null`
+	const which = ` where tenant = $1 and scope_kind = $2 and scope_id = $3 and done_at is null and parked_at is not null`
+	query := `update inbox_scopes set done_at = {now}, outcome = 'discarded', reason = ''` + which
+	if scope.ByLogin() { // see forgetLogin
+		query = `delete from inbox_scopes` + which
+	}
 	return d.again(ctx, func(tx *sql.Tx) error {
 		touched, err := d.exec(ctx, tx, query, tenant, string(scope.Kind), scope.ID)
 		if err != nil {

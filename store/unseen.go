@@ -18,7 +18,7 @@ import (
 // statistics uses only the key's first columns and reads all of the run's rows for
 // each person.
 const notSeen = `
-	p.tenant = $1 and p.status = $3
+	p.tenant = $1 and p.status = $3 and not ` + detached + `
 	and (select 1 from staged s where s.tenant = $1 and s.run = $2 and s.kind = 'person' and s.id = p.id limit 1) is null
 	and (select 1 from staged s where s.tenant = $1 and s.run = $2 and s.kind = $4 and s.id = p.id limit 1) is null`
 
@@ -32,7 +32,7 @@ func alsoSeenAs(status directory.Status) string {
 }
 
 // UnseenPeople returns ids, in order after `after`, at most limit, of people with
-// the status whom the run has not seen. Active and suspended people are seen by
+// the status whom the run has not seen, without those who are detached. Active and suspended people are seen by
 // Page.People, others by Page.Deactivated too.
 func (d *DB) UnseenPeople(ctx context.Context, tenant, run string, status directory.Status, after string, limit int) ([]string, error) {
 	const query = `select p.id from people p where ` + notSeen + ` and p.id > $5 order by p.id limit $6`
@@ -42,6 +42,23 @@ func (d *DB) UnseenPeople(ctx context.Context, tenant, run string, status direct
 	}
 	if err != nil {
 		return nil, fmt.Errorf("find people whom run %s of tenant %s has not seen: %w", run, tenant, err)
+	}
+	return ids, nil
+}
+
+// UnseenDetached is UnseenPeople for those who are detached.
+func (d *DB) UnseenDetached(ctx context.Context, tenant, run, after string, limit int) ([]string, error) {
+	const query = `
+		select p.id from people p
+		where p.tenant = $1 and ` + detached + ` and p.id > $3
+			and (select 1 from staged s where s.tenant = $1 and s.run = $2 and s.kind = 'person' and s.id = p.id limit 1) is null
+		order by p.id limit $4`
+	ids, err := list(ctx, d, d.read, scanText, query, tenant, run, after, limit)
+	if err == nil {
+		err = d.staged(ctx, d.read, tenant, run)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find detached people whom run %s of tenant %s has not seen: %w", run, tenant, err)
 	}
 	return ids, nil
 }
@@ -80,7 +97,7 @@ func (d *DB) UnseenGroups(ctx context.Context, tenant, run string) ([]string, er
 }
 
 // MissingMembers returns memberships that the run has seen and that are not
-// present in the directory, of people who are in it (any status but removed) or whom
+// present in the directory, of people who are in it (neither removed nor detached) or whom
 // the plan creates or brings back, in order of group and person after `after`, at most
 // limit. ObservedAt is that of the page that showed them first.
 func (d *DB) MissingMembers(ctx context.Context, tenant, run string, after directory.Membership, limit int) ([]directory.Membership, error) {
@@ -92,7 +109,7 @@ func (d *DB) MissingMembers(ctx context.Context, tenant, run string, after direc
 			and (select 1 from memberships m
 				where m.tenant = $1 and m.group_id = s.group_id and m.person_id = s.person_id and m.present limit 1) is null
 			and coalesce(
-				(select 1 from people p where p.tenant = $1 and p.id = s.person_id and p.status <> 'removed' limit 1),
+				(select 1 from people where tenant = $1 and id = s.person_id and status <> 'removed' and not ` + detached + ` limit 1),
 				(select 1 from plan c where c.tenant = $1 and c.run = $2 and c.subject = 'person' and c.subject_id = s.person_id
 					and c.type in ('person.created', 'person.reactivated') limit 1)) is not null
 		order by s.group_id, s.person_id limit $5`
@@ -122,7 +139,7 @@ type readGroup struct {
 
 // UnseenMembers returns memberships that are present in the directory but were
 // not seen by the run, in groups that the run has read to the last page, and of
-// people whom the plan does not remove, in order of group and person after
+// people whom the plan neither removes nor detaches, in order of group and person after
 // `after`, at most limit. ObservedAt is that of the first page of the group.
 func (d *DB) UnseenMembers(ctx context.Context, tenant, run string, after directory.Membership, limit int) ([]directory.Membership, error) {
 	var unseen []directory.Membership
@@ -174,7 +191,7 @@ func (d *DB) unseenIn(ctx context.Context, tenant, run string, groups []readGrou
 				where s.tenant = $1 and s.run = $2 and s.group_id = m.group_id and s.person_id = m.person_id limit 1) is null
 			and (select 1 from plan c
 				where c.tenant = $1 and c.run = $2 and c.subject = 'person' and c.subject_id = m.person_id
-					and c.type = 'person.removed' limit 1) is null
+					and c.type in ('person.removed', 'person.detached') limit 1) is null
 		order by m.group_id, m.person_id limit $7`
 	scan := func(s scanner) (m directory.Membership, err error) {
 		err = s.Scan(&m.GroupID, &m.PersonID)

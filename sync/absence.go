@@ -35,19 +35,20 @@ func (x *execution) confirmAbsences(ctx context.Context) error {
 	}
 	e := x.engine
 	for _, status := range []directory.Status{directory.StatusActive, directory.StatusSuspended, directory.StatusDeactivated} {
-		after := ""
-		for {
-			ids, err := e.store.UnseenPeople(ctx, e.tenant, x.run.ID, status, after, pageSize)
-			if err != nil {
-				return fmt.Errorf("find unseen people: %w", err)
-			}
-			if err := x.confirmPeople(ctx, ids); err != nil {
-				return err
-			}
-			if len(ids) < pageSize {
-				break
-			}
-			after = ids[len(ids)-1]
+		err := x.confirmUnseen(ctx, func(after string) ([]string, error) {
+			return e.store.UnseenPeople(ctx, e.tenant, x.run.ID, status, after, pageSize)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if e.rules.Deprovision.Policy != directory.DeprovisionFromTeam {
+		// Their accounts stayed under a policy that is no more.
+		err := x.confirmUnseen(ctx, func(after string) ([]string, error) {
+			return e.store.UnseenDetached(ctx, e.tenant, x.run.ID, after, pageSize)
+		})
+		if err != nil {
+			return err
 		}
 	}
 	groups, err := e.store.UnseenGroups(ctx, e.tenant, x.run.ID)
@@ -60,6 +61,24 @@ func (x *execution) confirmAbsences(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// confirmUnseen reads by id whom find names, page by page.
+func (x *execution) confirmUnseen(ctx context.Context, find func(after string) ([]string, error)) error {
+	after := ""
+	for {
+		ids, err := find(after)
+		if err != nil {
+			return fmt.Errorf("find unseen people: %w", err)
+		}
+		if err := x.confirmPeople(ctx, ids); err != nil {
+			return err
+		}
+		if len(ids) < pageSize {
+			return nil
+		}
+		after = ids[len(ids)-1]
+	}
 }
 
 // countAbsences counts who is missing, and refuses a list that lacks so many that nobody would
@@ -138,7 +157,7 @@ func (x *execution) confirmPeople(ctx context.Context, ids []string) error {
 
 // tally notes what a read by id says about the list, and ends the probe.
 func (x *execution) tally(row directory.Person, seen directory.PersonSeen) error {
-	if !row.Status.Present() {
+	if !row.Present() {
 		return nil
 	}
 	a := &x.absences

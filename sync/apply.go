@@ -229,7 +229,7 @@ func (b *batch) unique(ctx context.Context, writes []personWrite) ([]personWrite
 		for _, w := range writes {
 			for _, f := range unique {
 				old := *w.before.Profile.Field(f)
-				frees := !w.after.Status.Present() || directory.Fold(old) != directory.Fold(*w.after.Profile.Field(f))
+				frees := !w.after.Present() || directory.Fold(old) != directory.Fold(*w.after.Profile.Field(f))
 				key := string(f) + ":" + directory.Fold(old)
 				if _, stays := blocked[w.after.ID]; frees && !stays && held[key] == w.after.ID {
 					delete(held, key)
@@ -280,10 +280,10 @@ func (w personWrite) clash(unique []directory.Field, held map[string]string) (di
 // claims says whether the write makes the person hold the field's value anew.
 func (w personWrite) claims(f directory.Field) bool {
 	value := *w.after.Profile.Field(f)
-	if value == "" || !w.after.Status.Present() {
+	if value == "" || !w.after.Present() {
 		return false
 	}
-	held := w.before.Status.Present() && directory.Fold(*w.before.Profile.Field(f)) == directory.Fold(value)
+	held := w.before.Present() && directory.Fold(*w.before.Profile.Field(f)) == directory.Fold(value)
 	return !held
 }
 
@@ -335,7 +335,7 @@ func (b *batch) writePeople(ctx context.Context, writes []personWrite, quarantin
 		b.people[w.after.ID] = w.after
 		b.came[w.after.ID] = !inDirectory(w.before) && inDirectory(w.after)
 		b.peopleMade = append(b.peopleMade, b.change(w.change))
-		if w.after.Status == directory.StatusRemoved {
+		if !inDirectory(w.after) {
 			leavers = append(leavers, w.after.ID)
 		}
 		if !stillBad[w.after.ID] && !w.change.StatusOnly {
@@ -362,7 +362,7 @@ func (b *batch) writePeople(ctx context.Context, writes []personWrite, quarantin
 func (w personWrite) noteManagers(people, refs map[string]bool) {
 	before, after := w.before, w.after
 	// What the text of an absent person means is not asked, so coming and going count as well.
-	turned := before.Status.Present() != after.Status.Present()
+	turned := before.Present() != after.Present()
 	if turned || before.Profile.ManagerIDText != after.Profile.ManagerIDText || before.Profile.ManagerText != after.Profile.ManagerText {
 		people[after.ID] = true
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/oktasync/oktasync/directory"
 )
 
-// dropMemberships ends the memberships of people who are removed.
+// dropMemberships ends the memberships of people who are removed or detached.
 func (b *batch) dropMemberships(ctx context.Context, leavers []string) error {
 	if len(leavers) == 0 {
 		return nil
@@ -56,7 +56,7 @@ func (b *batch) applyMemberships(ctx context.Context) error {
 		row := have[pair{c.SubjectID, c.PersonID}]
 		person, personKnown := b.people[c.PersonID]
 		group, groupKnown := b.groups[c.SubjectID]
-		out := join && (!personKnown || person.Status == directory.StatusRemoved || !groupKnown || group.Removed)
+		out := join && (!personKnown || !inDirectory(person) || !groupKnown || group.Removed)
 		stale := row.ObservedAt.After(c.ObservedAt) || person.GroupsObservedAt.After(c.ObservedAt) || outdated(c)
 		if out || stale || row.Present == join {
 			b.out.superseded++
@@ -96,7 +96,10 @@ func (b *batch) outdated(ctx context.Context, planned []directory.PlannedChange)
 	return func(c directory.PlannedChange) bool { return older(c) && late[c.PersonID] && !joiners[c.PersonID] }, nil
 }
 
-func inDirectory(p directory.Person) bool { return p.ID != "" && p.Status != directory.StatusRemoved }
+// inDirectory says whether the person has, or could have, a place in groups.
+func inDirectory(p directory.Person) bool {
+	return p.ID != "" && p.Status != directory.StatusRemoved && !p.Detached()
+}
 
 func (b *batch) putMemberships(ctx context.Context, put []directory.Membership) error {
 	if len(put) == 0 {

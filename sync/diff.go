@@ -14,6 +14,7 @@ type outcome struct {
 	change      *directory.PlannedChange // nil: the row is right, or the sight is too old
 	quarantined *directory.Quarantined   // nil: the record can be applied
 	stale       bool                     // the row was observed later than this
+	out         bool                     // the row has, or gets, no place in groups
 }
 
 // diffPerson compares one person's row with what Okta was seen to say. It is
@@ -31,6 +32,11 @@ type outcome struct {
 //	active, suspended       deactivated in Okta                  person.deactivated
 //	active, suspended,      not assigned, or gone                person.removed
 //	deactivated
+//	active, suspended       left in one of these three ways,     person.detached: the account stays,
+//	                        and the policy is remove_from_team   without team, groups and manager
+//	detached                still away                           nothing, or Okta's word for it
+//	detached                assigned                             person.reactivated
+//	detached                still away, under another policy     person.deactivated, person.removed
 //	active, suspended,      same status, other fields            person.updated
 //	deactivated
 //	active, suspended       a required field missing             quarantined; the profile stays as it
@@ -48,6 +54,7 @@ func (m *mapper) diffPerson(have *directory.Person, seen directory.PersonSeen) (
 	}
 	status, raw := statusOf(seen)
 	known := have != nil && have.Status != directory.StatusRemoved
+	detached := known && have.Status.Present() && !status.Present() && m.rules.Deprovision.Policy == directory.DeprovisionFromTeam
 	if !known && !status.Present() {
 		return outcome{}, nil
 	}
@@ -60,14 +67,20 @@ func (m *mapper) diffPerson(have *directory.Person, seen directory.PersonSeen) (
 		next.Profile, next.TeamID, next.GroupsObservedAt = have.Profile, have.TeamID, have.GroupsObservedAt
 	}
 	if !status.Present() {
-		next.Assignment = ""
+		next.Assignment, next.LeftAt = "", seen.At
+		if have != nil && !have.LeftAt.IsZero() {
+			next.LeftAt = have.LeftAt
+		}
 	}
 	var out outcome
-	if status != directory.StatusRemoved {
+	switch {
+	case detached:
+		next.Status, next.TeamID = accountStatus(*have, seen), ""
+	case status != directory.StatusRemoved:
 		profile := m.profile(seen, next.Profile)
 		if fault, bad := m.fault(seen.ID, profile); bad && status.Present() {
 			out.quarantined = &fault
-			if !known || !have.Status.Present() {
+			if !known || !have.Present() {
 				return out, nil // nobody gets access on an incomplete record
 			}
 		} else if !bad {
@@ -81,6 +94,7 @@ func (m *mapper) diffPerson(have *directory.Person, seen directory.PersonSeen) (
 		next.GroupsObservedAt = seen.At
 	}
 	var err error
+	out.out = !inDirectory(next)
 	out.change, err = personChange(have, next)
 	return out, err
 }
@@ -89,7 +103,7 @@ func (m *mapper) diffPerson(have *directory.Person, seen directory.PersonSeen) (
 // for it differs. More than that cannot be told without the assignment.
 func (m *mapper) diffPartial(have *directory.Person, seen directory.PersonSeen) (outcome, error) {
 	status := directory.StatusOf(seen.OktaStatus)
-	if have == nil || !have.Status.Present() || status == directory.StatusActive {
+	if have == nil || !have.Present() || status == directory.StatusActive {
 		return outcome{}, nil
 	}
 	next := *have
@@ -112,7 +126,7 @@ func personChange(have *directory.Person, next directory.Person) (*directory.Pla
 		return nil, fmt.Errorf("encode planned row of person %s: %w", next.ID, err)
 	}
 	change := &directory.PlannedChange{
-		Type: personChangeType(have, next.Status), Subject: directory.SubjectPerson, SubjectID: next.ID,
+		Type: personChangeType(have, next), Subject: directory.SubjectPerson, SubjectID: next.ID,
 		PersonID: next.ID, ObservedAt: next.ObservedAt, After: after,
 	}
 	before := directory.Person{}
@@ -143,17 +157,30 @@ func statusOf(seen directory.PersonSeen) (directory.Status, string) {
 	}
 }
 
-func personChangeType(have *directory.Person, next directory.Status) directory.ChangeType {
+// accountStatus is the status of an account that stays when its person leaves: as it was. Nobody
+// gains access by leaving, so one that was suspended, or is in Okta at that moment, stays suspended.
+func accountStatus(have directory.Person, seen directory.PersonSeen) directory.Status {
+	if !have.Detached() && seen.Exists && directory.StatusOf(seen.OktaStatus) == directory.StatusSuspended {
+		return directory.StatusSuspended
+	}
+	return have.Status
+}
+
+func personChangeType(have *directory.Person, next directory.Person) directory.ChangeType {
 	switch {
-	case have == nil, have.Status == directory.StatusRemoved && have.OktaStatus == "": // never was in it
+	case have == nil, have.IsTombstone():
 		return directory.PersonCreated
-	case have.Status == next:
+	case next.Detached() && !have.Detached():
+		return directory.PersonDetached
+	case have.Detached() && next.Present():
+		return directory.PersonReactivated
+	case have.Status == next.Status:
 		return directory.PersonUpdated
-	case next == directory.StatusRemoved:
+	case next.Status == directory.StatusRemoved:
 		return directory.PersonRemoved
-	case next == directory.StatusDeactivated:
+	case next.Status == directory.StatusDeactivated:
 		return directory.PersonDeactivated
-	case next == directory.StatusSuspended && have.Status == directory.StatusActive:
+	case next.Status == directory.StatusSuspended && have.Status == directory.StatusActive:
 		return directory.PersonSuspended
 	default:
 		return directory.PersonReactivated

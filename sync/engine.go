@@ -350,7 +350,7 @@ func (e *Engine) decidePerson(ctx context.Context, tx Tx, seen directory.PersonS
 	if have == nil && !status.Present() {
 		// A tombstone, without a word in the history: a pull that began earlier may have
 		// listed this person, and must not bring them in. It has no Okta status.
-		none := directory.Person{ID: seen.ID, Status: directory.StatusRemoved, ObservedAt: seen.At, GroupsObservedAt: seen.At}
+		none := directory.Person{ID: seen.ID, ObservedAt: seen.At, GroupsObservedAt: seen.At}.Tombstone()
 		none.Hash = personHash(none)
 		if err := tx.PutPeople(ctx, []directory.Person{none}); err != nil {
 			return fmt.Errorf("note the absence of person %s: %w", seen.ID, err)
@@ -416,7 +416,7 @@ func (e *Engine) planPerson(ctx context.Context, tx Tx, have *directory.Person, 
 		}
 		planned = append(planned, c)
 	}
-	if (have == nil || have.Status == directory.StatusRemoved) && decided.change == nil {
+	if (have == nil || !inDirectory(*have)) && decided.change == nil {
 		return planned, nil // not in the directory, and not to be
 	}
 	if seen.GroupsRead {
@@ -429,8 +429,8 @@ func (e *Engine) planPerson(ctx context.Context, tx Tx, have *directory.Person, 
 	if decided.change != nil {
 		planned = append(planned, *decided.change)
 	}
-	if status, _ := statusOf(seen); !seen.GroupsRead || status == directory.StatusRemoved {
-		return planned, nil // who is removed loses all memberships with the row
+	if !seen.GroupsRead || decided.out {
+		return planned, nil // who is removed or detached loses all memberships with the row
 	}
 	rows, err := tx.MembershipsOf(ctx, []string{seen.ID})
 	if err != nil {

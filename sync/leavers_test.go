@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -34,23 +35,18 @@ func leaverOrg(t *testing.T, db *store.DB) (r *realOrg, who, grants string) {
 	return r, who, grants
 }
 
-// TestWaysToLeaveAndBack: every way out of the product and every way back, by events, against the org as
-// the reader sees it. The nightly sync agrees each time.
+// TestWaysToLeaveAndBack: every way out of the product and every way back, by events, under each
+// policy, against the org as the reader sees it. The nightly sync agrees each time.
 func TestWaysToLeaveAndBack(t *testing.T) {
 	t.Parallel()
-	type act func(*realOrg, string, string) (emulator.Act, error)
 	suspended := func(e entry) entry { e.Status = directory.StatusSuspended; return e }
-	deactivated := func(e entry) entry { e.Status, e.Manager = directory.StatusDeactivated, ""; return e }
-	removed := func(e entry) entry { e.Status, e.Manager, e.Groups = directory.StatusRemoved, "", nil; return e }
+	deactivated := func(e entry) entry { e.Status, e.Manager, e.Left = directory.StatusDeactivated, "", true; return e }
+	removed := func(e entry) entry {
+		e.Status, e.Manager, e.Groups, e.Left = directory.StatusRemoved, "", nil, true
+		return e
+	}
 	same := func(e entry) entry { return e }
-	ways := []struct {
-		name    string
-		direct  bool // assigned by name, not through the group
-		leave   act
-		away    func(entry) entry
-		back    act
-		outcome func(entry) entry
-	}{
+	ways := []wayOut{
 		{
 			name:  "suspended in Okta",
 			leave: func(r *realOrg, who, _ string) (emulator.Act, error) { return r.org.Suspend(who) }, away: suspended,
@@ -77,7 +73,7 @@ func TestWaysToLeaveAndBack(t *testing.T) {
 			}, outcome: same,
 		},
 		{
-			name:  "deleted in Okta",
+			name: "deleted in Okta", once: true,
 			leave: func(r *realOrg, who, _ string) (emulator.Act, error) { return r.org.Delete(who) }, away: removed,
 			back: func(*realOrg, string, string) (emulator.Act, error) { return emulator.Act{}, errNoWay }, outcome: removed,
 		},
@@ -97,7 +93,7 @@ func TestWaysToLeaveAndBack(t *testing.T) {
 			back: func(r *realOrg, _, grants string) (emulator.Act, error) { return r.org.AssignGroup("", grants) }, outcome: same,
 		},
 		{
-			name:  "the group that assigns the app is deleted",
+			name: "the group that assigns the app is deleted", once: true,
 			leave: func(r *realOrg, _, grants string) (emulator.Act, error) { return r.org.DeleteGroup(grants) }, away: removed,
 			back: func(r *realOrg, who, _ string) (emulator.Act, error) { return r.org.Assign("", who) },
 			outcome: func(e entry) entry {
@@ -115,54 +111,117 @@ func TestWaysToLeaveAndBack(t *testing.T) {
 	for _, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
 			t.Parallel()
-			eachDatabase(t, func(t *testing.T, db *store.DB) {
-				r, who, grants := leaverOrg(t, db)
-				if way.direct {
-					r.must(r.org.Assign("", who))
-					r.must(r.org.RemoveFromGroup(grants, who))
-					r.follow()
-				}
-				before := r.entry(who)
-				if before.Status != directory.StatusActive || before.Title == "" || before.Team == "" || before.Manager == "" || before.Custom["badge"] != "blue" ||
-					!slices.Contains(before.Groups, "Crew") {
-					t.Fatalf("at the start the person is %+v, and should have all that can be lost", before)
-				}
-				check := func(when string, want entry) {
-					t.Helper()
-					if diff := cmp.Diff(want, r.entry(who)); diff != "" {
-						t.Fatalf("%s (-want +got):\n%s", when, diff)
-					}
-					run, err := r.full()
-					if when == "away" && way.name == "the app is deactivated" {
-						if err == nil {
-							t.Errorf("a full sync of an inactive app %s", run.State)
-						}
-					} else if err != nil || len(run.Counts.Changes) > 0 {
-						t.Errorf("%s the nightly sync would not agree: %v, %v", when, run.Counts.Changes, err)
-					}
-					if diff := cmp.Diff(want, r.entry(who)); diff != "" {
-						t.Fatalf("%s, after a full sync (-want +got):\n%s", when, diff)
-					}
-				}
-				r.must(way.leave(r, who, grants))
-				r.follow()
-				check("away", way.away(before))
-				if _, err := way.back(r, who, grants); errors.Is(err, errNoWay) {
+			eachDatabase(t, func(t *testing.T, open func(testing.TB) *store.DB) {
+				policies := []directory.DeprovisionPolicy{directory.DeprovisionDeactivate, directory.DeprovisionFromTeam, directory.DeprovisionDelete}
+				if !way.once {
+					way.walk(t, open(t), policies...) // one after the other: each way back ends where it began
 					return
-				} else if err != nil {
-					t.Fatal(err)
 				}
-				r.follow()
-				check("back", way.outcome(before))
+				for _, policy := range policies {
+					t.Run(string(policy), func(t *testing.T) { way.walk(t, open(t), policy) })
+				}
 			})
 		})
 	}
 }
 
+// wayOut is a way to leave, and the way back.
+type wayOut struct {
+	name    string
+	direct  bool // assigned by name, not through the group
+	once    bool // the way back does not lead to the beginning
+	leave   act
+	away    func(entry) entry
+	back    act
+	outcome func(entry) entry
+}
+
+type act func(r *realOrg, who, grants string) (emulator.Act, error)
+
+// walk goes the way and back under each of the policies, and looks each time whether the nightly sync agrees.
+func (way wayOut) walk(t *testing.T, db *store.DB, policies ...directory.DeprovisionPolicy) {
+	r, who, grants := leaverOrg(t, db)
+	if way.direct {
+		r.must(r.org.Assign("", who))
+		r.must(r.org.RemoveFromGroup(grants, who))
+		r.follow()
+	}
+	before := r.entry(who)
+	if before.Status != directory.StatusActive || before.Title == "" || before.Team == "" || before.Manager == "" || before.Custom["badge"] != "blue" ||
+		!slices.Contains(before.Groups, "Crew") {
+		t.Fatalf("at the start the person is %+v, and should have all that can be lost", before)
+	}
+	for _, policy := range policies {
+		check := func(when string, want entry) {
+			t.Helper()
+			if diff := cmp.Diff(want, r.entry(who)); diff != "" {
+				t.Fatalf("%s, policy %s (-want +got):\n%s", when, policy, diff)
+			}
+			if policy != policies[0] && when == "back" || policy == directory.DeprovisionDelete && when == "away" {
+				return // no other than the first policy's
+			}
+			run, err := r.full()
+			if when != "back" && way.name == "the app is deactivated" {
+				if err == nil {
+					t.Errorf("a full sync of an inactive app %s", run.State)
+				}
+			} else if err != nil || len(run.Counts.Changes) > 0 {
+				t.Errorf("%s, policy %s, the nightly sync would not agree: %v, %v", when, policy, run.Counts.Changes, err)
+			}
+			if diff := cmp.Diff(want, r.entry(who)); diff != "" {
+				t.Fatalf("%s, policy %s, after a full sync (-want +got):\n%s", when, policy, diff)
+			}
+		}
+		leave := func() { r.must(way.leave(r, who, grants)); r.follow() }
+		back := func() bool {
+			_, err := way.back(r, who, grants)
+			if errors.Is(err, errNoWay) {
+				return false
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.follow()
+			check("back", way.outcome(before))
+			return true
+		}
+		r.deprovision(policy, 24*time.Hour)
+		away := way.away(before)
+		if policy == directory.DeprovisionFromTeam && away.Left {
+			// The account stays, without team, groups and manager.
+			away = before
+			away.Team, away.Manager, away.Groups, away.Left = "", "", nil, true
+		}
+		leave()
+		check("away", away)
+		if result, more, err := r.engine.EraseDue(t.Context()); len(result.Changes) > 0 || more || err != nil {
+			t.Errorf("within the grace there were %v, %v", result.Changes, err)
+		}
+		if policy != directory.DeprovisionDelete {
+			back()
+			continue
+		}
+		if !way.once {
+			back()
+			leave()
+		}
+		r.deprovision(policy, 0)
+		result, _, err := r.engine.EraseDue(t.Context())
+		if erased := result.Changes[directory.PersonErased]; err != nil || (erased == 1) != away.Left || erased > 1 {
+			t.Fatalf("after the grace %d people were erased, %v", erased, err)
+		}
+		if away.Left {
+			away = entry{Status: directory.StatusRemoved}
+		}
+		check("after the grace", away)
+		back()
+	}
+}
+
 // eachDatabase runs a test on SQLite and on Postgres.
-func eachDatabase(t *testing.T, test func(*testing.T, *store.DB)) {
-	t.Run("SQLite", func(t *testing.T) { t.Parallel(); test(t, openDatabase(t)) })
-	t.Run("Postgres", func(t *testing.T) { t.Parallel(); test(t, openPostgres(t)) })
+func eachDatabase(t *testing.T, test func(t *testing.T, open func(testing.TB) *store.DB)) {
+	t.Run("SQLite", func(t *testing.T) { t.Parallel(); test(t, openDatabase) })
+	t.Run("Postgres", func(t *testing.T) { t.Parallel(); test(t, openPostgres) })
 }
 
 // TestLeaversPassADrainedBudget: at Okta's real limits more profile updates wait than a minute has calls

@@ -218,7 +218,7 @@ func newIdentityIndex(found []directory.Identity) identityIndex {
 // (Users API, "managerId": no referential integrity). Somebody who is not
 // present has no manager to resolve.
 func (x identityIndex) manager(edge directory.ManagerEdge) target {
-	if !edge.Status.Present() {
+	if !edge.Present {
 		return target{}
 	}
 	worst := target{}

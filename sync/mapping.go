@@ -237,6 +237,9 @@ func personHash(p directory.Person) string {
 	write(p.OktaStatus)
 	write(p.Assignment)
 	write(p.TeamID)
+	if p.Detached() {
+		write("detached")
+	}
 	for _, f := range directory.Fields() {
 		write(*p.Profile.Field(f))
 	}

@@ -75,6 +75,12 @@ func (r *realOrg) lookAgainLater(after time.Duration) {
 	})
 }
 
+// deprovision makes the engine anew, with the policy.
+func (r *realOrg) deprovision(policy directory.DeprovisionPolicy, grace time.Duration) {
+	r.rules.Deprovision = directory.Deprovision{Policy: policy, Grace: grace}
+	r.lookAgainLater(0)
+}
+
 func (r *realOrg) runID() string {
 	r.runs++
 	return fmt.Sprintf("00000000-0000-7000-8000-%012d", r.runs)
@@ -202,6 +208,7 @@ type entry struct {
 	Manager string
 	Custom  map[string]any
 	Groups  []string
+	Left    bool
 }
 
 func (r *realOrg) entry(id string) entry {
@@ -218,7 +225,7 @@ func (r *realOrg) entry(id string) entry {
 		r.Fatal(err)
 	}
 	p := rows[0]
-	e := entry{Status: p.Status, Title: p.Profile.Title, Team: p.TeamID, Manager: p.ManagerID, Custom: maps.Clone(p.Profile.Custom)}
+	e := entry{Status: p.Status, Title: p.Profile.Title, Team: p.TeamID, Manager: p.ManagerID, Custom: maps.Clone(p.Profile.Custom), Left: !p.LeftAt.IsZero()}
 	for _, g := range groups {
 		e.Groups = append(e.Groups, g.Name)
 	}

@@ -46,6 +46,9 @@ type Store interface {
 	Update(ctx context.Context, tenant string, fn func(context.Context, Tx) error) error
 	// Now is the database's clock, which all processes share.
 	Now(ctx context.Context) (time.Time, error)
+	// LeftFor returns ids of people who left at least so long ago, and of whom more is kept than a
+	// tombstone, at most limit, without those who are detached.
+	LeftFor(ctx context.Context, tenant string, grace time.Duration, limit int) ([]string, error)
 	// Blocked returns why the tenant's jobs rest, empty when they do not.
 	Blocked(ctx context.Context, tenant string) (string, error)
 
@@ -96,27 +99,29 @@ type RunStore interface {
 	People(ctx context.Context, tenant string, ids []string) ([]directory.Person, error)
 	// Groups returns the rows of the ids, removed ones included, in order of id.
 	Groups(ctx context.Context, tenant string, ids []string) ([]directory.Group, error)
-	// CountPeople returns how many people have the status.
+	// CountPeople returns how many people have the status, without those who are detached.
 	CountPeople(ctx context.Context, tenant string, status directory.Status) (int, error)
 
 	// UnseenPeople returns ids, in order after `after`, at most limit, of people with
-	// the status whom the run has not seen. Active and suspended people are
-	// seen by Page.People, deactivated ones by Page.Deactivated or Page.People.
+	// the status whom the run has not seen, without those who are detached. Active and
+	// suspended people are seen by Page.People, deactivated ones by Page.Deactivated or Page.People.
 	// A page of members with Last set and no ids says that the group has none.
 	UnseenPeople(ctx context.Context, tenant, run string, status directory.Status, after string, limit int) ([]string, error)
 	// CountUnseenPeople counts them.
 	CountUnseenPeople(ctx context.Context, tenant, run string, status directory.Status) (int, error)
+	// UnseenDetached is UnseenPeople for those who are detached.
+	UnseenDetached(ctx context.Context, tenant, run, after string, limit int) ([]string, error)
 	// UnseenGroups returns ids of groups that are not removed and that the run
 	// has not seen, in order.
 	UnseenGroups(ctx context.Context, tenant, run string) ([]string, error)
 	// MissingMembers returns memberships that the run has seen and that are not present in
-	// the directory, of people who are in it (any status but removed) or whom
+	// the directory, of people who are in it (neither removed nor detached) or whom
 	// the plan creates or brings back, in order of group and person after `after`, at
 	// most limit. ObservedAt is that of the page that showed them.
 	MissingMembers(ctx context.Context, tenant, run string, after directory.Membership, limit int) ([]directory.Membership, error)
 	// UnseenMembers returns memberships that are present in the directory but
 	// were not seen by the run, in groups that the run has read to the last
-	// page, and of people whom the plan does not remove, in order of group and
+	// page, and of people whom the plan neither removes nor detaches, in order of group and
 	// person after `after`, at most limit. ObservedAt is that of the first page of
 	// the group.
 	UnseenMembers(ctx context.Context, tenant, run string, after directory.Membership, limit int) ([]directory.Membership, error)
@@ -216,6 +221,12 @@ type Tx interface {
 	NewerRun(ctx context.Context, run directory.Run) (string, error)
 	// Alert stores an alert, to be sent after the commit. One whose id is there already is dropped.
 	Alert(ctx context.Context, a directory.Alert) error
+	// Erase removes what is kept of people beside their rows: the values in changes and
+	// stored plans, entries in the quarantine, and the teams that no row names any more, whose
+	// ids it returns. people are the rows before they became tombstones. Their ids stay.
+	Erase(ctx context.Context, people []directory.Person) (teams []string, err error)
+	// Record records what an admin did.
+	Record(ctx context.Context, act directory.Act) error
 	// SaveRun is RunStore.SaveRun inside this transaction.
 	SaveRun(ctx context.Context, run directory.Run, owner string, lease time.Duration) error
 }

@@ -28,7 +28,7 @@ func (x *execution) letThrough(ctx context.Context) (int, error) {
 	}
 	total := 0
 	for after := int64(0); total < room; {
-		page, err := e.store.PlanOf(ctx, e.tenant, x.run.ID, []directory.ChangeType{directory.PersonDeactivated, directory.PersonSuspended}, after, pageSize)
+		page, err := e.store.PlanOf(ctx, e.tenant, x.run.ID, []directory.ChangeType{directory.PersonDeactivated, directory.PersonDetached, directory.PersonSuspended}, after, pageSize)
 		if err != nil {
 			return 0, fmt.Errorf("read the plan of run %s: %w", x.run.ID, err)
 		}
@@ -68,5 +68,6 @@ func statedByOkta(c directory.PlannedChange) (bool, error) {
 	if err := json.Unmarshal(c.After, &row); err != nil {
 		return false, fmt.Errorf("decode planned row of person %s: %w", c.PersonID, err)
 	}
-	return row.OktaStatus == "DEPROVISIONED" || row.OktaStatus == "SUSPENDED", nil
+	// Whoever is suspended keeps their place: that they are detached rests on the assignment.
+	return row.OktaStatus == "DEPROVISIONED" || row.OktaStatus == "SUSPENDED" && c.Type != directory.PersonDetached, nil
 }

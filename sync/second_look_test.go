@@ -33,8 +33,8 @@ func TestSecondLookCorrectsAStaleRead(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			eachDatabase(t, func(t *testing.T, db *store.DB) {
-				r, who, grants := leaverOrg(t, db)
+			eachDatabase(t, func(t *testing.T, open func(testing.TB) *store.DB) {
+				r, who, grants := leaverOrg(t, open(t))
 				r.must(r.org.CreateGroup("Late", ""))
 				r.follow()
 				r.lookAgainLater(time.Microsecond)

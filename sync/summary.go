@@ -59,7 +59,7 @@ func (s *summing) add(ctx context.Context, page []directory.PlannedChange) error
 			if err := s.person(c); err != nil {
 				return err
 			}
-			if c.Type == directory.PersonRemoved {
+			if c.Type == directory.PersonRemoved || c.Type == directory.PersonDetached {
 				removed = append(removed, c.PersonID)
 			}
 		case directory.SubjectMembership:
@@ -103,13 +103,20 @@ func (s *summing) person(c directory.PlannedChange) error {
 		now().Gained++
 	case directory.PersonReactivated:
 		s.sum.Returning++
-		if before, _ := fieldOf(c, "status").Before.(string); !directory.Status(before).Present() {
+		// Whoever was suspended was in the team all the while.
+		before, _ := fieldOf(c, "status").Before.(string)
+		if suspended := directory.Status(before) == directory.StatusSuspended && fieldOf(c, "team").Before == nil && fieldOf(c, "team").After == nil; !suspended {
 			now().Gained++
 		}
 	case directory.PersonSuspended:
 		s.sum.Suspended++
 	case directory.PersonRemoved, directory.PersonDeactivated:
 		s.sum.Leavers++
+		now().Lost++
+	case directory.PersonDetached:
+		s.sum.Leavers++
+		team, _ := fieldOf(c, "team").Before.(string)
+		row.TeamID = team
 		now().Lost++
 	case directory.PersonUpdated:
 		moved := fieldOf(c, "team")

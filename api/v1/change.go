@@ -30,7 +30,7 @@ type FieldChange struct {
 
 // Cause is why a change happened.
 type Cause struct {
-	Kind       string     `json:"kind" enum:"hook,log,nightly,manual,second_look,burst" doc:"Event hook, System Log, scheduled full sync, an admin, the look that confirms an event, or a full sync in place of many reads"`
+	Kind       string     `json:"kind" enum:"hook,log,nightly,manual,second_look,burst,policy" doc:"Event hook, System Log, scheduled full sync, an admin, the look that confirms an event, a full sync in place of many reads, or the policy for people who left"`
 	RunID      string     `json:"run_id,omitempty"`
 	Events     []string   `json:"events,omitempty" doc:"uuids of the Okta events, oldest first"`
 	EventTypes []string   `json:"event_types,omitempty"`

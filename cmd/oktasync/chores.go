@@ -35,6 +35,28 @@ func (s *service) chores(m *metrics) []jobs.Chore {
 				return false, s.meterEvents(ctx, tenant, directory.EventGrace)
 			},
 		},
+		s.erasePeople(m),
+	}
+}
+
+// erasePeople erases people who left, where the tenant's policy says so.
+func (s *service) erasePeople(m *metrics) jobs.Chore {
+	return jobs.Chore{
+		Name: directory.ChoreErase,
+		Every: s.perTenant(func(t config.Tenant) time.Duration {
+			if t.Deprovision.Policy != config.DeprovisionDelete {
+				return 0
+			}
+			return min(t.Deprovision.Grace, time.Hour)
+		}),
+		Do: s.withParts(func(ctx context.Context, tenant string, parts *tenantParts) (bool, error) {
+			result, more, err := parts.engine.EraseDue(ctx)
+			if len(result.Changes) > 0 {
+				m.changed(tenant, result)
+				s.log.Info("erased people who left longer ago than deprovision.grace", "tenant", tenant, "changes", changeCounts(result.Changes))
+			}
+			return more, err
+		}),
 	}
 }
 

@@ -100,10 +100,15 @@ func (m *metrics) reconciled(tenant string, kind string, result dirsync.Result, 
 	}
 	m.scopes.WithLabelValues(tenant, kind, outcome).Inc()
 	m.scopeTime.WithLabelValues(tenant, kind).Observe(took.Seconds())
-	for changeType, n := range result.Changes {
-		m.changes.WithLabelValues(tenant, string(changeType)).Add(float64(n))
-	}
+	m.changed(tenant, result)
 	if err == nil && !result.Oldest.IsZero() {
 		m.committed.WithLabelValues(tenant).Observe(now.Sub(result.Oldest).Seconds())
+	}
+}
+
+// changed counts what became part of the history.
+func (m *metrics) changed(tenant string, result dirsync.Result) {
+	for changeType, n := range result.Changes {
+		m.changes.WithLabelValues(tenant, string(changeType)).Add(float64(n))
 	}
 }

@@ -19,6 +19,7 @@ func rulesOf(t config.Tenant) directory.Rules {
 			People: directory.Limit(t.Limits.People), Members: directory.Limit(t.Limits.Members), Groups: directory.Limit(t.Limits.Groups),
 			PlanMaxAge: t.Limits.PlanMaxAge, Safety: directory.Safety(t.Limits.Safety),
 		},
+		Deprovision: directory.Deprovision{Policy: directory.DeprovisionPolicy(t.Deprovision.Policy), Grace: t.Deprovision.Grace},
 	}
 	for field, source := range t.Mapping {
 		rules.Mapping[directory.Field(field)] = directory.Source{From: source.From, Default: source.Default}

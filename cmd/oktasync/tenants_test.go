@@ -196,7 +196,8 @@ func (p *process) command(status int, says string, args ...string) string {
 // until polls until the condition holds.
 func (h *house) until(what string, holds func() bool) {
 	h.t.Helper()
-	deadline := time.Now().Add(time.Minute)
+	// Longer than the minute after which the sweeper finds work that never got a task.
+	deadline := time.Now().Add(3 * time.Minute)
 	for !holds() {
 		if time.Now().After(deadline) {
 			h.t.Fatalf("not in time: %s", what)

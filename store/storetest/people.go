@@ -154,9 +154,9 @@ func testManagerEdges(f *fixture) {
 	all := []string{"u3", "u1", "nobody", "u2"}
 	f.update(func(ctx context.Context, tx *store.Tx) error {
 		want := []directory.ManagerEdge{
-			{PersonID: "u1", Status: directory.StatusActive, IDText: "u2", Text: "Boss"},
-			{PersonID: "u2", Status: directory.StatusActive},
-			{PersonID: "u3", Status: directory.StatusRemoved},
+			{PersonID: "u1", Present: true, IDText: "u2", Text: "Boss"},
+			{PersonID: "u2", Present: true},
+			{PersonID: "u3"},
 		}
 		f.same("at first", must(tx.ManagerEdges(ctx, all))(f), want)
 		want[0].Wanted, want[0].ManagerID, want[0].Problem = "u2", "", directory.ManagerLoop
