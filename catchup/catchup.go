@@ -156,8 +156,12 @@ func (t *turn) first(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if !found || now.Sub(since) > safeRetention {
+	switch {
+	case !found:
 		since = now
+	case now.Sub(since) > safeRetention:
+		t.log.Error("the last full sync is older than what Okta's System Log keeps; another one makes up for it", "since", since)
+		return t.anew(ctx, now)
 	}
 	return t.move(ctx, since)
 }

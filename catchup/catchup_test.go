@@ -63,6 +63,25 @@ func TestTheFirstTurnGoesBackToTheLastFullSync(t *testing.T) {
 	}
 }
 
+// One whose last full sync is older than the log starts another: what was lost in between is in no log.
+func TestTheFirstTurnAfterALongTime(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	began, err := r.db.Now(t.Context())
+	r.check(err)
+	_, _, err = r.db.CreateRun(t.Context(), directory.Run{ID: "run", Tenant: tenant, Scope: directory.FullScope(), Cause: directory.CauseNightly})
+	r.check(err)
+	run, err := r.db.ClaimRun(t.Context(), tenant, "run", "w", directory.AnyClaim, time.Minute)
+	r.check(err)
+	run.StartedAt, run.State = &began, directory.RunSucceeded
+	r.check(r.db.SaveRun(t.Context(), run, "w", 0))
+	r.later = 90 * 24 * time.Hour
+	r.turn()
+	r.want("full syncs", r.full, 1)
+	r.turn()
+	r.want("full syncs after another turn", r.full, 1)
+}
+
 func TestDowntime(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/oktasync/oktasync/directory"
 )
@@ -14,6 +15,8 @@ const (
 	// mostProofs is how many people a run reads by id to prove that they are gone when the list lacks
 	// more than the limit allows. At the rates of a small org this takes an hour or two.
 	mostProofs = 2000
+	// groupsAtOnce is how many groups are read by id before that is kept.
+	groupsAtOnce = 50
 )
 
 // absences is what a run finds out about the present people whom Okta's list lacks.
@@ -55,8 +58,8 @@ func (x *execution) confirmAbsences(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("find unseen groups: %w", err)
 	}
-	for _, id := range groups {
-		if err := x.confirmGroup(ctx, id); err != nil {
+	for some := range slices.Chunk(groups, groupsAtOnce) {
+		if err := x.confirmGroups(ctx, some); err != nil {
 			return err
 		}
 	}
@@ -177,17 +180,22 @@ func (x *execution) refuted() string {
 		x.absences.There+x.absences.Gone, x.absences.There)
 }
 
-func (x *execution) confirmGroup(ctx context.Context, id string) error {
+// confirmGroups reads groups by id. They are one step: each step keeps all that are gone so far, and there
+// may be thousands when the rules change.
+func (x *execution) confirmGroups(ctx context.Context, ids []string) error {
 	e := x.engine
-	seen, err := e.source.Group(ctx, id)
-	if err != nil {
-		return fmt.Errorf("confirm absence of group %s: %w", id, err)
-	}
-	x.run.Counts.Confirmed++
-	pages := []directory.Page{{At: seen.At, Groups: []directory.GroupSeen{seen}}}
-	// One that the list missed stays, and so do its members, who were not read.
-	if !seen.Exists || !e.rules.Groups.Selects(seen) {
-		pages = append(pages, x.dropGroup(seen))
+	var pages []directory.Page
+	for _, id := range ids {
+		seen, err := e.source.Group(ctx, id)
+		if err != nil {
+			return fmt.Errorf("confirm absence of group %s: %w", id, err)
+		}
+		x.run.Counts.Confirmed++
+		pages = append(pages, directory.Page{At: seen.At, Groups: []directory.GroupSeen{seen}})
+		// One that the list missed stays, and so do its members, who were not read.
+		if !seen.Exists || !e.rules.Groups.Selects(seen) {
+			pages = append(pages, x.dropGroup(seen))
+		}
 	}
 	return x.step(ctx, nil, pages...)
 }

@@ -235,7 +235,7 @@ func (x *execution) takeGroups(ctx context.Context, seen []directory.GroupSeen) 
 // dropGroup remembers a group that is gone as one without members, so that
 // planMemberships ends its memberships.
 func (x *execution) dropGroup(seen directory.GroupSeen) directory.Page {
-	x.gone = append(x.gone, seen)
+	x.gone = append(x.gone, directory.GroupSeen{ID: seen.ID, At: seen.At}) // what it was called is in its row
 	return directory.Page{At: seen.At, Members: &directory.MemberPage{GroupID: seen.ID, Last: true}}
 }
 

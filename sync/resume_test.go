@@ -490,3 +490,41 @@ func (s laterStore) Now(ctx context.Context) (time.Time, error) {
 	now, err := s.engineStore.Now(ctx)
 	return now.Add(25 * time.Hour), err
 }
+
+// TestManyGroupsAreGone: rules that take fewer groups leave thousands to be confirmed. What is kept after each
+// reading must not grow with the square of their number.
+func TestManyGroupsAreGone(t *testing.T) {
+	t.Parallel()
+	const many = 200
+	f := newFixture(t, nil)
+	f.join("ada", nil)
+	for i := range many {
+		f.groups[fmt.Sprintf("g%03d", i)] = fmt.Sprintf("A group with a name of some length, number %d", i)
+		f.people["ada"].groups[fmt.Sprintf("g%03d", i)] = true
+	}
+	f.mustFull()
+	clear(f.people["ada"].groups)
+	clear(f.groups)
+	kept := 0
+	f.engine = f.engineOf(dirsync.Options{Store: weighingStore{engineStore{f.db}, &kept}})
+	run := f.mustFull()
+	if run.Counts.Changes[directory.GroupRemoved] != many || run.Counts.Changes[directory.MembershipRemoved] != many || run.Counts.Confirmed != many {
+		t.Errorf("counts %+v", run.Counts)
+	}
+	if most := many * 800; kept > most {
+		t.Errorf("the steps kept %d bytes, want at most %d", kept, most)
+	}
+	f.compare(everyone(f))
+	f.compareGroups()
+}
+
+// weighingStore adds up what steps of a reading keep.
+type weighingStore struct {
+	engineStore
+	bytes *int
+}
+
+func (s weighingStore) SaveStep(ctx context.Context, run directory.Run, owner string, lease time.Duration, step directory.Step) error {
+	*s.bytes += len(step.Notes)
+	return s.engineStore.SaveStep(ctx, run, owner, lease, step)
+}
