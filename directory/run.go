@@ -55,6 +55,8 @@ type Progress struct {
 	Resumed int `json:"resumed,omitempty"`
 	// Note says of the last interruption what became of it, for an admin.
 	Note string `json:"note,omitempty"`
+	// Source names the org and the app that are read.
+	Source string `json:"source,omitempty"`
 	// Waits says why Okta asked the run to wait, while it does.
 	Waits string `json:"waits,omitempty"`
 }

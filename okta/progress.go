@@ -13,6 +13,9 @@ import (
 
 func (r *Reader) peopleList() string { return r.orgURL + "/api/v1/apps/" + r.appID + "/users" }
 
+// Name tells the org and the app that are read from others.
+func (r *Reader) Name() string { return r.peopleList() }
+
 func (r *Reader) groupList() string { return r.orgURL + "/api/v1/groups" }
 
 func (r *Reader) deactivatedList() string { return r.orgURL + "/api/v1/users?deactivated" }

@@ -31,6 +31,8 @@ func (e *Engine) Approve(ctx context.Context, id string, act directory.Act) (dir
 		switch {
 		case run.PlannedAt == nil:
 			return refuse("run %s cannot be approved: reading stopped before its plan was complete; mend the cause (oktasync runs show %s) and run the sync again", id, id)
+		case e.foreign(*run):
+			return refuse("the plan of run %s was made of another Okta org or app than the tenant has now; run the sync again", id)
 		case !now.Before(*run.WaitsUntil):
 			return refuse("the plan of run %s is too old: it was made at %s and was good until %s (limits.plan_max_age); run the sync again",
 				id, stamp(*run.PlannedAt), stamp(*run.WaitsUntil))

@@ -241,7 +241,8 @@ func TestDecisionsThatAreRefused(t *testing.T) {
 		"Okta busy": {func(f *fixture, _ string) {
 			f.checkErr = &directory.RetryAfterError{Wait: time.Second, Err: errors.New("429")}
 		}, "429", nil, ""},
-		"no plan": {func(f *fixture, id string) { f.unplan(id) }, "reading stopped before its plan was complete", directory.ErrConflict, ""},
+		"another app": {func(f *fixture, _ string) { f.name = ", another one" }, "of another Okta org or app", directory.ErrConflict, ""},
+		"no plan":     {func(f *fixture, id string) { f.unplan(id) }, "reading stopped before its plan was complete", directory.ErrConflict, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -21,6 +21,8 @@ type Source interface {
 	// Pull streams the pages of a scope. It ends without an error only after the last
 	// page of everything; any error means that the whole reading is incomplete.
 	Pull(ctx context.Context, request directory.PullRequest) iter.Seq2[directory.Page, error]
+	// Name tells this org and app from others.
+	Name() string
 	// Check asks Okta once whether the credentials are taken and the app is there and active.
 	Check(ctx context.Context) error
 }

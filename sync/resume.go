@@ -71,7 +71,7 @@ func (x *execution) start(ctx context.Context) error {
 		return fmt.Errorf("begin run %s: %w", x.run.ID, err)
 	}
 	x.run.StartedAt = &began
-	x.run.Progress = directory.Progress{CallsLeft: -1, Resumed: before.Resumed, Note: before.Note}
+	x.run.Progress = directory.Progress{CallsLeft: -1, Resumed: before.Resumed, Note: before.Note, Source: e.source.Name()}
 	x.run.State, x.run.Counts.Confirmed = directory.RunReading, 0
 	x.first, x.gone, x.absences, x.ignored, x.from, x.callsBefore = time.Time{}, nil, absences{}, map[string]bool{}, nil, 0
 	// Before Okta is asked: see Engine.Scope.
@@ -110,6 +110,9 @@ func (x *execution) resume(ctx context.Context, reading directory.Reading) error
 	if err := json.Unmarshal(reading.Notes, &had); err != nil {
 		return x.startOver(ctx, "what it had noted cannot be read")
 	}
+	if x.engine.foreign(x.run) {
+		return x.startOver(ctx, "the tenant has another Okta org or app now")
+	}
 	if had.Basis != x.basis {
 		return x.startOver(ctx, "the rules or the version have changed since it was interrupted")
 	}
@@ -145,26 +148,34 @@ func (x *execution) aged(ctx context.Context) (over bool, err error) {
 		return false, fmt.Errorf("look how old the plan of run %s is: %w", x.run.ID, err)
 	}
 	p := &x.run.Progress
-	if x.run.Decision != nil {
-		if x.run.WaitsUntil == nil || now.Before(*x.run.WaitsUntil) {
-			return false, nil
-		}
-		x.run = e.finished(x.run, directory.RunOutdated)
-		x.run.Error = fmt.Sprintf("the plan was good until %s and came to be applied later than that (limits.plan_max_age); "+
-			"%d of its %d changes were applied and stay; run the sync again", stamp(*x.run.WaitsUntil), p.Applied, p.Planned)
-		return true, x.save(ctx)
-	}
-	if x.run.StartedAt == nil || now.Before(x.run.StartedAt.Add(e.rules.Limits.PlanMaxAge)) {
+	old := ""
+	switch {
+	case e.foreign(x.run):
+		old = "the tenant has another Okta org or app now than the plan was made of"
+	case x.run.WaitsUntil != nil && !now.Before(*x.run.WaitsUntil):
+		old = fmt.Sprintf("the plan was good until %s (limits.plan_max_age)", stamp(*x.run.WaitsUntil))
+	case x.run.Decision == nil && x.run.StartedAt != nil && !now.Before(x.run.StartedAt.Add(e.rules.Limits.PlanMaxAge)):
+		old = fmt.Sprintf("the plan is older than %s (limits.plan_max_age)", e.rules.Limits.PlanMaxAge)
+	default:
 		return false, nil
 	}
-	note := fmt.Sprintf("the reading started over: applying the plan was interrupted after %d of its %d changes, and it is older than %s now (limits.plan_max_age)",
-		p.Applied, p.Planned, e.rules.Limits.PlanMaxAge)
+	if x.run.Decision != nil {
+		x.run = e.finished(x.run, directory.RunOutdated)
+		x.run.Error = fmt.Sprintf("%s, and was not applied to its end before; %d of its %d changes were applied and stay; run the sync again", old, p.Applied, p.Planned)
+		return true, x.save(ctx)
+	}
 	if err := e.store.ResetRun(ctx, e.tenant, x.run.ID, x.owner); err != nil {
 		return false, fmt.Errorf("reset run %s: %w", x.run.ID, err)
 	}
-	x.run.State, x.run.Progress = directory.RunReading, directory.Progress{CallsLeft: -1, Resumed: p.Resumed, Note: note}
+	x.run.State, x.run.Progress = directory.RunReading, directory.Progress{CallsLeft: -1, Resumed: p.Resumed, Note: fmt.Sprintf(
+		"the reading started over: applying was interrupted after %d of %d planned changes, and %s", p.Applied, p.Planned, old)}
 	e.interrupted(x.run)
 	return false, nil
+}
+
+// foreign says whether the run has read another org or app than the tenant's present one.
+func (e *Engine) foreign(run directory.Run) bool {
+	return run.Progress.Source != "" && run.Progress.Source != e.source.Name()
 }
 
 // step keeps what one page, or one read by id, showed and what follows from it, together with

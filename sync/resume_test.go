@@ -430,7 +430,10 @@ func TestQuarantineOfTheFirstHalf(t *testing.T) {
 // day later. Those who left have come back meanwhile, and the events that say so still wait.
 func TestOldPlanIsNotApplied(t *testing.T) {
 	t.Parallel()
-	for name, approved := range map[string]bool{"a run like any": false, "an approved one": true} {
+	for name, tt := range map[string]struct{ approved, moved bool }{
+		"a run like any": {}, "an approved one": {approved: true}, "of another app": {moved: true}, "approved, of another app": {true, true},
+	} {
+		approved := tt.approved
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := crowd(t, openDatabase(t))
@@ -463,6 +466,9 @@ func TestOldPlanIsNotApplied(t *testing.T) {
 
 			changes := f.history()
 			later := f.engineOf(dirsync.Options{Store: laterStore{engineStore{f.db}}})
+			if tt.moved {
+				later, f.name = f.engine, ", another one"
+			}
 			if _, err := later.Run(t.Context(), id, directory.AnyClaim); err != nil {
 				t.Fatal(err)
 			}
@@ -475,12 +481,26 @@ func TestOldPlanIsNotApplied(t *testing.T) {
 					t.Errorf("%d changes were made by a plan that is too old", now-changes)
 				}
 				f.mustFull()
-			} else if done.State != directory.RunSucceeded || !strings.Contains(done.Progress.Note, "after 1 of its 2 changes") || done.Counts.Changes[directory.PersonRemoved] != 1 {
+			} else if done.State != directory.RunSucceeded || !strings.Contains(done.Progress.Note, "after 1 of 2 planned changes") || done.Counts.Changes[directory.PersonRemoved] != 1 {
 				t.Errorf("the run is %s with %+v: %q", done.State, done.Counts, done.Progress.Note)
 			}
 			f.compare(everyone(f))
 		})
 	}
+}
+
+// TestReadingOfAnotherApp: the tenant gets another app while its reading is interrupted.
+func TestReadingOfAnotherApp(t *testing.T) {
+	t.Parallel()
+	f := company(t, nil)
+	id := f.queued()
+	f.interrupt(id, 2)
+	f.name = ", another one"
+	f.people["ada"].assigned = false // there she is not in it
+	if done := f.carryOn(id); !strings.Contains(done.Progress.Note, "another Okta org or app") || f.from != nil {
+		t.Errorf("it went on from %v: %q", f.from, done.Progress.Note)
+	}
+	f.compare(everyone(f))
 }
 
 // laterStore has a clock that is more than a day ahead.

@@ -44,6 +44,8 @@ type world struct {
 	people map[string]*human
 	groups map[string]string // id to name
 
+	name string // of the org, when it is another one
+
 	// Faults.
 	listOmits  map[string]bool               // left out of the list, though assigned
 	ownOmits   map[string]bool               // groups left out of people's own lists
@@ -134,6 +136,8 @@ func (w *world) Group(ctx context.Context, id string) (directory.GroupSeen, erro
 	name, exists := w.groups[id]
 	return directory.GroupSeen{ID: id, At: w.clock(ctx), Exists: exists, Name: name, Type: "OKTA_GROUP"}, nil
 }
+
+func (w *world) Name() string { return "the org" + w.name }
 
 func (w *world) Check(context.Context) error {
 	w.checks.Add(1)

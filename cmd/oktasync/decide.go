@@ -44,8 +44,21 @@ func (d *decider) decide(tenant string, do func(*dirsync.Engine) (directory.Run,
 		return directory.Run{}, err
 	}
 	if parts == nil {
-		return directory.Run{}, directory.Refuse(directory.ErrNotFound, "tenant %s was taken away a moment ago; nothing was decided", tenant)
+		return directory.Run{}, d.idle(tenant)
 	}
 	defer done()
 	return do(parts.engine)
+}
+
+// idle says why nothing can be decided about a tenant that is not worked for.
+func (d *decider) idle(tenant string) error {
+	t, known := d.tenants.find(tenant)
+	switch {
+	case !known || t.Removal != nil:
+		return directory.Refuse(directory.ErrNotFound, "tenant %s was taken away a moment ago; nothing was decided", tenant)
+	case t.Pause != nil:
+		return directory.Refuse(directory.ErrConflict, "tenant %s is paused, by %s: %s; nothing was decided, the plan goes on waiting; resume the tenant first", tenant, t.Pause.By, t.Pause.Reason)
+	default:
+		return directory.Refuse(directory.ErrConflict, "tenant %s %s; nothing was decided, the plan goes on waiting", tenant, t.Problem)
+	}
 }

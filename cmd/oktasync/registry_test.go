@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -235,4 +236,26 @@ func TestRegistryRests(t *testing.T) {
 	}
 	_, done = mustUse(t, r, "acme")
 	done()
+}
+
+// TestDecisionsAboutIdleTenants: whoever decides about a plan of a tenant that is not worked for is told why.
+func TestDecisionsAboutIdleTenants(t *testing.T) {
+	t.Parallel()
+	paused, broken := tenantAt("paused", "https://a.okta.com"), tenantAt("broken", "https://b.okta.com")
+	paused.Pause = &directory.TenantPause{By: "ops", Reason: "the org is being moved"}
+	broken.Problem = "is in no configuration any more"
+	d := &decider{tenants: listOf(t, &workshop{}, paused, broken)}
+	for tenant, want := range map[string]struct {
+		kind error
+		says string
+	}{
+		"paused": {directory.ErrConflict, "is paused, by ops: the org is being moved; nothing was decided"},
+		"broken": {directory.ErrConflict, "tenant broken is in no configuration any more; nothing was decided"},
+		"nobody": {directory.ErrNotFound, "was taken away a moment ago"},
+	} {
+		_, err := d.Approve(t.Context(), tenant, "run", directory.Act{})
+		if !errors.Is(err, want.kind) || !strings.Contains(err.Error(), want.says) {
+			t.Errorf("%s: %v, want %q", tenant, err, want.says)
+		}
+	}
 }
