@@ -134,6 +134,9 @@ func (e *Engine) Scope(ctx context.Context, scope directory.Scope) (Result, erro
 		if err := e.leaveToList(ctx, ticket); err != nil {
 			return Result{}, err
 		}
+		if scope.ByLogin() {
+			return e.byLogin(ctx, ticket)
+		}
 		return e.person(ctx, ticket, causeOf(ticket), nil, "")
 	case directory.ScopeFull:
 		if done, err := e.mayPullAll(ctx, ticket); done || err != nil {

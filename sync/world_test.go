@@ -89,6 +89,12 @@ func (w *world) see(id string, at time.Time) directory.PersonSeen {
 func (w *world) Person(ctx context.Context, request directory.PersonRequest) (directory.PersonSeen, error) {
 	id := request.Ref
 	w.asked = append(w.asked, request)
+	if strings.Contains(id, "@") {
+		if id = w.holder(id); id == "" {
+			w.reads++
+			return directory.PersonSeen{At: w.clock(ctx)}, w.confirmErr
+		}
+	}
 	if request.StatusOnly {
 		seen := w.see(id, w.clock(ctx))
 		seen.Assigned, seen.AssignmentScope, seen.AssignmentStatus = false, "", ""
@@ -130,6 +136,16 @@ func (w *world) GroupsOf(_ context.Context, id string) ([]directory.GroupSeen, b
 		}
 	}
 	return groups, true, nil
+}
+
+// holder is who has the login now.
+func (w *world) holder(login string) string {
+	for _, id := range slices.Sorted(maps.Keys(w.people)) {
+		if h := w.people[id]; h.status != "" && h.profile["login"] == login {
+			return id
+		}
+	}
+	return ""
 }
 
 func (w *world) Group(ctx context.Context, id string) (directory.GroupSeen, error) {
