@@ -19,8 +19,6 @@ const (
 	// overlap is how far before the newest event the log is read again when Okta refuses
 	// the place: events can come into the log out of order, and late.
 	overlap = time.Hour
-	// clocks is how far Okta's clock may be ahead of or behind ours.
-	clocks = 15 * time.Minute
 	// safeRetention is after how long without a reading events may be gone.
 	safeRetention = directory.LogRetention - 24*time.Hour
 )
@@ -179,7 +177,7 @@ func (t *turn) anew(ctx context.Context, now time.Time) error {
 // move sets the place to what was published since, and writes it down: nothing was read yet.
 func (t *turn) move(ctx context.Context, since time.Time) error {
 	t.cursor = directory.LogCursor{Since: since, Published: since, Types: directory.LogEvents()}
-	t.cursor.Next = t.okta.LogSince(since.Add(-clocks), t.cursor.Types)
+	t.cursor.Next = t.okta.LogSince(since.Add(-directory.LogMargin), t.cursor.Types)
 	if err := t.store.MoveLog(ctx, t.tenant, t.stored, t.cursor); err != nil {
 		return err
 	}

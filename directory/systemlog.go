@@ -33,6 +33,10 @@ func LogEvents() []string {
 	)
 }
 
+// LogMargin is how far before the moment at which the reading of a System Log begins it is read: Okta's clock
+// may be so far off ours.
+const LogMargin = 15 * time.Minute
+
 // LogPage is one answer of the System Log.
 type LogPage struct {
 	Events     []Event

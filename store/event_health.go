@@ -41,7 +41,7 @@ func (d *DB) StrayEvents(ctx context.Context, tenant string, grace time.Duration
 	query, values := m.query(`
 		select uuid, type, published, hook_at, log_at,
 			case when lost then 'lost' when unknown then 'unknown' else 'late' end
-		from judged where lost or unknown or late order by received desc, uuid limit $11`)
+		from judged where lost or unknown or late order by received desc, uuid limit $12`)
 	scan := func(s scanner) (e directory.StrayEvent, err error) {
 		return e, s.Scan(&e.UUID, &e.Type, moment{&e.Published}, maybe{&e.ByHook}, maybe{&e.ByLog}, &e.Kind)
 	}
@@ -104,7 +104,7 @@ func (m *meter) count(ctx context.Context) error {
 			coalesce(avg({seconds log_at - published})` + where + `true), 0), coalesce(max({seconds log_at - published})` + where + `true), 0)`
 	}
 	query, values := m.query(`
-		select` + within("received > {at $11}") + `,` + within("true") + `, max(hook_at), max(log_at) from judged`)
+		select` + within("received > {at $12}") + `,` + within("true") + `, max(hook_at), max(log_at) from judged`)
 	h := &m.health
 	var hookAt, logAt *time.Time
 	targets := append(m.targets(&h.Hour), m.targets(&h.Day)...)
@@ -143,7 +143,7 @@ func later(a, b *time.Time) *time.Time {
 	return a
 }
 
-// query returns a query over the judged events of the last day with its values, ten.
+// query returns a query over the judged events of the last day with its values, eleven.
 func (m *meter) query(text string) (string, []any) {
 	// judged says of each event what is odd about it. Lost: a hook is subscribed to the type, and came
 	// neither before the log nor within the grace after it. Unknown: the log is read for the
@@ -159,7 +159,7 @@ func (m *meter) query(text string) (string, []any) {
 			select seen.*,
 				hook_at is null and triggering and received >= {at $5} and received <= {at $6} as lost,
 				log_at is null and received >= {at $7} and received <= {at $8}
-					and (published >= {at $7} or received >= {at $9}) and type {in $3} as unknown,
+					and (published >= {at $11} or received >= {at $9}) and type {in $3} as unknown,
 				hook_at is not null and hook_at > published + {micros $10} as late
 			from seen)`
 	h := m.health
@@ -176,7 +176,7 @@ func (m *meter) query(text string) (string, []any) {
 		logRead = h.LogRead.Add(-h.Grace)
 	}
 	return judged + text, []any{h.Tenant, directory.SubscribedEvents(), m.logged, h.Counted.Add(-day), hooksSince, h.Counted.Add(-h.Grace),
-		logSince, logRead, logSince.Add(hookPatience), directory.HookLate}
+		logSince, logRead, logSince.Add(hookPatience), directory.HookLate, logSince.Add(-directory.LogMargin)}
 }
 
 // SaveEventHealth keeps a measurement, for those who may not count themselves.

@@ -28,7 +28,7 @@ func migrated(t *testing.T) string {
 }
 
 // openAsIs opens a database until the test ends.
-func openAsIs(t *testing.T, address string) *store.DB {
+func openAsIs(t testing.TB, address string) *store.DB {
 	t.Helper()
 	db, err := postgres.Open(t.Context(), postgres.Options{URL: address})
 	if err != nil {

@@ -15,17 +15,22 @@ import (
 
 func TestSchema(t *testing.T) {
 	t.Parallel()
-	storetest.Schema(t, func(t *testing.T) storetest.Empty {
-		address := storetest.PostgresDatabase(t, "")
-		return storetest.Empty{
-			DB: openAsIs(t, address), Second: openAsIs(t, address),
-			SQL:  func(statement string) { run(t, address, statement) },
-			Hour: "interval '1 hour'",
-		}
-	})
+	storetest.Schema(t, func(t *testing.T) storetest.Empty { return empty(t) })
 }
 
-func run(t *testing.T, address, statement string) {
+func empty(t testing.TB) storetest.Empty {
+	t.Helper()
+	address := storetest.PostgresDatabase(t, "")
+	return storetest.Empty{
+		DB: openAsIs(t, address), Second: openAsIs(t, address),
+		SQL:  func(statement string) { run(t, address, statement) },
+		Hour: "interval '1 hour'",
+	}
+}
+
+func BenchmarkEventHealth(b *testing.B) { storetest.BenchmarkEventHealth(b, empty(b)) }
+
+func run(t testing.TB, address, statement string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), address)
 	if err != nil {

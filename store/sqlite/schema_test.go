@@ -15,25 +15,30 @@ import (
 
 func TestSchema(t *testing.T) {
 	t.Parallel()
-	storetest.Schema(t, func(t *testing.T) storetest.Empty {
-		path := filepath.Join(t.TempDir(), "test.db")
-		return storetest.Empty{
-			DB: openAsIs(t, path), Second: openAsIs(t, path),
-			Hour: "3600000000", // microseconds
-			SQL: func(statement string) {
-				t.Helper()
-				db, err := sql.Open("sqlite", path+"?_busy_timeout=10000")
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer db.Close()
-				if _, err := db.ExecContext(t.Context(), statement); err != nil {
-					t.Fatal(err)
-				}
-			},
-		}
-	})
+	storetest.Schema(t, func(t *testing.T) storetest.Empty { return empty(t) })
 }
+
+func empty(t testing.TB) storetest.Empty {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "test.db")
+	return storetest.Empty{
+		DB: openAsIs(t, path), Second: openAsIs(t, path),
+		Hour: "3600000000", // microseconds
+		SQL: func(statement string) {
+			t.Helper()
+			db, err := sql.Open("sqlite", path+"?_busy_timeout=10000")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			if _, err := db.ExecContext(t.Context(), statement); err != nil {
+				t.Fatal(err)
+			}
+		},
+	}
+}
+
+func BenchmarkEventHealth(b *testing.B) { storetest.BenchmarkEventHealth(b, empty(b)) }
 
 func TestOpenErrors(t *testing.T) {
 	t.Parallel()

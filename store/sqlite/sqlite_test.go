@@ -24,7 +24,7 @@ func openFile(t *testing.T, path string) *store.DB {
 	return db
 }
 
-func openAsIs(t *testing.T, path string) *store.DB {
+func openAsIs(t testing.TB, path string) *store.DB {
 	t.Helper()
 	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: path})
 	if err != nil {

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"slices"
+	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -95,14 +96,37 @@ func testEventCounts(f *fixture) {
 // testUnjudgedEvents has events of which the log could not know.
 func testUnjudgedEvents(f *fixture) {
 	since := f.now()
-	old, fresh, strange := f.came("old", time.Hour), f.came("fresh", 0), f.came("strange", 0)
+	old, older, fresh, strange := f.came("old", time.Hour), f.came("older clock", directory.LogMargin/2), f.came("fresh", 0), f.came("strange", 0)
 	strange.Type = "made.up"
 	f.readLog(since, byLog(f.came("before hooks", 0)))
-	f.add(old, fresh, strange)
+	f.add(old, older, fresh, strange)
 	f.same("the log was read before they came", *f.counts(0).Hour.Unknown, 0)
 	f.readLog(since)
-	f.same("strays", f.strays(), []string{"fresh unknown", "old late"}, cmpopts.SortSlices(func(a, b string) bool { return a < b }))
+	f.same("strays", f.strays(), []string{"fresh unknown", "old late", "older clock unknown"}, cmpopts.SortSlices(func(a, b string) bool { return a < b }))
 	f.same("lost before the first hook", *f.counts(0).Hour.Lost, 0)
+}
+
+// testEventWindows has events of different ages.
+func testEventWindows(t *testing.T, e Empty) {
+	if err := e.DB.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f := newFixture(t, e.DB)
+	f.readLog(f.now().Add(-48*time.Hour), byLog(f.came("lost today", 0)), byLog(f.came("lost long ago", 0)))
+	f.add(f.came("forged today", 0), f.came("forged now", 0), f.came("first", 0))
+	f.readLog(time.Time{})
+	for uuid, hours := range map[string]string{"lost today": "2", "forged today": "2", "first": "3", "lost long ago": "25"} {
+		e.SQL("update inbox set received = received - " + hours + " * " + e.Hour + " where uuid = '" + uuid + "' and tenant = '" + tenant + "'")
+	}
+	h := must(f.db.CountEvents(f.ctx, tenant, 0))(f)
+	f.same("the hour", []int{*h.Hour.Lost, *h.Hour.Unknown, h.Hour.HookOnly, h.Hour.LogOnly, h.Hour.Triggering}, []int{0, 1, 1, 0, 1})
+	f.same("the day", []int{*h.Day.Lost, *h.Day.Unknown, h.Day.HookOnly, h.Day.LogOnly, h.Day.Triggering}, []int{1, 3, 3, 1, 4})
+
+	// A log that nobody has read to its end for a while says nothing about the time since.
+	e.SQL("update log_cursors set caught_up_at = caught_up_at - " + e.Hour)
+	h = must(f.db.CountEvents(f.ctx, tenant, 0))(f)
+	f.same("of the hour nothing is known", []*int{h.Hour.Lost, h.Hour.Unknown}, []*int{nil, nil})
+	f.same("of the day, what the log has passed", []int{*h.Day.Lost, *h.Day.Unknown}, []int{1, 2})
 }
 
 func testKeptEventHealth(f *fixture) {
@@ -161,4 +185,53 @@ func testAlarms(f *fixture) {
 	f.must(f.db.Unblock(f.ctx, tenant))
 	f.must(f.db.Unblock(f.ctx, tenant))
 	f.same("unblocked", len(sent()), 1)
+}
+
+// BenchmarkEventHealth counts the events of a tenant that has 1,000,000 in its inbox, 400,000 of them
+// of the last day: as many as Okta sends hooks for.
+func BenchmarkEventHealth(b *testing.B, e Empty) {
+	must := func(err error) {
+		b.Helper()
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	ctx := b.Context()
+	must(e.DB.Migrate(ctx))
+	must(e.DB.EnsureTenants(ctx, []string{tenant}))
+	now, err := e.DB.Now(ctx)
+	must(err)
+	must(e.DB.AddEvents(ctx, tenant, []directory.Event{{UUID: "first", Type: "user.lifecycle.suspend", Published: now, Via: directory.ViaHook}}))
+	cursor := directory.LogCursor{Next: "p", Types: directory.LogEvents(), Since: now.Add(-100 * time.Hour), Published: now, CaughtUp: now}
+	must(e.DB.MoveLog(ctx, tenant, "", cursor))
+	// One of a thousand came by one way only.
+	e.SQL(`with recursive numbers(n) as (select 1 union all select n + 1 from numbers where n < 1000000)
+		insert into inbox (tenant, uuid, type, published, received, via, delivery_id, outcome, other_at)
+		select tenant, 'event-0123456789-0123456789-' || n, type, received - n * (` + e.Hour + ` / 16667), received - n * (` + e.Hour + ` / 16667), case when n % 3 = 0 then 'log' else 'hook' end,
+			'delivery-0123456789-0123456789', 'SUCCESS', case when n % 1000 = 0 then null else received - n * (` + e.Hour + ` / 16667) end
+		from inbox cross join numbers where uuid = 'first'`)
+	e.SQL("analyze")
+	for name, read := range map[string]func() error{
+		"count": func() error {
+			h, err := e.DB.CountEvents(ctx, tenant, directory.EventGrace)
+			if err == nil && (h.Day.Triggering < 399_000 || h.Day.Triggering > 401_000 || h.Day.Lost == nil || *h.Day.Lost < 100) {
+				b.Fatalf("counted %+v", h.Day)
+			}
+			return err
+		},
+		"strays": func() error {
+			_, err := e.DB.StrayEvents(ctx, tenant, directory.EventGrace, 20)
+			return err
+		},
+		"kept": func() error {
+			_, err := e.DB.EventHealths(ctx, []string{tenant})
+			return err
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				must(read())
+			}
+		})
+	}
 }

@@ -28,6 +28,7 @@ func Schema(t *testing.T, open func(t *testing.T) Empty) {
 		"lost staging":         testLostStaging,
 		"changes of another":   testWatch,
 		"purge of changes":     testPurgeChanges,
+		"windows of events":    testEventWindows,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
