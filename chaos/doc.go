@@ -22,7 +22,8 @@
 // (check.go). Then the kit looks at how it got there: the history has no gap and leads
 // to the rows; no change was applied twice; everything that it says of somebody was true
 // in Okta at a moment before, in this order; no full sync was made beside a new tenant's
-// first. At last a full sync is asked for, which must find nothing.
+// first; the gap meter shows every hook that was lost and every one that was forged, and no
+// other (gap.go). At last a full sync is asked for, which must find nothing.
 //
 // The histories and plans follow from the seed; what the scheduler of the machine makes
 // of them does not. A seed that fails is printed with everything that happened, the

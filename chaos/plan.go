@@ -18,6 +18,7 @@ const (
 	streamHooks
 	streamInstallation
 	streamClock
+	streamForger
 )
 
 func stream(seed, which uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, which)) }

@@ -14,20 +14,20 @@ import (
 // number.
 func (r *round) report(out io.Writer, took time.Duration) int {
 	byCalm := slices.SortedFunc(slices.Values(r.tenants), func(a, b *tenant) int { return cmp.Compare(a.calm, b.calm) })
-	steps, changes, failed := 0, 0, 0
+	steps, changes, lost, forged, failed := 0, 0, 0, 0, 0
 	for _, t := range r.tenants {
 		if t.truth != nil {
 			steps += len(t.truth.steps) - 1
 		}
-		changes += t.changes
+		changes, lost, forged = changes+t.changes, lost+t.lost, forged+t.forged
 		if len(t.wrong) > 0 {
 			failed++
 			r.failure(out, t)
 		}
 	}
 	last := byCalm[len(byCalm)-1]
-	fmt.Fprintf(out, "seeds %d to %d, %s: %d failed; %d acts, %d changes, right %.1f s after the trouble (median; seed %d: %.1f s), %.0f s in all\n",
-		r.first, r.first+uint64(len(r.tenants))-1, r.o.mode, failed, steps, changes,
+	fmt.Fprintf(out, "seeds %d to %d, %s: %d failed; %d acts, %d changes, %d lost and %d forged hooks, right %.1f s after the trouble (median; seed %d: %.1f s), %.0f s in all\n",
+		r.first, r.first+uint64(len(r.tenants))-1, r.o.mode, failed, steps, changes, lost, forged,
 		byCalm[len(byCalm)/2].calm.Seconds(), last.seed, last.calm.Seconds(), took.Seconds())
 	if r.o.logs != "" {
 		r.keepLogs(out)

@@ -83,7 +83,7 @@ func (r *round) trouble(ctx context.Context) error {
 	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() error { return r.site.suffer(ctx, plan, r.start) })
 	for _, t := range r.tenants {
-		all.Go(func() error { return t.tell(ctx) })
+		all.Go(func() error { return t.tell(ctx, r.site.relay.URL) })
 		all.Go(func() error { return t.suffer(ctx, r.start) })
 	}
 	return all.Wait()
@@ -107,6 +107,9 @@ func (r *round) calm(ctx context.Context) error {
 			return err
 		}
 		if err := t.judge(ctx, r.site); err != nil {
+			return err
+		}
+		if err := t.measured(ctx, r.site, r.o.calm); err != nil {
 			return err
 		}
 		if len(t.wrong) > 0 {

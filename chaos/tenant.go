@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/oktasync/oktasync/api/client"
 	"github.com/oktasync/oktasync/directory"
@@ -35,11 +39,15 @@ type tenant struct {
 	wrong    []string          // what differs in the end
 	calm     time.Duration     // from the end of all trouble until the directory was right
 	changes  int
+	old      map[string]bool // events before the hook was registered
+	forger   *rand.Rand
+	forged   int // events that were made up
+	lost     int // events that no hook has brought
 }
 
 func newTenant(ctx context.Context, seed uint64, o options, ports *installation.Ports) (*tenant, error) {
 	t := &tenant{seed: seed, slug: fmt.Sprintf("seed-%d", seed)}
-	t.pauses = pauses(seed, o.steps)
+	t.pauses, t.forger = pauses(seed, o.steps), stream(seed, streamForger)
 	t.offset.Store(int64(firstOffset(seed)))
 	hooks := emulator.HookOptions{Window: -1, MaxBatch: 1 + int(seed%4), Parallel: 2, Timeout: 5 * time.Minute}
 	if seed%2 == 0 {
@@ -73,6 +81,8 @@ func (t *tenant) settings(all map[string]any) {
 	all[prefix+"okta.allow_http"] = true
 	all[prefix+"okta.app_id"] = t.org.Org.AppID()
 	all[prefix+"hook.secrets"] = []string{hookSecret}
+	// So often that the log and the hooks overtake each other all the time.
+	all[prefix+"okta.log.interval"] = "2s"
 	// Only the first full sync of a new tenant, which nobody has to ask for: events alone must do.
 	all[prefix+"nightly.at"], all[prefix+"okta.burst"] = "never", "off"
 }
@@ -86,6 +96,17 @@ func (t *tenant) begin(ctx context.Context, api *client.Client, relay string, dr
 	t.before = map[string]string{}
 	for id, p := range have.People {
 		t.before[id] = p.Status
+	}
+	if t.old, err = t.logged(ctx); err != nil {
+		return err
+	}
+	// The first hook of all: before that no hook counts as lost.
+	first, err := t.forgery()
+	if err != nil {
+		return err
+	}
+	if err := t.smuggle(ctx, relay, first); err != nil {
+		return err
 	}
 	_, err = t.org.Org.RegisterHook(emulator.NewHook{
 		URL: relay + "/webhooks/okta/" + t.slug, Secret: hookSecret, Events: directory.SubscribedEvents(),
@@ -105,11 +126,26 @@ func (t *tenant) begin(ctx context.Context, api *client.Client, relay string, dr
 	return nil
 }
 
-// tell lets the history happen.
-func (t *tenant) tell(ctx context.Context) error {
-	for _, pause := range t.pauses {
+// tell lets the history happen, and events be forged meanwhile.
+func (t *tenant) tell(ctx context.Context, relay string) error {
+	forging, ctx := errgroup.WithContext(ctx)
+	err := t.live(ctx, func() error {
+		body, err := t.forgery()
+		forging.Go(func() error { return t.smuggle(ctx, relay, body) })
+		return err
+	})
+	return errors.Join(err, forging.Wait())
+}
+
+func (t *tenant) live(ctx context.Context, forge func() error) error {
+	for i, pause := range t.pauses {
 		if err := wait(ctx, pause); err != nil {
 			return err
+		}
+		if i%forgeEvery == forgeEvery-1 {
+			if err := forge(); err != nil {
+				return err
+			}
 		}
 		began := time.Now()
 		t.history.Did = func(what string) {
