@@ -14,6 +14,7 @@ import (
 	"github.com/oktasync/oktasync/directory"
 	"github.com/oktasync/oktasync/jobs"
 	"github.com/oktasync/oktasync/okta"
+	"github.com/oktasync/oktasync/store"
 	"github.com/oktasync/oktasync/webhook"
 )
 
@@ -27,16 +28,20 @@ func (c doctorCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	d := &doctor{ctx: e.ctx, cfg: cfg, tell: func(f directory.Finding) {
+	d := &doctor{ctx: e.ctx, cfg: cfg, only: c.Tenant, tell: func(f directory.Finding) {
 		fmt.Fprintf(e.out, "%-5s %-28s %s\n", f.Level, f.What, f.Says)
 	}}
 	d.checkDatabase()
 	d.checkRedis()
 	d.checkMail()
-	for _, t := range cfg.Tenants {
-		if c.Tenant == "" || c.Tenant == t.Slug {
+	for _, t := range d.cfg.Tenants {
+		if d.only == "" || d.only == t.Slug {
 			d.checkTenant(t)
+			d.tenants++
 		}
+	}
+	if d.only != "" && d.tenants == 0 && d.failed == 0 {
+		d.ill(d.only, "is the name of no tenant, neither in the configuration nor in the database; see oktasync tenants list")
 	}
 	if d.failed > 0 {
 		fmt.Fprintf(e.out, "\n%d problem(s). Mend them from the top: later ones often follow from earlier ones.\n", d.failed)
@@ -48,11 +53,13 @@ func (c doctorCommand) Run(e *env) error {
 
 // doctor tells findings as it goes.
 type doctor struct {
-	ctx    context.Context
-	cfg    config.Config
-	part   directory.FindingPart // that is being looked at
-	tell   func(directory.Finding)
-	failed int
+	ctx     context.Context
+	cfg     config.Config         // with the tenants of the database, once that was read
+	only    string                // the slug of the one tenant to look at; empty for all
+	part    directory.FindingPart // that is being looked at
+	tell    func(directory.Finding)
+	tenants int // looked at
+	failed  int
 }
 
 func (d *doctor) well(what, detail string, args ...any) {
@@ -90,6 +97,7 @@ func (d *doctor) checkDatabase() {
 		d.ill("schema", "%v", err)
 	} else {
 		d.well("schema", "is this version's")
+		d.readTenants(ctx, db)
 	}
 	now, err := db.Now(ctx)
 	if err != nil {
@@ -134,6 +142,21 @@ func (d *doctor) checkRedis() {
 		d.ill("redis", "maxmemory-policy is %s; set it to noeviction, or leases and locks can vanish", policy["maxmemory-policy"])
 	default:
 		d.well("redis", "answers, noeviction")
+	}
+}
+
+// readTenants adds the tenants of the database to those of the file.
+func (d *doctor) readTenants(ctx context.Context, db *store.DB) {
+	all, err := readTenants(ctx, d.cfg, db)
+	if err != nil {
+		d.ill("tenants", "%v", err)
+		return
+	}
+	d.cfg = all.config()
+	for _, t := range all.list() {
+		if t.Problem != "" && (d.only == "" || d.only == t.Tenant) {
+			d.ill(t.Tenant, "%s", t.Problem)
+		}
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/oktasync/oktasync/config"
@@ -39,6 +38,7 @@ type hookTarget struct {
 type hookWork struct {
 	*env
 	knownHook
+	all    *tenantView
 	reader *okta.Reader
 	spec   okta.HookSpec
 }
@@ -49,43 +49,53 @@ func (t hookTarget) open(e *env, manage bool) (*hookWork, error) {
 	if err != nil {
 		return nil, err
 	}
-	tenant, spec, err := t.resolve(cfg)
-	if err != nil {
-		return nil, err
-	}
 	db, err := openReadyStore(e.ctx, cfg, false)
 	if err != nil {
 		return nil, err
 	}
-	w := &hookWork{env: e}
-	if w.knownHook, err = readKnownHook(e.ctx, db, tenant); err != nil {
-		_ = db.Close() // the first error says what is wrong
-		return nil, err
-	}
-	w.spec = w.knownHook.spec(spec)
-	w.reader, err = newReader(setupCredentials(e, tenant, manage), w.db.Now, nil, nil, slog.New(slog.DiscardHandler))
-	if err != nil {
+	w := &hookWork{env: e, knownHook: knownHook{db: db}}
+	if err := w.prepare(t, cfg, manage); err != nil {
 		w.close()
-		return nil, fmt.Errorf("tenant %s: %w", tenant.Slug, err)
+		return nil, err
 	}
 	return w, nil
 }
 
-// resolve finds the tenant and what its hook has to be.
-func (t hookTarget) resolve(cfg config.Config) (config.Tenant, okta.HookSpec, error) {
-	tenant, err := theTenant(cfg, t.Tenant)
-	if err != nil {
-		return config.Tenant{}, okta.HookSpec{}, err
+func (w *hookWork) prepare(t hookTarget, cfg config.Config, manage bool) error {
+	var err error
+	if w.all, err = readTenants(w.ctx, cfg, w.db); err != nil {
+		return err
 	}
+	tenant, err := w.all.the(t.Tenant)
+	if err != nil {
+		return err
+	}
+	spec, err := t.spec(w.all.config(), tenant)
+	if err != nil {
+		return err
+	}
+	if w.knownHook, err = readKnownHook(w.ctx, w.db, tenant); err != nil {
+		return err
+	}
+	w.spec = w.knownHook.spec(spec)
+	w.reader, err = newReader(setupCredentials(w.env, tenant, manage), w.db.Now, nil, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return fmt.Errorf("tenant %s: %w", tenant.Slug, err)
+	}
+	return nil
+}
+
+// spec is what the tenant's hook has to be.
+func (t hookTarget) spec(cfg config.Config, tenant config.Tenant) (okta.HookSpec, error) {
 	list, err := webhook.NewTenantList(hookTenants(cfg.Tenants))
 	if err != nil {
-		return config.Tenant{}, okta.HookSpec{}, err
+		return okta.HookSpec{}, err
 	}
 	uri, err := hookAddress(list, tenant.Slug, cmp.Or(t.URL, cfg.Server.PublicURL))
 	if err != nil {
-		return config.Tenant{}, okta.HookSpec{}, err
+		return okta.HookSpec{}, err
 	}
-	return tenant, hookSpec(list, tenant, uri, t.Name), nil
+	return hookSpec(list, tenant, uri, t.Name), nil
 }
 
 func (w *hookWork) close() {
@@ -93,24 +103,6 @@ func (w *hookWork) close() {
 		w.reader.Close()
 	}
 	_ = w.db.Close() // the command is over
-}
-
-// theTenant finds the tenant that a command means: the only one, when it names none.
-func theTenant(cfg config.Config, slug string) (config.Tenant, error) {
-	if slug == "" && len(cfg.Tenants) == 1 {
-		return cfg.Tenants[0], nil
-	}
-	if tenant, found := cfg.Tenant(slug); found {
-		return tenant, nil
-	}
-	var known []string
-	for _, t := range cfg.Tenants {
-		known = append(known, t.Slug)
-	}
-	if slug == "" {
-		return config.Tenant{}, fmt.Errorf("there are several tenants; name one with --tenant: %s", strings.Join(known, ", "))
-	}
-	return config.Tenant{}, fmt.Errorf("the configuration has no tenant %q; it has %s", slug, strings.Join(known, ", "))
 }
 
 // hookAddress is where the tenant's hook has to deliver; empty when nobody said.

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,22 +21,29 @@ type hookRotateCommand struct {
 	Overlap time.Duration `default:"30s" help:"How long both hooks go on delivering after it."`
 }
 
-// Run gives Okta the second secret of the configuration, and says when the first can go.
+// Run gives Okta the second secret of the configuration, and says when the first can go. For a tenant
+// of the database it makes the second secret before, and takes the first one out afterwards.
 func (c hookRotateCommand) Run(e *env) error {
 	w, err := c.open(e, true)
 	if err != nil {
 		return err
 	}
 	defer w.close()
+	ctx, cancel := w.patiently(c.Wait + c.Overlap + followed + 2*time.Minute)
+	defer cancel()
+	if done, err := w.endRotation(ctx); done || err != nil {
+		return err
+	}
+	if err := w.addSecret(ctx); err != nil {
+		return err
+	}
 	secret, err := w.newSecret()
 	if err != nil {
 		return err
 	}
-	ctx, cancel := w.patiently(c.Wait + c.Overlap + 2*time.Minute)
-	defer cancel()
 	result, err := w.reader.RotateHook(ctx, okta.RotateOptions{
 		Spec: w.spec, Secret: secret.Reveal(), Next: w.record.NextID,
-		Ready: func(ctx context.Context) error { return w.everywhere(ctx, secret) },
+		Ready: func(ctx context.Context) error { return w.ready(ctx, secret) },
 		Remember: func(ctx context.Context, next okta.EventHook) error {
 			w.record.NextID, w.record.NextSecret = next.ID, w.fingerprint(secret)
 			return w.db.SaveHook(ctx, w.tenant.Slug, w.record)
@@ -56,8 +65,73 @@ func (c hookRotateCommand) Run(e *env) error {
 		fmt.Fprintf(e.out, "No event has come with the new secret within %s; perhaps nothing happens in Okta now. The hooks %s and %s both deliver, and nothing is lost. Run this again later to finish.\n", c.Wait, result.Old.ID, result.New.ID)
 		return errSaid
 	}
+	if w.all.stored(w.tenant.Slug) {
+		return w.dropOld(ctx, secret)
+	}
 	fmt.Fprintf(e.out, "Okta uses the new secret, with the hook %s. Remove the old one from hook.secrets and restart every process. oktasync hook status shows when each was used last.\n", result.New.ID)
 	return nil
+}
+
+// followed is how long the processes may take to accept a secret that was stored. They look every
+// bookEvery, and say what they accept every webhook.DoorBeat.
+const followed = 30 * time.Second
+
+// addSecret makes a second secret for a tenant of the database. Both are accepted from then on.
+func (w *hookWork) addSecret(ctx context.Context) error {
+	if !w.all.stored(w.tenant.Slug) || len(w.tenant.Hook.Secrets) > 1 {
+		return nil
+	}
+	both := append(slices.Clone(w.tenant.Hook.Secrets), config.NewSecret(rand.Text()+rand.Text()))
+	if err := w.all.changeSecrets(ctx, w.tenant.Slug, "a second hook secret, to change it", both); err != nil {
+		return fmt.Errorf("store the new secret: %w", err)
+	}
+	w.tenant.Hook.Secrets = both
+	fmt.Fprintln(w.out, "A new secret is stored beside the present one, and both are accepted.")
+	return nil
+}
+
+// endRotation takes the old secret of a tenant of the database out, if an earlier call came as far as
+// giving Okta the new one.
+func (w *hookWork) endRotation(ctx context.Context) (bool, error) {
+	all := w.tenant.Hook.Secrets
+	if !w.all.stored(w.tenant.Slug) || len(all) != 2 || w.record.NextSecret != "" || w.record.Secret != w.fingerprint(all[1]) {
+		return false, nil
+	}
+	return true, w.dropOld(ctx, all[1])
+}
+
+// dropOld leaves a tenant of the database with the secret that Okta has.
+func (w *hookWork) dropOld(ctx context.Context, secret config.Secret) error {
+	if err := w.all.changeSecrets(ctx, w.tenant.Slug, "Okta uses the new hook secret", []config.Secret{secret}); err != nil {
+		return fmt.Errorf("okta uses the new secret, with the hook %s, but the old one is still accepted: %w; run this again to take it out", w.record.ID, err)
+	}
+	fmt.Fprintf(w.out, "Okta uses the new secret, with the hook %s. The old one is not accepted any more.\n", w.record.ID)
+	return nil
+}
+
+// ready is everywhere, and waits for processes that have just been given the secret.
+func (w *hookWork) ready(ctx context.Context, secret config.Secret) error {
+	err := w.everywhere(ctx, secret)
+	if err == nil || !w.all.stored(w.tenant.Slug) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, followed)
+	defer cancel()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return err
+		case <-tick.C:
+		}
+		if again := w.everywhere(ctx, secret); again == nil || ctx.Err() == nil {
+			err = again
+		}
+		if err == nil {
+			return nil
+		}
+	}
 }
 
 // howToRotate are the steps that have to come first.

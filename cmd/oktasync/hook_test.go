@@ -156,7 +156,7 @@ func TestHookOfSeveralTenants(t *testing.T) {
 	s.environ = s.environ[5:]
 	s.run(t, 0, "schema version", "migrate")
 	s.run(t, 1, "name one with --tenant: acme, globex", "hook", "status")
-	s.run(t, 1, `no tenant "initech"; it has acme, globex`, "hook", "status", "--tenant", "initech")
+	s.run(t, 1, `has a tenant "initech"; there are acme, globex`, "hook", "status", "--tenant", "initech")
 	s.run(t, 0, `register the hook "oktasync globex" for https://sync.example.com/webhooks/okta/globex`, "hook", "ensure", "--tenant", "globex", "--url", "https://sync.example.com", "--dry-run")
 }
 
