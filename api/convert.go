@@ -142,7 +142,7 @@ func runOf(r directory.Run) v1.Run {
 // waitsFor is a sentence's end: the run waits for …
 func waitsFor(r directory.Run) string {
 	if r.Progress.Waits != "" {
-		return "Okta, which asked it to: " + r.Progress.Waits
+		return "a pause to end, which costs no attempt: " + r.Progress.Waits
 	}
 	return fmt.Sprintf("its next attempt, %d of %d are left: %s", directory.RunAttempts-r.Attempts, directory.RunAttempts, r.Error)
 }

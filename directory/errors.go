@@ -55,6 +55,20 @@ func (e *CredentialsError) Error() string { return fmt.Sprintf("%v; %s", e.Err, 
 
 func (e *CredentialsError) Unwrap() error { return e.Err }
 
+// StorageFullError says that the database has no room on its disk. Nothing of what was to be written is
+// there, and it is tried again until there is room.
+type StorageFullError struct {
+	Where string // the database, without a password
+	Err   error
+}
+
+func (e *StorageFullError) Error() string {
+	return fmt.Sprintf("the disk of %s is full (%v); nothing of this was written, and what is waiting is kept; "+
+		"make room on that disk, or move the database to a larger one; it goes on by itself then", e.Where, e.Err)
+}
+
+func (e *StorageFullError) Unwrap() error { return e.Err }
+
 // TerminalError says that trying again cannot help.
 type TerminalError struct{ Err error }
 

@@ -77,14 +77,11 @@ func (s *Schedule) startFirst(ctx context.Context, tenant, date string) error {
 }
 
 func (s *Schedule) create(ctx context.Context, tenant, date string) (directory.Run, bool, error) {
-	id, err := uuid.NewV7()
+	run, err := nightlyRun(tenant, date, s.now())
 	if err != nil {
-		return directory.Run{}, false, fmt.Errorf("make an id for a run of tenant %s: %w", tenant, err)
+		return directory.Run{}, false, err
 	}
-	run, created, err := s.calendar.CreateRun(ctx, directory.Run{
-		ID: id.String(), Tenant: tenant, Scope: directory.FullScope(), Cause: directory.CauseNightly,
-		Date: date, State: directory.RunQueued, CreatedAt: s.now().UTC(),
-	})
+	run, created, err := s.calendar.CreateRun(ctx, run)
 	if err != nil {
 		return directory.Run{}, false, fmt.Errorf("create the nightly run of tenant %s for %s: %w", tenant, date, err)
 	}
@@ -97,4 +94,16 @@ func (s *Schedule) create(ctx context.Context, tenant, date string) (directory.R
 		s.log.Warn("could not enqueue a nightly run; the sweeper will", "tenant", tenant, "run", run.ID, "error", err)
 	}
 	return run, true, nil
+}
+
+// nightlyRun is a new nightly run, without a date when it is made up outside the calendar.
+func nightlyRun(tenant, date string, now time.Time) (directory.Run, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return directory.Run{}, fmt.Errorf("make an id for a run of tenant %s: %w", tenant, err)
+	}
+	return directory.Run{
+		ID: id.String(), Tenant: tenant, Scope: directory.FullScope(), Cause: directory.CauseNightly,
+		Date: date, State: directory.RunQueued, CreatedAt: now.UTC(),
+	}, nil
 }

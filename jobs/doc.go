@@ -38,8 +38,10 @@
 //     ordinary ones end instead: their events wait in the inbox, and the sweeper
 //     hands them out (crowd.go).
 //   - Okta refuses the credentials: the tenant is blocked. Its tasks end without
-//     asking Okta, its events stay, and the sweeper sends one probe at a time. The
-//     first success lifts the block, and everything is swept up.
+//     asking Okta, its events stay, and the sweeper sends one probe at a time: one of
+//     the events or, when none waits, a question of its own. The first success that Okta
+//     was asked for lifts the block, everything is swept up, and a nightly run that had
+//     been refused is made again.
 //   - Work fails for another reason: it is tried again over about 90 minutes, then
 //     parked in the database with the reason, where an admin retries or discards it.
 //   - An attempt at a run fails: its task ends. The run's row says whether and when there

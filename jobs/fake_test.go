@@ -173,6 +173,29 @@ func (t *tables) retry(runID string, in time.Duration) error {
 	return &directory.AttemptError{Attempt: r.Attempts, RetryIn: in, Err: errors.New("Okta answered 500")}
 }
 
+func (t *tables) BlockedIdle(context.Context) ([]string, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var idle []string
+	for _, tenant := range slices.Sorted(maps.Keys(t.blocked)) {
+		waits := func(r *row) bool { return r.hint.Tenant == tenant }
+		if !slices.ContainsFunc(slices.Collect(maps.Values(t.waiting)), waits) {
+			idle = append(idle, tenant)
+		}
+	}
+	return idle, t.failing
+}
+
+func (t *tables) NightlyRefused(_ context.Context, tenant string) (bool, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	refused := false
+	for _, r := range t.runs {
+		refused = refused || r.Tenant == tenant && r.Refused
+	}
+	return refused, t.failing
+}
+
 func (t *tables) StaleScopes(_ context.Context, urgent bool, olderThan time.Duration, limit int) ([]directory.ScopeHint, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -263,6 +286,7 @@ type reconciler struct {
 	tables *tables
 	scope  func(ctx context.Context, tenant string, scope directory.Scope) error
 	run    func(ctx context.Context, tenant, runID string) error
+	check  func(ctx context.Context, tenant string) error
 }
 
 // ReconcileScope marks the scope when the test's answer is no error.
@@ -291,6 +315,14 @@ func (r *reconciler) ReconcileRun(ctx context.Context, tenant, runID string, cla
 	done.State = directory.RunSucceeded
 	r.tables.runs[runID] = done
 	return nil
+}
+
+// Check is the test's answer.
+func (r *reconciler) Check(ctx context.Context, tenant string) error {
+	if r.check == nil {
+		return nil
+	}
+	return r.check(ctx, tenant)
 }
 
 // chore is the row of a chore.

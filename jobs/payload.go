@@ -100,6 +100,8 @@ func (p payload) rule(taskType string) (rule, error) {
 		return runRule(p.Kind)
 	case typeChore:
 		return choreRule(), nil
+	case typeCheck:
+		return checkRule(), nil
 	default:
 		return rule{}, fmt.Errorf("task type %q does not exist", taskType)
 	}

@@ -20,6 +20,8 @@ type Reconciler interface {
 	// when there is another one. It fails with directory.ErrBusy while another worker is
 	// at it, or has claimed it more often than claims, and with directory.ErrConflict when it is over.
 	ReconcileRun(ctx context.Context, tenant, runID string, claims int64) error
+	// Check asks Okta once whether it lets the tenant in.
+	Check(ctx context.Context, tenant string) error
 }
 
 // Ledger is what workers note about tenants, scopes and runs.
@@ -31,6 +33,11 @@ type Ledger interface {
 	Block(ctx context.Context, tenant, reason string) error
 	// Unblock takes that back.
 	Unblock(ctx context.Context, tenant string) error
+	// NightlyRefused says whether the newest full run of the tenant is a nightly one, and failed
+	// because Okta refused the credentials.
+	NightlyRefused(ctx context.Context, tenant string) (bool, error)
+	// CreateRun adds a queued run, or returns the queued one that will see the same, and false.
+	CreateRun(ctx context.Context, run directory.Run) (directory.Run, bool, error)
 	// Blocked returns the reason, or nothing.
 	Blocked(ctx context.Context, tenant string) (string, error)
 	// WaitingLogins returns the ids of person scopes that have unmarked events
@@ -51,6 +58,8 @@ type Backlog interface {
 	// received or swept within olderThan, and notes that they are swept now. Of
 	// a blocked tenant it returns at most one.
 	StaleScopes(ctx context.Context, urgent bool, olderThan time.Duration, limit int) ([]directory.ScopeHint, error)
+	// BlockedIdle returns the tenants that are blocked and of which no event waits.
+	BlockedIdle(ctx context.Context) ([]string, error)
 	// DueSecondLooks returns scopes that are to be looked at once more now and were not swept
 	// within olderThan, and notes that they are swept now.
 	DueSecondLooks(ctx context.Context, olderThan time.Duration, limit int) ([]directory.ScopeHint, error)

@@ -35,6 +35,7 @@ const (
 	typeSpread = "reconcile:scopes" // many scopes, becomes a task for each
 	typeRun    = "reconcile:run"
 	typeChore  = "upkeep:chore" // one turn of a chore of a tenant
+	typeCheck  = "upkeep:check" // does Okta let a blocked tenant in again?
 )
 
 // rule is how tasks of one kind are treated.
@@ -90,6 +91,9 @@ func runRule(kind directory.ScopeKind) (rule, error) {
 
 // fullTimeout is for a million people at a small org's rate limits.
 const fullTimeout = 12 * time.Hour
+
+// checkRule is for a tenant that is blocked and has no events that could be tried.
+func checkRule() rule { return rule{queue: QueueUpkeep, timeout: time.Minute} }
 
 // choreRule has a delay for a task whose worker died only: a chore that fails is due again.
 func choreRule() rule {

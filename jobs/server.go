@@ -50,6 +50,7 @@ type ServerOptions struct {
 //	*directory.RetryAfterError  again after its Wait, at no attempt; parked after 24 h. Where
 //	                            many wait already the task ends, and the sweeper makes another
 //	directory.ErrBusy           again in 10 s, at no attempt
+//	*directory.StorageFullError again in 15 s, at no attempt
 //	stopping                    again after the restart, at no attempt
 //	*directory.CredentialsError the tenant is blocked; its events stay
 //	*directory.TerminalError    parked at once

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -406,6 +407,45 @@ func TestBlockedTenantRestsUntilAProbeSucceeds(t *testing.T) {
 		}
 		stop()
 	})
+}
+
+// Without an event that could be tried, Okta is asked whether it lets the tenant in. A
+// nightly run that it had refused is made again then, once.
+func TestBlockedTenantWithoutEventsIsProbed(t *testing.T) {
+	t.Parallel()
+	r := realRedis(t)
+	store, c := newTables(), newClient(r)
+	store.blocked["acme"], store.blocked["other"] = "401", "401"
+	store.runs["n"] = directory.Run{ID: "n", Tenant: "acme", Scope: directory.FullScope(), Cause: directory.CauseNightly, Date: "2026-03-01", State: directory.RunFailed, Refused: true}
+	var valid atomic.Bool
+	var asked, ran atomic.Int32
+	startServer(t, ServerOptions{Redis: r, Ledger: store, Reconciler: &reconciler{
+		tables: store,
+		check: func(_ context.Context, tenant string) error {
+			asked.Add(1)
+			if tenant == "acme" && valid.Load() {
+				return nil
+			}
+			return &directory.CredentialsError{Advice: "make a new token", Err: errors.New("401 E0000011")}
+		},
+		run: func(context.Context, string, string) error { ran.Add(1); return nil },
+	}})
+	s := newSweeper(store, c)
+	s.o.ProbeEvery = time.Nanosecond
+	background(t, s.Run)
+	poll(t, "Okta was asked again and again", func() bool { return asked.Load() > 4 })
+	if reason, _ := store.Blocked(t.Context(), "acme"); reason == "" || ran.Load() > 0 {
+		t.Error("the block ended although Okta refuses the credentials")
+	}
+	valid.Store(true)
+	poll(t, "the nightly run is made again", func() bool { return ran.Load() == 1 })
+	poll(t, "the block has ended", func() bool { reason, _ := store.Blocked(t.Context(), "acme"); return reason == "" })
+	if reason, _ := store.Blocked(t.Context(), "other"); reason == "" {
+		t.Error("the block of another tenant ended")
+	}
+	if dates := store.nightlies("acme"); !slices.Equal(dates, []string{"", "2026-03-01"}) {
+		t.Errorf("nightly runs %q, want one more without a date", dates)
+	}
 }
 
 func TestStopLetsTasksEnd(t *testing.T) {

@@ -112,6 +112,7 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 		s.sweepScopes(ctx, false, scopesAge, s.o.Limit-max(pending[QueuePeople], pending[QueueGroups])),
 		s.sweepSecondLooks(ctx, s.o.Limit-max(pending[QueuePeople], pending[QueueGroups])),
 		s.sweepRuns(ctx, runsAge),
+		s.probeIdle(ctx),
 	)
 	s.swept = s.swept || err == nil
 	return err
@@ -161,13 +162,45 @@ func (s *Sweeper) order(h directory.ScopeHint, blocked bool, now time.Time) (ord
 		o, err := newOrder(typeScope, p, dated("scope:"+scopeDigest(h.Tenant, h.Scope), now))
 		return o, err == nil, err
 	}
-	if now.Sub(s.probed[h.Tenant]) < s.o.ProbeEvery {
+	if !s.mayProbe(h.Tenant, now) {
 		return order{}, false, nil
 	}
-	s.probed[h.Tenant] = now
 	p.Probe = true
 	o, err := newOrder(typeScope, p)
 	return o, err == nil, err
+}
+
+// probeIdle asks for tenants that are blocked and have no event that could be tried.
+func (s *Sweeper) probeIdle(ctx context.Context) error {
+	tenants, err := s.o.Backlog.BlockedIdle(ctx)
+	if err != nil {
+		return err
+	}
+	now := s.o.Now()
+	var orders []order
+	for _, tenant := range tenants {
+		if !s.mayProbe(tenant, now) {
+			continue
+		}
+		o, err := newOrder(typeCheck, payload{Tenant: tenant, Probe: true, At: now.Unix()}, dated("check:"+tenant, now))
+		if err != nil {
+			return fmt.Errorf("probe tenant %s: %w", tenant, err)
+		}
+		orders = append(orders, o)
+	}
+	if err := s.o.Client.sendPatiently(ctx, orders); err != nil {
+		return fmt.Errorf("enqueue %d probes: %w", len(orders), err)
+	}
+	return nil
+}
+
+// mayProbe says whether it is time for a probe, and notes that it was made.
+func (s *Sweeper) mayProbe(tenant string, now time.Time) bool {
+	if now.Sub(s.probed[tenant]) < s.o.ProbeEvery {
+		return false
+	}
+	s.probed[tenant] = now
+	return true
 }
 
 // sweepSecondLooks enqueues looks that are due; nothing else does.

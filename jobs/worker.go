@@ -28,6 +28,7 @@ type worker struct {
 	log        *slog.Logger
 
 	blocking sync.Mutex // so that a block is announced once
+	fullAt   seldom     // the last word about a full disk
 }
 
 // job is one attempt at a task.
@@ -168,7 +169,7 @@ func (w *worker) attempt(ctx context.Context, j *job) (err error) {
 	if gone, err := w.resolve(ctx, j); gone || err != nil {
 		return err
 	}
-	if j.Run == "" && j.retried > len(j.delays) {
+	if j.Run == "" && j.taskType != typeCheck && j.retried > len(j.delays) {
 		// Only a task that asynq itself took back gets here: its worker died, or
 		// hung, each time. Once more would end the same way.
 		return &directory.TerminalError{Err: fmt.Errorf("%d workers died or hung while they were at it", j.retried)}
@@ -182,6 +183,11 @@ func (w *worker) attempt(ctx context.Context, j *job) (err error) {
 		// A run is asked for by an admin or the calendar, rarely, so it may ask Okta
 		// even while the tenant is blocked: its success ends the block.
 		err = w.reconciler.ReconcileRun(ctx, j.Tenant, j.Run, j.Claims)
+	case j.taskType == typeCheck:
+		if j.blocked == "" {
+			return nil
+		}
+		err = w.reconciler.Check(ctx, j.Tenant)
 	case j.blocked != "" && !j.Probe:
 		return nil // the events stay, and the sweeper brings them back
 	case j.taskType == typeSpread:
@@ -195,10 +201,27 @@ func (w *worker) attempt(ctx context.Context, j *job) (err error) {
 	if err != nil || j.blocked == "" {
 		return err
 	}
-	if err := w.ledger.Unblock(ctx, j.Tenant); err != nil {
+	return w.unblock(ctx, j)
+}
+
+// unblock ends the rest of a tenant that Okta lets in again. A nightly run that it had refused is made
+// again: nobody else does so before the next night. That comes first, since it is not repeated once the
+// tenant is well.
+func (w *worker) unblock(ctx context.Context, j *job) error {
+	again, err := w.ledger.NightlyRefused(ctx, j.Tenant)
+	if err == nil && again {
+		var run directory.Run
+		if run, err = nightlyRun(j.Tenant, "", w.now()); err == nil {
+			_, again, err = w.ledger.CreateRun(ctx, run) // the sweeper makes its task
+		}
+	}
+	if err == nil {
+		err = w.ledger.Unblock(ctx, j.Tenant)
+	}
+	if err != nil {
 		return &postponed{wait: storeWait, err: fmt.Errorf("unblock tenant %s: %w", j.Tenant, err)}
 	}
-	j.log.Info("Okta accepts the credentials again; the tenant's events are worked off")
+	j.log.Info("Okta accepts the credentials again; the tenant's events are worked off", "nightly_again", again)
 	return nil
 }
 
@@ -232,115 +255,4 @@ func (w *worker) resolve(ctx context.Context, j *job) (gone bool, err error) {
 		}
 	}
 	return true, nil
-}
-
-// settle decides what becomes of a task that failed. See Server for the table.
-func (w *worker) settle(ctx context.Context, j *job, err error) error {
-	// What is decided is also written, even when the attempt used up its time.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-
-	var (
-		later       *postponed
-		retryAfter  *directory.RetryAfterError
-		credentials *directory.CredentialsError
-		terminal    *directory.TerminalError
-		held        *directory.HeldError
-	)
-	age := w.now().Sub(time.Unix(j.At, 0))
-	switch {
-	case errors.As(err, &later):
-		return err
-	case errors.As(err, &credentials):
-		return w.block(ctx, j, err)
-	case errors.As(err, &held):
-		line := j.log
-		if j.Run == "" {
-			line = line.With("run", held.RunID)
-		}
-		line.Error("a run is held: its plan waits for an admin", "reasons", held.Reasons)
-		return nil
-	case j.Run != "":
-		return w.settleRun(j, err)
-	case errors.As(err, &terminal):
-		return w.giveUp(ctx, j, err.Error())
-	case j.Probe:
-		// The next probe is the next attempt.
-		j.log.Info("could not find out whether Okta accepts the credentials", "error", err)
-		return nil
-	case errors.As(err, &retryAfter):
-		if age > ageLimit {
-			return w.giveUp(ctx, j, fmt.Sprintf("asked to wait again and again for %s; the last time: %v", age.Round(time.Hour), err))
-		}
-		return &postponed{wait: min(max(retryAfter.Wait, 0), longestWait), err: err}
-	case errors.Is(err, directory.ErrBusy):
-		if age > ageLimit {
-			return nil // the sweeper brings back what is still not over
-		}
-		return &postponed{wait: busyWait, err: err}
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("did not end within %s: %w", j.timeout, err)
-	}
-	if j.retried >= len(j.delays) {
-		return w.giveUp(ctx, j, fmt.Sprintf("failed %d times; the last time: %v", j.retried+1, err))
-	}
-	j.log.Warn("a task failed and will be tried again", "attempt", j.retried+1, "of", len(j.delays)+1, "error", err)
-	return err
-}
-
-// settleRun ends the task of a run. What follows stands in the row, and the sweeper makes the task of the
-// next attempt; only what nobody could write there comes back by itself.
-func (w *worker) settleRun(j *job, err error) error {
-	var attempt *directory.AttemptError
-	switch {
-	case errors.As(err, &attempt) && attempt.RetryIn > 0:
-		j.log.Warn("an attempt at a run failed; there will be another one", "attempt", attempt.Attempt, "of", directory.RunAttempts,
-			"in", attempt.RetryIn, "error", err)
-	case errors.As(err, &attempt):
-		j.log.Error("a run was given up; it waits for an admin", "attempt", attempt.Attempt, "reason", err)
-	case errors.As(err, new(*directory.RetryAfterError)), errors.Is(err, directory.ErrBusy),
-		errors.Is(err, directory.ErrConflict), errors.Is(err, directory.ErrNotFound):
-		j.log.Debug("the run goes on later, elsewhere, or is over", "reason", err)
-	default:
-		j.log.Warn("a run could not be worked on; it is tried again", "in", storeWait, "error", err)
-		return &postponed{wait: storeWait, err: err}
-	}
-	return nil
-}
-
-// giveUp parks the scope. The task ends: what is parked is in
-// the database, where an admin finds it.
-func (w *worker) giveUp(ctx context.Context, j *job, reason string) error {
-	var err error
-	switch {
-	case j.taskType == typeSpread:
-		// Nothing is wrong with the scopes, and they wait in the inbox.
-		j.log.Warn("many scopes could not be enqueued; the sweeper will", "reason", reason)
-		return nil
-	default:
-		err = w.ledger.Park(ctx, j.Tenant, j.scope, reason)
-	}
-	if err != nil {
-		return &postponed{wait: storeWait, err: fmt.Errorf("note that a task of tenant %s was given up: %w", j.Tenant, err)}
-	}
-	j.log.Error("a task was given up; it waits for an admin", "id", j.ID, "reason", reason)
-	return nil
-}
-
-// block notes that Okta refuses the tenant's credentials, and says so once.
-func (w *worker) block(ctx context.Context, j *job, cause error) error {
-	w.blocking.Lock()
-	defer w.blocking.Unlock()
-	before, err := w.ledger.Blocked(ctx, j.Tenant)
-	if err == nil {
-		err = w.ledger.Block(ctx, j.Tenant, cause.Error())
-	}
-	if err != nil {
-		return &postponed{wait: storeWait, err: fmt.Errorf("block tenant %s: %w", j.Tenant, err)}
-	}
-	if before == "" {
-		j.log.Error("Okta refuses the credentials; the tenant's jobs rest and its events are kept", "reason", cause.Error())
-	}
-	return nil
 }

@@ -22,7 +22,7 @@ func patientInBulk[T any](ctx context.Context, r *Reader, read func() (T, error)
 		return read()
 	}
 	var seen T
-	err := r.patiently(ctx, "", func(string) error {
+	err := r.patiently(ctx, "", r.sleepOut, func(string) error {
 		var err error
 		seen, err = read()
 		return err

@@ -128,8 +128,8 @@ const (
 
 // patiently makes the attempts of a pull, which has no job behind it that would
 // come back soon: it waits for rate limits, and tries again what may pass, with a
-// smaller page where Okta ran out of time.
-func (r *Reader) patiently(ctx context.Context, path string, attempt func(path string) error) error {
+// smaller page where Okta ran out of time. wait waits for a rate limit.
+func (r *Reader) patiently(ctx context.Context, path string, wait func(ctx context.Context, d time.Duration, cause error) error, attempt func(path string) error) error {
 	waited, tries := time.Duration(0), 0
 	for {
 		err := attempt(path)
@@ -157,7 +157,12 @@ func (r *Reader) patiently(ctx context.Context, path string, attempt func(path s
 			return err
 		}
 		r.log.InfoContext(ctx, "a pull waits before it asks Okta again", "wait", pause.Round(time.Millisecond), "error", err)
-		if err := r.sleep(ctx, pause); err != nil {
+		if later != nil {
+			err = wait(ctx, pause, later.Err)
+		} else {
+			err = r.sleep(ctx, pause)
+		}
+		if err != nil {
 			return fmt.Errorf("wait before asking Okta again: %w", err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 	gosync "sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -33,7 +34,8 @@ func (r *Reader) Pull(ctx context.Context, request directory.PullRequest) iter.S
 			return
 		}
 		ctx, cancel := context.WithCancel(ctx)
-		p := &pull{reader: r, pages: make(chan directory.Page, pagesAhead), peopleUnknown: request.Scope.Kind == directory.ScopeFull}
+		p := &pull{reader: r, pages: make(chan directory.Page, pagesAhead), peopleUnknown: request.Scope.Kind == directory.ScopeFull,
+			rests: request.Scope.Kind == directory.ScopeFull, still: stillness{waiting: map[int]time.Duration{}}}
 		failed := make(chan error, 1)
 		go func() {
 			err := read(ctx, p)
@@ -90,11 +92,13 @@ func (r *Reader) reading(request directory.PullRequest) (func(context.Context, *
 type pull struct {
 	reader *Reader
 	pages  chan directory.Page
+	rests  bool // it may end for now, see wait
 
 	mu            gosync.Mutex
 	calls         int
 	left          int  // calls that are known to come
 	peopleUnknown bool // how many pages of people follow is not known yet
+	still         stillness
 }
 
 // full reads the app first: while it is gone or inactive nothing else means anything.
@@ -374,12 +378,19 @@ func notAbsence(err error) error {
 
 // patiently is the reader's policy; it counts the calls.
 func (p *pull) patiently(ctx context.Context, path string, attempt func(path string) error) error {
-	return p.reader.patiently(ctx, path, func(path string) error {
+	return p.reader.patiently(ctx, path, p.wait, func(path string) error {
+		p.mu.Lock()
+		p.still.flying++
+		p.mu.Unlock()
 		err := attempt(path)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.still.flying--
+		if err == nil {
+			p.still.gains++
+		}
 		if !errors.Is(err, errNoBudget) { // then nothing was sent
-			p.mu.Lock()
 			p.calls++
-			p.mu.Unlock()
 		}
 		return err
 	})
@@ -399,6 +410,9 @@ func (p *pull) send(ctx context.Context, page directory.Page) error {
 	p.mu.Unlock()
 	select {
 	case p.pages <- page:
+		p.mu.Lock()
+		p.still.gains++
+		p.mu.Unlock()
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("the pull was stopped: %w", context.Cause(ctx))

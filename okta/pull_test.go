@@ -248,7 +248,6 @@ func TestPullRetriesWhatMayPass(t *testing.T) {
 		{"hang up", hangUp, "500"},
 		{"broken off", brokenOff, "500"},
 		{"HTML", text("text/html", "<html>"), "500"},
-		{"429", func(w http.ResponseWriter, _ *http.Request) { refuse(w, 429, "E0000047") }, "500"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -297,7 +296,7 @@ func TestPullGivesUp(t *testing.T) {
 		{"people: always 500", appUsers, func(w http.ResponseWriter, _ *http.Request) { refuse(w, 500, "E0000009") }, "gave up after 5 tries", 5},
 		{"groups: always broken off", "/api/v1/groups", brokenOff, "gave up after 5 tries", 5},
 		{"members: always HTML", "/api/v1/groups/00g0001/users", text("text/html", "<html>"), "gave up after 5 tries", 5},
-		{"people: always 429", appUsers, func(w http.ResponseWriter, _ *http.Request) { refuse(w, 429, "E0000047") }, "gave up after waiting", 20},
+		{"people: always 429", appUsers, func(w http.ResponseWriter, _ *http.Request) { refuse(w, 429, "E0000047") }, "all lists that are left wait", 20},
 		{"people: dead token", appUsers, func(w http.ResponseWriter, _ *http.Request) { refuse(w, 401, "E0000011") }, "create a new API token", 1},
 		{"people: weak role", appUsers, func(w http.ResponseWriter, _ *http.Request) { refuse(w, 403, "E0000006") }, "admin role", 1},
 		{"people: gone", appUsers, func(w http.ResponseWriter, _ *http.Request) { refuse(w, 404, "E0000007") }, "the app went away", 1},

@@ -88,6 +88,11 @@ func (r *Reader) Close() {
 	}
 }
 
+// sleepOut waits for a rate limit, however long.
+func (r *Reader) sleepOut(ctx context.Context, d time.Duration, _ error) error {
+	return r.sleep(ctx, d)
+}
+
 // sleep waits, or returns early when ctx ends.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)

@@ -47,6 +47,8 @@ type Dialect interface {
 	// Lost says that the transaction lost against another one and may win
 	// when it is done again.
 	Lost(err error) bool
+	// Full says that the database's disk has no room.
+	Full(err error) bool
 }
 
 // Kind is the type of a batch's column.

@@ -49,21 +49,23 @@ func (d *DB) args(values []any) []any {
 
 // exec runs a statement and returns how many rows it touched.
 func (d *DB) exec(ctx context.Context, q querier, query string, values ...any) (int64, error) {
-	result, err := q.ExecContext(ctx, expand(d.dialect, query, ""), d.args(values)...)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
+	return d.did(q.ExecContext(ctx, expand(d.dialect, query, ""), d.args(values)...))
 }
 
 // execRows is exec with a batch of rows.
 func (d *DB) execRows(ctx context.Context, q querier, query string, batch []Column, values ...any) (int64, error) {
 	rows, batchArgs := d.dialect.Rows(len(values)+1, batch)
-	result, err := q.ExecContext(ctx, expand(d.dialect, query, rows), append(d.args(values), batchArgs...)...)
+	return d.did(q.ExecContext(ctx, expand(d.dialect, query, rows), append(d.args(values), batchArgs...)...))
+}
+
+// did says how many rows a statement touched.
+func (d *DB) did(result sql.Result, err error) (int64, error) {
 	if err != nil {
-		return 0, err
+		return 0, d.explain(err)
 	}
-	return result.RowsAffected()
+	touched, err := result.RowsAffected()
+	d.wrote(touched)
+	return touched, err
 }
 
 // row runs a query that yields one row. The error is sql.ErrNoRows when it yields none.
@@ -73,13 +75,15 @@ func (d *DB) row(ctx context.Context, q querier, query string, values ...any) *s
 
 // list runs a query and scans all of its rows.
 func list[T any](ctx context.Context, d *DB, q querier, scan func(scanner) (T, error), query string, values ...any) ([]T, error) {
-	return collect(ctx, q, scan, expand(d.dialect, query, ""), d.args(values))
+	rows, err := collect(ctx, q, scan, expand(d.dialect, query, ""), d.args(values))
+	return rows, d.explain(err)
 }
 
 // listRows is list with a batch of rows.
 func listRows[T any](ctx context.Context, d *DB, q querier, scan func(scanner) (T, error), query string, batch []Column, values ...any) ([]T, error) {
 	rows, batchArgs := d.dialect.Rows(len(values)+1, batch)
-	return collect(ctx, q, scan, expand(d.dialect, query, rows), append(d.args(values), batchArgs...))
+	items, err := collect(ctx, q, scan, expand(d.dialect, query, rows), append(d.args(values), batchArgs...))
+	return items, d.explain(err)
 }
 
 func collect[T any](ctx context.Context, q querier, scan func(scanner) (T, error), query string, args []any) ([]T, error) {

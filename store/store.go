@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync/atomic"
 	"time"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+
+	"github.com/oktasync/oktasync/directory"
 )
 
 // Options is what a database brings along. Packages postgres and sqlite fill it in.
@@ -37,6 +40,7 @@ type DB struct {
 	goose               goose.Dialect
 	locker              lock.SessionLocker
 	heads               heads
+	full                atomic.Pointer[directory.StorageFullError]
 }
 
 // New returns a store. It does not talk to the database.

@@ -65,6 +65,34 @@ func (d *DB) Blocked(ctx context.Context, tenant string) (string, error) {
 	return reason, nil
 }
 
+// BlockedIdle returns the tenants that are at work and blocked, and of which no event waits, in order.
+func (d *DB) BlockedIdle(ctx context.Context) ([]string, error) {
+	const query = `
+		select t.slug from tenants t
+		where t.blocked <> '' and ` + atWork + ` and not exists (
+			select 1 from inbox_scopes s where s.tenant = t.slug and s.done_at is null and s.parked_at is null)
+		order by t.slug`
+	tenants, err := list(ctx, d, d.read, scanText, query)
+	if err != nil {
+		return nil, fmt.Errorf("look for blocked tenants of which nothing waits: %w", err)
+	}
+	return tenants, nil
+}
+
+// NightlyRefused says whether the newest full run of the tenant is a nightly one, and failed because
+// Okta refused the credentials.
+func (d *DB) NightlyRefused(ctx context.Context, tenant string) (bool, error) {
+	const query = `
+		select cause, state, refused from runs where tenant = $1 and scope_kind = 'full' and not dry_run
+		order by created_at desc, id desc limit 1`
+	var run directory.Run
+	err := d.row(ctx, d.read, query, tenant).Scan(&run.Cause, &run.State, &run.Refused)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return false, fmt.Errorf("read how the last full run of tenant %s ended: %w", tenant, err)
+	}
+	return run.Cause == directory.CauseNightly && run.State == directory.RunFailed && run.Refused, nil
+}
+
 // TenantStates returns the health of the tenants, in order of slug. Those without a row are
 // left out.
 func (d *DB) TenantStates(ctx context.Context, tenants []string) ([]directory.TenantState, error) {

@@ -104,7 +104,7 @@ func (d *DB) inTx(ctx context.Context, fn func(*sql.Tx) error) error {
 		err = ctx.Err()
 	}
 	if err != nil {
-		return fmt.Errorf("begin a transaction on %s: %w", d.dialect.Name(), err)
+		return fmt.Errorf("begin a transaction on %s: %w", d.dialect.Name(), d.explain(err))
 	}
 
 	// A panic of fn passes through here too.
@@ -121,7 +121,7 @@ func (d *DB) inTx(ctx context.Context, fn func(*sql.Tx) error) error {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit on %s: %w", d.dialect.Name(), err)
+		return fmt.Errorf("commit on %s: %w", d.dialect.Name(), d.explain(err))
 	}
 	committed = true
 	return nil

@@ -13,6 +13,8 @@ import (
 const (
 	// longestPause caps what an answer of Okta can ask for.
 	longestPause = time.Hour
+	// fullPause is how often a run looks whether the database has room again.
+	fullPause = 30 * time.Second
 	// pausesAtMost ends a run that only ever asks to wait, and never gets any further.
 	pausesAtMost = 24 * time.Hour
 )
@@ -31,6 +33,7 @@ func attemptDelay(failed int) time.Duration {
 //	the lease was lost             nothing: the run is another's
 //	interrupted                    it goes on at once, elsewhere or after the restart
 //	Okta asks to wait              it goes on then, and leaves its slot to others
+//	the database's disk is full    it goes on when there is room
 //	credentials, no use in trying  it has failed
 //	any other                      another attempt after a growing delay; it has failed with the last
 func (x *execution) fail(ctx context.Context, cause error) error {
@@ -53,6 +56,10 @@ func (x *execution) fail(ctx context.Context, cause error) error {
 	switch {
 	case stopped:
 		// As it is.
+	case errors.As(cause, new(*directory.StorageFullError)):
+		// Most likely this cannot be written either; then the lease runs out.
+		run.RetryIn, run.Progress.Waits = fullPause, cause.Error()
+		result = &directory.RetryAfterError{Wait: fullPause, Err: cause}
 	case errors.As(cause, &later) && !x.waitsInVain():
 		run.RetryIn = min(max(later.Wait, 0), longestPause)
 		run.Progress.Waits = later.Err.Error()

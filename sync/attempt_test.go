@@ -136,3 +136,47 @@ func TestRefusedRun(t *testing.T) {
 		t.Errorf("%v; the run says %+v", err, run)
 	}
 }
+
+// TestAsked: only work that asked Okta says that the credentials are good.
+func TestAsked(t *testing.T) {
+	t.Parallel()
+	f := company(t, nil)
+	id := f.queued()
+	run := func(what string, want bool) {
+		t.Helper()
+		result, err := f.engine.Run(t.Context(), id, directory.AnyClaim)
+		if err != nil || result.Asked != want {
+			t.Errorf("%s: Okta was asked: %t, want %t; %v", what, result.Asked, want, err)
+		}
+	}
+	run("a full run", true)
+	run("a task that comes twice", false)
+	f.event(directory.PersonScope("ada"))
+	result, err := f.engine.Scope(t.Context(), directory.PersonScope("ada"))
+	if err != nil || result.Asked {
+		t.Errorf("an event that is done: Okta was asked: %t, %v", result.Asked, err)
+	}
+	f.people["ada"].assigned = false
+	dry := f.dry(directory.FullScope())
+	id = dry.ID
+	f.approve(id)
+	run("an approved plan", false)
+}
+
+// TestNoRoom: a full disk is no failed attempt, however long it lasts.
+func TestNoRoom(t *testing.T) {
+	t.Parallel()
+	f := company(t, nil)
+	id := f.queued()
+	f.failAfter, f.failWith = 2, func() error {
+		return &directory.StorageFullError{Where: "the database", Err: errors.New("database or disk is full")}
+	}
+	_, err := f.engine.Run(t.Context(), id, directory.AnyClaim)
+	run := f.run(id)
+	if !errors.As(err, new(*directory.RetryAfterError)) || run.State != directory.RunReading || run.Attempts != 0 || run.RetryAt == nil {
+		t.Errorf("%v; the run says %+v", err, run)
+	}
+	if !strings.Contains(run.Progress.Waits, "make room on that disk") {
+		t.Errorf("it waits for %q", run.Progress.Waits)
+	}
+}

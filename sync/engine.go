@@ -152,6 +152,9 @@ func (e *Engine) Scope(ctx context.Context, scope directory.Scope) (Result, erro
 	return e.carryOut(ctx, run.ID, run.Claims, false)
 }
 
+// Check asks Okta once whether it takes the credentials and the app is there and active.
+func (e *Engine) Check(ctx context.Context) error { return e.source.Check(ctx) }
+
 // mayPullAll says whether an event may start a full sync now. Imports come by the
 // dozen in some orgs, and each full sync marks all the events that came before it: one that is
 // under way may do so soon, and one that waits for an admin would be outdated by another. A burst waits

@@ -56,6 +56,9 @@ func (h *health) ready(c echo.Context) error {
 	} else {
 		answer.Warnings = append(answer.Warnings, h.tenantWarnings(ctx)...)
 	}
+	if full := h.db.Full(); full != nil {
+		answer.Problems = append(answer.Problems, full.Error())
+	}
 	if err := h.queue.Ping(ctx); err != nil {
 		answer.Warnings = append(answer.Warnings, fmt.Sprintf("Redis does not answer; events are kept and worked off later: %v", err))
 	}

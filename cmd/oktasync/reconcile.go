@@ -35,6 +35,13 @@ func (r *reconciler) ReconcileScope(ctx context.Context, tenant string, scope di
 	})
 }
 
+// Check asks Okta whether it lets the tenant in.
+func (r *reconciler) Check(ctx context.Context, tenant string) error {
+	return r.measured(ctx, tenant, "check", func(ctx context.Context, e *dirsync.Engine) (dirsync.Result, error) {
+		return dirsync.Result{Asked: true}, e.Check(ctx)
+	})
+}
+
 // ReconcileRun carries out a run.
 func (r *reconciler) ReconcileRun(ctx context.Context, tenant, runID string, claims int64) error {
 	ctx = okta.WithPriority(ctx, okta.Bulk)
@@ -87,11 +94,11 @@ func (r *reconciler) measured(ctx context.Context, tenant, kind string, work fun
 		}
 		return err
 	}
-	if result.Events == 0 && len(result.Changes) == 0 && result.RunID == "" {
-		return jobs.ErrIdle // a repeated task with nothing left to do
-	}
 	if !result.Asked {
-		err = jobs.ErrIdle // which says nothing about the credentials
+		err = jobs.ErrIdle // says nothing about the credentials
+	}
+	if result.Events == 0 && len(result.Changes) == 0 && result.RunID == "" {
+		return err // a repeated task with nothing left to do, or a look that found nothing
 	}
 	line := r.log.With("tenant", tenant, "scope", result.Scope.String(), "took", took.Round(time.Millisecond), "events", result.Events)
 	if result.Scope.ByLogin() {

@@ -83,3 +83,9 @@ func (dialect) Lost(err error) bool {
 	failure, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (failure.Code == "40001" || failure.Code == "40P01" || failure.Code == "55P03")
 }
+
+// Full: PostgreSQL, appendix A: 53100 disk_full.
+func (dialect) Full(err error) bool {
+	failure, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && failure.Code == "53100"
+}

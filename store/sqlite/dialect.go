@@ -143,3 +143,9 @@ func (dialect) Lost(err error) bool {
 	primary := failure.Code() & 0xff
 	return primary == codes.SQLITE_BUSY || primary == codes.SQLITE_LOCKED
 }
+
+// Full: SQLite says so of the disk, of a file at its largest, and of a page count at its limit.
+func (dialect) Full(err error) bool {
+	failure, ok := errors.AsType[*sqlite.Error](err)
+	return ok && failure.Code()&0xff == codes.SQLITE_FULL
+}

@@ -25,7 +25,7 @@ func TestPragmas(t *testing.T) {
 		{"reader", true, map[string]string{"cache_size": "2048", "query_only": "1"}},
 	}
 	for _, test := range tests {
-		db, err := pool(dsn(path, test.reader), 2)
+		db, err := pool(dsn(path, test.reader, 0), 2)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,7 +60,7 @@ func pragma(t *testing.T, conn *sql.Conn, name string) string {
 func TestReadersCannotWrite(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "test.db")
-	write, err := pool(dsn(path, false), 1)
+	write, err := pool(dsn(path, false, 0), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestReadersCannotWrite(t *testing.T) {
 	if _, err := write.ExecContext(t.Context(), "create table x (y)"); err != nil {
 		t.Fatal(err)
 	}
-	read, err := pool(dsn(path, true), 1)
+	read, err := pool(dsn(path, true, 0), 1)
 	if err != nil {
 		t.Fatal(err)
 	}

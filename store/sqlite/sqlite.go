@@ -25,6 +25,8 @@ type Options struct {
 	Readers int
 	// Clock tells the time, nil for time.Now. All times of the store come from it.
 	Clock func() time.Time
+	// MaxPages is how many pages of 4 KiB the file may have, 0 for any number.
+	MaxPages int
 }
 
 // cachePages is SQLite's page cache per connection. At 4 KiB a page the writer
@@ -55,7 +57,7 @@ func Open(ctx context.Context, o Options) (*store.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the embedded migrations: %w", err)
 	}
-	write, err := pool(dsn(path, false), 1)
+	write, err := pool(dsn(path, false, o.MaxPages), 1)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +65,7 @@ func Open(ctx context.Context, o Options) (*store.DB, error) {
 	if readers <= 0 {
 		readers = 4
 	}
-	read, err := pool(dsn(path, true), readers)
+	read, err := pool(dsn(path, true, 0), readers)
 	if err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
@@ -90,11 +92,14 @@ func Open(ctx context.Context, o Options) (*store.DB, error) {
 
 // dsn holds everything that each connection needs: a PRAGMA that is run later
 // reaches one connection of the pool only.
-func dsn(path string, reader bool) string {
+func dsn(path string, reader bool, maxPages int) string {
 	q := url.Values{}
 	q.Set("_busy_timeout", fmt.Sprint(busyTimeout.Milliseconds()))
 	q.Add("_pragma", "foreign_keys(1)")
 	q.Add("_pragma", "temp_store(memory)")
+	if maxPages > 0 {
+		q.Add("_pragma", fmt.Sprintf("max_page_count(%d)", maxPages))
+	}
 	if reader {
 		q.Add("_pragma", fmt.Sprintf("cache_size(%d)", readerCachePages))
 		q.Set("_query_only", "1")

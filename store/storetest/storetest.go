@@ -93,6 +93,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"runs/stale":                                  testStaleRuns,
 		"runs/attempts and claims":                    testAttempts,
 		"runs/lost owners":                            testLostOwners,
+		"runs/refused":                                testRefused,
 		"runs/last ones":                              testLastRuns,
 		"runs/last full run":                          testLastFullRun,
 		"runs/find":                                   testFindRun,
