@@ -120,6 +120,8 @@ func TestQuotedSentences(t *testing.T) {
 		{"sync/absence.go", "Okta listed nobody as assigned to the app, while the"},
 		{"sync/absence.go", "Okta's list lacks"},
 		{"sync/absence.go", "are still assigned, so the list is not to be trusted"},
+		{"sync/absence.go", "exists when it is read by id; their members were not read"},
+		{"sync/absence.go", "service app was narrowed: run oktasync doctor, give the role back, and run the sync again"},
 		{"sync/hold.go", "cannot be approved, because reading stopped before the plan was complete"},
 		{"sync/approve.go", "is too old"},
 		{"sync/approve.go", "Okta is not well"},

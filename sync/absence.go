@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -27,6 +28,8 @@ type absences struct {
 	Gone    int  // of these, whose read by id says so
 	There   int  // of these, whose read by id says the opposite
 	Suspect bool
+	// Hidden counts the groups of the directory which Okta's list lacks and which exist, by a read by id.
+	Hidden int
 }
 
 // confirmAbsences reads by id whom and what the pull did not show: a list alone proves
@@ -106,8 +109,8 @@ func (x *execution) countAbsences(ctx context.Context) error {
 	a.Suspect = a.Present > 0 && x.listedNobody() || e.rules.Limits.People.Exceeded(a.Missing, a.Present)
 	x.absences = a
 	if a.Suspect && a.Missing > mostProofs {
-		return &directory.HeldError{Reasons: []string{x.lacks(), fmt.Sprintf(
-			"these are more than the %d that are read by id to prove it; if it is right, raise limits.people above %d for one run", mostProofs, a.Missing)}}
+		return x.distrust(ctx, fmt.Sprintf(
+			"these are more than the %d that are read by id to prove it; if it is right, raise limits.people above %d for one run", mostProofs, a.Missing))
 	}
 	return nil
 }
@@ -146,22 +149,22 @@ func (x *execution) confirmPeople(ctx context.Context, ids []string) error {
 		if err != nil {
 			return err
 		}
-		verdict := x.tally(rows[i], seen)
+		refuted := x.tally(rows[i], seen)
 		// Seen from here on: should the run be interrupted, nobody is read twice.
 		if err := x.step(ctx, planned, directory.Page{At: seen.At, People: []directory.PersonSeen{seen}}); err != nil {
 			return err
 		}
-		if verdict != nil {
-			return verdict
+		if refuted {
+			return x.distrust(ctx, x.refuted())
 		}
 	}
 	return nil
 }
 
-// tally notes what a read by id says about the list, and ends the probe.
-func (x *execution) tally(row directory.Person, seen directory.PersonSeen) error {
+// tally notes what a read by id says about the list, and whether it ends the probe: the list is wrong.
+func (x *execution) tally(row directory.Person, seen directory.PersonSeen) bool {
 	if !row.Present() {
-		return nil
+		return false
 	}
 	a := &x.absences
 	if status, _ := statusOf(seen); status.Present() {
@@ -169,10 +172,16 @@ func (x *execution) tally(row directory.Person, seen directory.PersonSeen) error
 	} else {
 		a.Gone++
 	}
-	if !a.Suspect || a.Gone > 0 || a.There < min(probe, a.Missing) {
-		return nil
+	return a.Suspect && a.Gone == 0 && a.There >= min(probe, a.Missing)
+}
+
+// distrust holds the run because of its list of people.
+func (x *execution) distrust(ctx context.Context, why string) error {
+	hint, err := x.narrower(ctx)
+	if err != nil {
+		return err
 	}
-	return &directory.HeldError{Reasons: []string{x.lacks(), x.refuted()}}
+	return &directory.HeldError{Reasons: append([]string{x.lacks(), why}, hint...)}
 }
 
 func (x *execution) refuted() string {
@@ -195,6 +204,8 @@ func (x *execution) confirmGroups(ctx context.Context, ids []string) error {
 		// One that the list missed stays, and so do its members, who were not read.
 		if !seen.Exists || !e.rules.Groups.Selects(seen) {
 			pages = append(pages, x.dropGroup(seen))
+		} else {
+			x.absences.Hidden++
 		}
 	}
 	return x.step(ctx, nil, pages...)
@@ -215,5 +226,38 @@ func (x *execution) judge(ctx context.Context) error {
 	case e.rules.Limits.People.Exceeded(a.There, a.Present):
 		reasons = append(reasons, x.lacks(), x.refuted())
 	}
-	return Guard(e.rules.Limits, counts, reasons)
+	if limit := e.rules.Limits.Groups; limit.Exceeded(a.Hidden, counts.GroupsBefore) {
+		reasons = append(reasons, fmt.Sprintf("Okta's list lacks %d of the %d groups in the directory, over the limit of %s, although each of them "+
+			"exists when it is read by id; their members were not read", a.Hidden, counts.GroupsBefore, describe(limit)))
+	}
+	err = Guard(e.rules.Limits, counts, reasons)
+	var held *directory.HeldError
+	if !errors.As(err, &held) {
+		return err
+	}
+	hint, narrowErr := x.narrower(ctx)
+	if narrowErr != nil {
+		return narrowErr
+	}
+	held.Reasons = append(held.Reasons, hint...)
+	return held
+}
+
+// narrower compares what this run saw with what the last one did that succeeded. A role that was taken away
+// or limited to some groups hides people and groups, and Okta's answers look as if they had gone.
+func (x *execution) narrower(ctx context.Context) ([]string, error) {
+	if x.run.Scope.Kind != directory.ScopeFull {
+		return nil, nil
+	}
+	last, found, err := x.engine.store.LastSight(ctx, x.engine.tenant)
+	if err != nil {
+		return nil, err
+	}
+	p := x.run.Progress
+	if !found || p.People >= last.People && p.Groups >= last.Groups {
+		return nil, nil
+	}
+	return []string{fmt.Sprintf("Okta showed %d people and %d groups, while run %s saw %d and %d; if nobody cleaned up in Okta, the role of the API "+
+		"token's owner or of the service app was narrowed: run oktasync doctor, give the role back, and run the sync again",
+		p.People, p.Groups, last.Run, last.People, last.Groups)}, nil
 }
