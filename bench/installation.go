@@ -44,7 +44,8 @@ type setup struct {
 	profile  string // prefix of the profiles' files; empty = none
 	settings []string
 	org      emulator.Options
-	slow     time.Duration // what each answer of Okta takes longer
+	prepare  func(*emulator.Org) error // before the service starts; nil: nothing
+	slow     time.Duration             // what each answer of Okta takes longer
 }
 
 // installation is one running service with an emulated org of its own.
@@ -85,6 +86,11 @@ func (i *installation) make(ctx context.Context, s setup) error {
 		defer cancel()
 		return i.org.Close(ctx)
 	})
+	if s.prepare != nil {
+		if err := s.prepare(i.org.Org); err != nil {
+			return fmt.Errorf("prepare the org: %w", err)
+		}
+	}
 	if s.slow > 0 {
 		if _, err := i.org.Org.AddFault(emulator.Fault{Kind: emulator.FaultSlow, Delay: emulator.Duration(s.slow)}); err != nil {
 			return fmt.Errorf("slow Okta down: %w", err)
@@ -121,7 +127,7 @@ func (i *installation) serve(ctx context.Context, s setup, dir, queue string) er
 	i.address = "http://" + listen
 	sum := sha256.Sum256([]byte(adminToken))
 	file := filepath.Join(dir, "config.yml")
-	text := fmt.Sprintf("api:\n  tokens:\n    - name: bench\n      sha256: %s\n", hex.EncodeToString(sum[:]))
+	text := fmt.Sprintf("api:\n  tokens:\n    - name: bench\n      sha256: %s\n      role: approve\n", hex.EncodeToString(sum[:]))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}

@@ -19,6 +19,8 @@ type commands struct {
 	Latency  latencyCommand  `cmd:"" help:"From Okta's event to the committed directory, on an idle system."`
 	Leavers  leaversCommand  `cmd:"" help:"From a leaver's event to the commit, at Okta's limits and with many profile updates waiting."`
 	Fullsync fullsyncCommand `cmd:"" help:"First and second full sync: time, calls, memory, rows written."`
+	Burst    burstCommand    `cmd:"" help:"Calls that many assignments at once take."`
+	Plan     planCommand     `cmd:"" help:"A plan that the guard holds: read, paged, approved, applied."`
 	Floor    floorCommand    `cmd:"" hidden:"" help:"Serve the floor of the hook intake (started by hooks)."`
 }
 
