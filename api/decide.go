@@ -11,14 +11,16 @@ import (
 	"github.com/oktasync/oktasync/directory"
 )
 
-// Decider carries out what admins decide about plans that wait. Both methods record the act. They
-// fail with directory.ErrConflict, in a sentence, when there is nothing to decide any more or
-// the plan may not be applied.
+// Decider carries out what admins decide about plans that wait, and about people who left. All
+// methods record the act. They fail with directory.ErrConflict, in a sentence, when there is
+// nothing to decide any more, the plan may not be applied, or the person has not left.
 type Decider interface {
 	// Approve has exactly the plan of the run applied.
 	Approve(ctx context.Context, tenant, run string, act directory.Act) (directory.Run, error)
 	// Reject ends the run without applying anything.
 	Reject(ctx context.Context, tenant, run string, act directory.Act) (directory.Run, error)
+	// Erase erases what is kept of the person with the id.
+	Erase(ctx context.Context, tenant, person string, act directory.Act) error
 }
 
 type decisionInput struct {

@@ -240,6 +240,16 @@ func (m *memory) Reject(_ context.Context, _, id string, act directory.Act) (dir
 	return m.settle(id, act, directory.RunRejected)
 }
 
+func (m *memory) Erase(_ context.Context, _, person string, act directory.Act) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if person == graceID {
+		return directory.Refuse(directory.ErrConflict, "person %s has not left", person)
+	}
+	m.did(act)
+	return nil
+}
+
 func (m *memory) settle(id string, act directory.Act, state directory.RunState) (directory.Run, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -81,6 +81,7 @@ func TestOpenAPIListsEverything(t *testing.T) {
 		"GET /tenants/{tenant}/people",
 		"GET /tenants/{tenant}/people/{who}",
 		"GET /tenants/{tenant}/people/{who}/changes",
+		"POST /tenants/{tenant}/people/{who}/erase",
 		"GET /tenants/{tenant}/quarantine",
 		"POST /tenants/{tenant}/resume",
 		"POST /tenants/{tenant}/resyncs",
@@ -130,7 +131,7 @@ func TestAnswersFollowTheDocument(t *testing.T) {
 	examples := map[string]string{
 		"add-tenant":    `{"tenant":"ember","settings":{"okta":{"url":"https://ember.okta.com"},"secret":"x"},"paused":"first"}`,
 		"change-tenant": `{"settings":{}}`, "pause-tenant": `{"reason":"x"}`, "remove-tenant": `{"confirm":"dust"}`,
-		"approve-run": `{"reason":"it is right"}`, "reject-run": `{"reason":"it is wrong"}`,
+		"approve-run": `{"reason":"it is right"}`, "reject-run": `{"reason":"it is wrong"}`, "erase-person": `{"reason":"they asked"}`,
 		"request-resync": `{"scope":"full"}`, "retry-archived": `{"scope":"group:` + salesID + `"}`, "discard-archived": `{"scope":"person:ada+x@acme.example"}`,
 	}
 	check := func(t *testing.T, schema any, body string) {

@@ -139,6 +139,7 @@ func (s *Server) Register(e *echo.Echo) error {
 	s.addPlan(described)
 	s.addDecisions(described)
 	s.addPeople(described)
+	s.addErase(described)
 	s.addGroups(described)
 	s.addChanges(described)
 	s.addSnapshot(described)

@@ -164,7 +164,7 @@ type Reading struct {
 // PlanCounts is what the guard judges: how much a plan takes away, of how much.
 type PlanCounts struct {
 	ByType       map[ChangeType]int
-	PeopleBefore int                 // active and suspended people before the plan
+	PeopleBefore int                 // active and suspended people before the plan, detached ones where they leave
 	PeopleLeave  int                 // of these, who would be deactivated, removed or suspended
 	GroupsBefore int                 // groups before the plan
 	GroupsLeave  int                 // of these, which would be removed

@@ -142,15 +142,21 @@ func (d *DB) PlanCounts(ctx context.Context, tenant, run string) (directory.Plan
 	}
 	const people = `
 		select
-			(select count(*) from people where tenant = $1 and status in ('active', 'suspended')),
+			(select count(*) from people where tenant = $1 and status in ('active', 'suspended') and left_at is null),
+			-- Accounts that stayed count where the plan takes them away.
+			(select count(distinct c.subject_id) from plan c
+				join people p on p.tenant = c.tenant and p.id = c.subject_id and p.status in ('active', 'suspended') and p.left_at is not null
+				where c.tenant = $1 and c.run = $2 and c.subject = 'person' and c.type in ('person.deactivated', 'person.removed')),
 			(select count(distinct c.subject_id) from plan c
 				join people p on p.tenant = c.tenant and p.id = c.subject_id and p.status in ('active', 'suspended')
 				where c.tenant = $1 and c.run = $2 and c.subject = 'person'
 					and (c.type in ('person.deactivated', 'person.removed') or c.type = 'person.detached' and p.left_at is null
 						or c.type = 'person.suspended' and p.status = 'active'))`
-	if err := d.row(ctx, d.read, people, tenant, run).Scan(&counts.PeopleBefore, &counts.PeopleLeave); err != nil {
+	stayed := 0
+	if err := d.row(ctx, d.read, people, tenant, run).Scan(&counts.PeopleBefore, &stayed, &counts.PeopleLeave); err != nil {
 		return fail(err)
 	}
+	counts.PeopleBefore += stayed
 	const removed = `
 		select
 			(select count(*) from groups where tenant = $1 and not removed),

@@ -116,6 +116,11 @@ func (c *Client) Person(ctx context.Context, tenant, who string) (v1.PersonDetai
 	return get[v1.PersonDetail](ctx, c, of(tenant, "people", who), nil)
 }
 
+// Erase erases what is kept of a person who left; who is an Okta id, login or e-mail.
+func (c *Client) Erase(ctx context.Context, tenant, who, reason string) (v1.Erased, error) {
+	return call[v1.Erased](ctx, c, http.MethodPost, of(tenant, "people", who, "erase"), nil, v1.DecisionRequest{Reason: reason})
+}
+
 // People returns a page of people in order of id.
 func (c *Client) People(ctx context.Context, tenant string, f PeopleFilter) (v1.Page[v1.Person], error) {
 	v := f.values()

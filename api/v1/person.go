@@ -86,3 +86,8 @@ type Quarantined struct {
 	Since    time.Time `json:"since"`
 	LastSeen time.Time `json:"last_seen"`
 }
+
+// Erased says who was erased.
+type Erased struct {
+	PersonID string `json:"person_id" doc:"The Okta user id: all that is kept, beside the history without its values"`
+}

@@ -90,7 +90,7 @@ type Decision struct {
 	Reason  string    `json:"reason" doc:"In the admin's words"`
 }
 
-// DecisionRequest decides about a plan that waits.
+// DecisionRequest decides about a plan that waits, or has somebody erased.
 type DecisionRequest struct {
 	Reason string `json:"reason" minLength:"1" maxLength:"300" doc:"Why, for those who look at the history later"`
 }

@@ -15,13 +15,14 @@ type decider struct {
 	queue   interface {
 		EnqueueRun(ctx context.Context, run directory.Run) error
 	}
-	log *slog.Logger
+	metrics *metrics
+	log     *slog.Logger
 }
 
 // Approve has the plan of a run that waits applied. With Redis down the sweeper
 // enqueues the run.
 func (d *decider) Approve(ctx context.Context, tenant, run string, act directory.Act) (directory.Run, error) {
-	approved, err := d.decide(tenant, func(e *dirsync.Engine) (directory.Run, error) {
+	approved, err := decided(d, tenant, func(e *dirsync.Engine) (directory.Run, error) {
 		return e.Approve(okta.WithPriority(ctx, okta.Event), run, act)
 	})
 	if err != nil {
@@ -35,16 +36,25 @@ func (d *decider) Approve(ctx context.Context, tenant, run string, act directory
 
 // Reject ends a run that waits.
 func (d *decider) Reject(ctx context.Context, tenant, run string, act directory.Act) (directory.Run, error) {
-	return d.decide(tenant, func(e *dirsync.Engine) (directory.Run, error) { return e.Reject(ctx, run, act) })
+	return decided(d, tenant, func(e *dirsync.Engine) (directory.Run, error) { return e.Reject(ctx, run, act) })
 }
 
-func (d *decider) decide(tenant string, do func(*dirsync.Engine) (directory.Run, error)) (directory.Run, error) {
+// Erase erases what is kept of a person who left.
+func (d *decider) Erase(ctx context.Context, tenant, person string, act directory.Act) error {
+	result, err := decided(d, tenant, func(e *dirsync.Engine) (dirsync.Result, error) { return e.Erase(ctx, person, act) })
+	d.metrics.changed(tenant, result)
+	return err
+}
+
+// decided does something with the engine of a tenant.
+func decided[T any](d *decider, tenant string, do func(*dirsync.Engine) (T, error)) (T, error) {
+	var none T
 	parts, done, err := d.tenants.use(tenant)
 	if err != nil {
-		return directory.Run{}, err
+		return none, err
 	}
 	if parts == nil {
-		return directory.Run{}, d.idle(tenant)
+		return none, d.idle(tenant)
 	}
 	defer done()
 	return do(parts.engine)

@@ -14,8 +14,28 @@ import (
 )
 
 type peopleCommand struct {
-	Show peopleShowCommand `cmd:"" help:"Show one person with team, manager, groups and the last changes."`
-	List peopleListCommand `cmd:"" help:"List people."`
+	Show  peopleShowCommand  `cmd:"" help:"Show one person with team, manager, groups and the last changes."`
+	List  peopleListCommand  `cmd:"" help:"List people."`
+	Erase peopleEraseCommand `cmd:"" help:"Erase what is kept of somebody who left. It cannot be undone."`
+}
+
+type peopleEraseCommand struct {
+	remote
+	Who    string `arg:"" help:"Okta id, login or e-mail."`
+	Reason string `required:"" help:"Why. It is kept in the list of acts: name nobody in it."`
+}
+
+func (c peopleEraseCommand) Run(e *env) error {
+	service, err := c.connect(e)
+	if err != nil {
+		return err
+	}
+	erased, err := service.Erase(e.ctx, c.remote.Tenant, c.Who, c.Reason)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(e.out, "Person %s is erased: the id is kept, and the history without its values.\n", erased.PersonID)
+	return nil
 }
 
 type peopleListCommand struct {
@@ -66,6 +86,9 @@ func (c peopleShowCommand) Run(e *env) error {
 	line("id", p.ID)
 	line("name", strings.TrimSpace(p.Profile.FirstName+" "+p.Profile.LastName))
 	line("status", fmt.Sprintf("%s (Okta: %s)", p.Status, p.OktaStatus))
+	if p.LeftAt != nil {
+		line("left", stamp(p.LeftAt)+" UTC")
+	}
 	line("e-mail", p.Profile.Email)
 	line("login", p.Profile.Login)
 	line("title", p.Profile.Title)

@@ -157,7 +157,7 @@ func (s *service) constructWeb(owner string, m *metrics) error {
 	s.health.register(e)
 	admin, err := api.New(api.Options{
 		Tokens: adminTokens(s.cfg), Tenants: s.tenants.slugs, Admin: &tenantAdmin{book: s.book},
-		Reader: s.db, Resyncer: s.resyncs, Decider: &decider{tenants: s.tenants, queue: s.queue, log: s.log}, Archive: s.db, Enqueuer: s.queue,
+		Reader: s.db, Resyncer: s.resyncs, Decider: &decider{tenants: s.tenants, queue: s.queue, metrics: m, log: s.log}, Archive: s.db, Enqueuer: s.queue,
 		Failures: failures, Version: version, Logger: s.log,
 		AuthFailed: func(string) { m.authFailed.WithLabelValues("api").Inc() },
 	})

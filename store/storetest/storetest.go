@@ -50,6 +50,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"people/touch":                                testTouch,
 		"people/hashes and counts":                    testHashes,
 		"people/identify":                             testIdentify,
+		"people/who left":                             testLeft,
 		"groups/round trip":                           testGroups,
 		"groups/whom a plan brings":                   testJoiners,
 		"groups/teams":                                testTeams,
