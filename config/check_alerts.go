@@ -10,6 +10,9 @@ import (
 )
 
 func checkAlertURL(text string) error {
+	if text == "" {
+		return nil // none
+	}
 	parsed, err := url.Parse(text)
 	if err != nil || parsed.Host == "" || parsed.Scheme != "https" && parsed.Scheme != "http" {
 		return errors.New("is not an address; give one such as https://ops.example.com/hooks/oktasync")
@@ -77,9 +80,9 @@ func (l *loader) checkAlerts(c *Config) {
 		return
 	}
 	switch w := c.Alerts.Webhook; {
-	case w.URL != "" && !w.Secret.IsSet():
+	case w.URL.IsSet() && !w.Secret.IsSet():
 		l.add("alerts.webhook.secret", "is missing; alerts are never sent without a signature")
-	case w.URL == "" && w.Secret.IsSet():
+	case !w.URL.IsSet() && w.Secret.IsSet():
 		l.add("alerts.webhook.url", "is missing, but alerts.webhook.secret is set; give the address, or remove the secret")
 	}
 }

@@ -142,7 +142,7 @@ const (
 
 // AlertWebhook is the operator's own address for alerts; without URL none are sent.
 type AlertWebhook struct {
-	URL    string
+	URL    URL    // its query may hold a key of the receiver's
 	Secret Secret // whsec_<base64>
 }
 

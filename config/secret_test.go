@@ -156,6 +156,7 @@ okta: {url: https://acme.okta.com, token: 00okta-TOPSECRET, app_id: 0oa1appAPPAP
 hook: {secrets: [hook-TOPSECRET-1, hook-TOPSECRET-2]}
 database: {url: "postgres://u@h/d?sslpassword=TOPSECRET&sslmode=require", password: db-TOPSECRET}
 redis: {url: "rediss://u:redis-TOPSECRET@h:6379/1"}
+alerts: {webhook: {url: "https://ops.example/hook?key=TOPSECRET", secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw}}
 `)
 	var printed bytes.Buffer
 	if err := c.Print(&printed); err != nil {

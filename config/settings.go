@@ -168,7 +168,7 @@ func settings() []setting {
 		{
 			key:   "alerts.webhook.url",
 			doc:   "The address to which alerts are posted, such as https://ops.example.com/hooks/oktasync, signed as the Standard Webhooks specification says. Without it alerts are in the log and the metrics alone.",
-			field: textField(func(t target) *string { return &c(t).Alerts.Webhook.URL }, checkAlertURL),
+			field: urlField(func(t target) *URL { return &c(t).Alerts.Webhook.URL }, checkAlertURL),
 		},
 		{
 			key: "alerts.webhook.secret", fromFile: true,

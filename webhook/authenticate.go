@@ -34,7 +34,11 @@ func (h *Handler) identify(c echo.Context) (Tenant, bool, proof) {
 // outOfService answers for a tenant whose secrets are not at hand: a 401 would make Okta give the
 // events up (event hooks guide: no retry after 4xx).
 func (h *Handler) outOfService(c echo.Context, t Tenant) error {
-	h.log.Warn("hook refused: the tenant is out of service here; Okta was asked to send it again", "tenant", t.Slug)
+	source := c.RealIP()
+	// It cannot be told whether this is Okta, so no source fills the log.
+	if count, _ := h.failures.Failed(source, h.now()); count <= h.failures.Limit() {
+		h.log.Warn("hook refused: the tenant is out of service here; Okta was asked to send it again", "tenant", t.Slug, "source", source)
+	}
 	return refuse(c, http.StatusServiceUnavailable, "this can't be taken at the moment; please send it again")
 }
 

@@ -243,6 +243,21 @@ func TestNewTenantList(t *testing.T) {
 	}
 }
 
+// Hooks of a tenant whose secrets are not at hand are refused so that they come again. Who sends them is not
+// known, so they cannot fill the log.
+func TestOutOfService(t *testing.T) {
+	t.Parallel()
+	r := start(t, []Tenant{{Slug: "acme", OutOfService: true}}, nil)
+	for range DefaultFailures + 10 {
+		if a := r.do(http.MethodPost, Path+"/acme", nil); a.status != http.StatusServiceUnavailable {
+			t.Fatalf("answer %d, want 503", a.status)
+		}
+	}
+	if lines := strings.Count(r.log.String(), "is out of service here"); lines != DefaultFailures {
+		t.Errorf("%d lines in the log, want %d", lines, DefaultFailures)
+	}
+}
+
 func TestNewNeedsItsParts(t *testing.T) {
 	t.Parallel()
 	if _, err := New(Options{}); err == nil {

@@ -23,12 +23,12 @@ func newAlerts(cfg config.Config, db *store.DB, m *metrics, log *slog.Logger) ([
 		}
 		all = append(all, deliver.NewAlerts(o))
 	}
-	if hook := cfg.Alerts.Webhook; hook.URL != "" {
+	if hook := cfg.Alerts.Webhook; hook.URL.IsSet() {
 		signer, err := deliver.NewSigner(hook.Secret.Reveal())
 		if err != nil {
 			return nil, err
 		}
-		add(deliver.AlertsOptions{Channel: directory.AlertWebhook, Send: deliver.WebhookAlert(deliver.NewSender(hook.URL, signer, utcNow))})
+		add(deliver.AlertsOptions{Channel: directory.AlertWebhook, Send: deliver.WebhookAlert(deliver.NewSender(hook.URL.Reveal(), signer, utcNow))})
 	}
 	if to := cfg.Alerts.Mail.To; len(to) > 0 {
 		mailer, err := newMailer(cfg.Mail)
