@@ -45,21 +45,9 @@ func (r *Reader) Log(ctx context.Context, place string) (directory.LogPage, erro
 	}
 	var page directory.LogPage
 	err := r.do(ctx, get(what, place), func(a answer) error {
-		target, err := nextLink(a.header["Link"])
-		if err != nil {
-			return err
-		}
-		if page.Next, err = logPlace(target); err != nil {
-			return err
-		}
-		c, valid := logevent.NewCursor(a.body)
-		list := logevent.List{Via: directory.ViaLog, AppID: r.appID, Now: r.now().UTC()}
-		elements := 0
-		if !valid || !c.Array(func() { elements++; list.Take(c) }) {
-			return errors.New("the answer is not a list in JSON")
-		}
-		page.Events, page.Unreadable, page.Full = list.Events, list.Unreadable, elements >= logLimit
-		return nil
+		var err error
+		page, err = r.logPage(a)
+		return err
 	})
 	if placeRefused(err) {
 		return directory.LogPage{}, fmt.Errorf("%w (%w)", refusalIn(err), directory.ErrLogPlace)
@@ -68,6 +56,25 @@ func (r *Reader) Log(ctx context.Context, place string) (directory.LogPage, erro
 		return directory.LogPage{}, err
 	}
 	return page, nil
+}
+
+// logPage reads one answer of the System Log.
+func (r *Reader) logPage(a answer) (directory.LogPage, error) {
+	target, err := nextLink(a.header["Link"])
+	if err != nil {
+		return directory.LogPage{}, err
+	}
+	next, err := logPlace(target)
+	if err != nil {
+		return directory.LogPage{}, err
+	}
+	c, valid := logevent.NewCursor(a.body)
+	list := logevent.List{Via: directory.ViaLog, AppID: r.appID, Now: r.now().UTC()}
+	elements := 0
+	if !valid || !c.Array(func() { elements++; list.Take(c) }) {
+		return directory.LogPage{}, errors.New("the answer is not a list in JSON")
+	}
+	return directory.LogPage{Events: list.Events, Unreadable: list.Unreadable, Next: next, Full: elements >= logLimit}, nil
 }
 
 // logPlace takes the path and query of a next link over, unchanged. Its host is dropped: our
