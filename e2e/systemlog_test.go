@@ -1,10 +1,13 @@
 package e2e
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/oktasync/oktasync/api/v1"
 	"github.com/oktasync/oktasync/emulator"
 )
 
@@ -18,7 +21,8 @@ func withLog(t *testing.T, s setup) *world {
 	return newWorld(t, s)
 }
 
-// TestHooksLost loses every delivery: the System Log brings all of it.
+// TestHooksLost loses every delivery: the System Log brings all of it, and the gap meter tells each, and the one
+// hook that Okta has not sent.
 func TestHooksLost(t *testing.T) {
 	t.Parallel()
 	for i, tt := range installations() {
@@ -34,14 +38,30 @@ func TestHooksLost(t *testing.T) {
 			w.compare()
 			w.hook()
 			must[string](t)(w.org.AddFault(emulator.Fault{Kind: emulator.FaultHookDrop}))
+			forged := event("user.lifecycle.deactivate", "User", w.org.Truth().People[0].ID, "unknown")
+			if status, text := w.post("/webhooks/okta", hookSecret, forged); status != 204 {
+				t.Fatalf("a forged hook was answered %d %s", status, text)
+			}
 			tell := newStory(w, uint64(i)+71)
 			for range 3 {
 				tell.tell(15)
 				w.becomesTrue(30 * time.Second)
 			}
-			if n := w.number("select count(*) from inbox where via <> 'log'"); n > 0 {
-				t.Errorf("%d events came by hook, although each was dropped", n)
+			if n := w.number("select count(*) from inbox where via <> 'log'"); n != 1 {
+				t.Errorf("%d events came by hook, although each but the forged one was dropped", n)
 			}
+			want := fmt.Sprintf("%d lost, 1 unknown", w.org.HookStats().Events)
+			eventually(t, 30*time.Second, "the meter shows "+want, func() string {
+				text, _ := w.cli("events", "health", "--grace", "0s", "--json")
+				var h v1.EventHealth
+				if err := json.Unmarshal([]byte(text), &h); err != nil || h.Unknowable != "" {
+					return text
+				}
+				if got := fmt.Sprintf("%d lost, %d unknown", *h.Day.Lost, *h.Day.Unknown); got != want {
+					return got
+				}
+				return ""
+			})
 			w.onlyOneFullSync()
 		})
 	}
