@@ -102,7 +102,7 @@ func bursts() []burstKind {
 		{"changed", "profiles changed", nil, func(o *emulator.Org, who string) error {
 			_, err := o.Update(who, map[string]any{"title": "Somebody Else"})
 			return err
-		}, nil, true, "title = 'Somebody Else'", false},
+		}, nil, false, "title = 'Somebody Else'", false},
 		{"unassigned", "people unassigned", nil, func(o *emulator.Org, who string) error { return unassign(o, "", who) }, nil, false, "status = 'removed'", false},
 	}
 }

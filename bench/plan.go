@@ -141,7 +141,7 @@ func (i *installation) held(ctx context.Context) (v1.Run, error) {
 	}
 	err = eventually(ctx, time.Hour, 200*time.Millisecond, "the plan is held", func() (bool, error) {
 		var err error
-		if run, err = i.api.Run(ctx, tenant, run.ID); err == nil && run.Final() {
+		if run, err = i.api.Run(ctx, tenant, run.ID); err == nil && run.State != "held" && run.Final() {
 			return false, fmt.Errorf("the full sync is %s: %s", run.State, run.Error)
 		}
 		return run.State == "held", err
