@@ -63,9 +63,7 @@ func (d *DB) did(result sql.Result, err error) (int64, error) {
 	if err != nil {
 		return 0, d.explain(err)
 	}
-	touched, err := result.RowsAffected()
-	d.wrote(touched)
-	return touched, err
+	return result.RowsAffected()
 }
 
 // row runs a query that yields one row. The error is sql.ErrNoRows when it yields none.

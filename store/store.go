@@ -11,8 +11,6 @@ import (
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
-
-	"github.com/oktasync/oktasync/directory"
 )
 
 // Options is what a database brings along. Packages postgres and sqlite fill it in.
@@ -40,7 +38,7 @@ type DB struct {
 	goose               goose.Dialect
 	locker              lock.SessionLocker
 	heads               heads
-	full                atomic.Pointer[directory.StorageFullError]
+	full                atomic.Pointer[fullDisk]
 }
 
 // New returns a store. It does not talk to the database.
