@@ -54,6 +54,26 @@ func (s *checkScene) meter(t *testing.T) {
 	}
 }
 
+// shows waits until a page holds all of the texts, and returns it: a slow machine leaves things out at first.
+func (s *checkScene) shows(t *testing.T, path string, texts ...string) string {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; {
+		page, missing := s.page(t, path), ""
+		for _, text := range texts {
+			if !strings.Contains(page, text) {
+				missing = text
+			}
+		}
+		if missing == "" {
+			return page
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s lacks %s:\n%s", path, missing, page)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
 func (s *checkScene) page(t *testing.T, path string) string {
 	t.Helper()
 	answer, err := http.Get(s.endpoint + path)
@@ -62,8 +82,8 @@ func (s *checkScene) page(t *testing.T, path string) string {
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %d, %v", path, answer.StatusCode, err)
+	if err != nil {
+		t.Fatalf("%s: %v", path, err)
 	}
 	return string(body)
 }
@@ -73,7 +93,7 @@ func TestLostAndForgedHooksAreTold(t *testing.T) {
 	s := newCheckScene(t, config.HookAlarm)
 	s.arrive(t, directory.ViaHook, time.Second, "e0", "forged")
 	s.meter(t)
-	if page := s.page(t, "/metrics"); strings.Contains(page, "oktasync_hooks_lost") || !strings.Contains(page, `oktasync_events_seen{by="hook",tenant="default",window="1h"} 2`) {
+	if page := s.shows(t, "/metrics", `oktasync_events_seen{by="hook",tenant="default",window="1h"} 2`); strings.Contains(page, "oktasync_hooks_lost") {
 		t.Errorf("without the log, lost hooks cannot be counted:\n%s", page)
 	}
 
@@ -89,22 +109,12 @@ func TestLostAndForgedHooksAreTold(t *testing.T) {
 	if alerts := s.alerts(t); !slices.Equal(alerts, []string{"hooks.lost"}) {
 		t.Errorf("alerts: %v", alerts)
 	}
-	metrics := s.page(t, "/metrics")
-	for _, line := range []string{
+	s.shows(t, "/metrics",
 		`oktasync_hooks_lost{tenant="default",window="1h"} 10`, `oktasync_hooks_unknown{tenant="default",window="24h"} 1`,
 		`oktasync_hooks_late{tenant="default",window="1h"} 0`, `oktasync_events_seen{by="both",tenant="default",window="24h"} 1`,
-		`oktasync_hook_limit_events{tenant="default"} 12`, `oktasync_last_event_timestamp_seconds{by="log",tenant="default"} `,
-	} {
-		if !strings.Contains(metrics, line) {
-			t.Errorf("the metrics lack %s", line)
-		}
-	}
-	ready := s.page(t, "/readyz")
-	for _, sentence := range []string{`"ready":true`, "tenant default lost 10 hooks within an hour, while 2 came", "got 1 events by hook within a day that Okta's System Log does not know"} {
-		if !strings.Contains(ready, sentence) {
-			t.Errorf("/readyz lacks %q: %s", sentence, ready)
-		}
-	}
+		`oktasync_hook_limit_events{tenant="default"} 12`, `oktasync_last_event_timestamp_seconds{by="log",tenant="default"} `)
+	s.shows(t, "/readyz", `"ready":true`, "tenant default lost 10 hooks within an hour, while 2 came",
+		"got 1 events by hook within a day that Okta's System Log does not know")
 	s.run(t, 0, "default: events", "doctor")
 
 	s.arrive(t, directory.ViaHook, time.Second, lost...) // they come after all
