@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -29,9 +30,13 @@ func TestNothingPersonalLeaks(t *testing.T) {
 		t.Fatal(err)
 	}
 	database.User = url.UserPassword("postgres", "the-"+canary+"-password")
-	w := newWorld(t, setup{database: database.String(), redis: server, settings: map[string]any{
+	later := &laterFlows{}
+	settings := later.settings(t)
+	maps.Copy(settings, map[string]any{
 		"log.level": "debug", "unique": []string{"email"}, "hook.secrets": []string{hookSecret, "another-" + canary + "-secret"},
-	}, org: emulator.Options{OptionalNames: true}})
+	})
+	w := newWorld(t, setup{database: database.String(), redis: server, settings: settings, org: emulator.Options{OptionalNames: true}})
+	w.settings["server.public_url"] = w.relay.URL
 
 	person := func(n int, more map[string]any) emulator.NewPerson {
 		profile := map[string]any{
@@ -101,6 +106,7 @@ func TestNothingPersonalLeaks(t *testing.T) {
 		return ""
 	})
 	w.resync(limit)
+	later.run(w, ids[9], ids[7])
 	w.org.RevokeToken(oktaToken)
 	w.act(w.org.Update(ids[0], map[string]any{"lastName": "Once more " + canary}))
 	eventually(t, limit, "the tenant rests", func() string {
@@ -121,7 +127,7 @@ func TestNothingPersonalLeaks(t *testing.T) {
 		t.Log("nothing was logged at debug level")
 	}
 	for name, text := range map[string]string{"the log": w.service.Out.String(), "Redis": written(), "/metrics": metrics, "/readyz": ready} {
-		for _, secret := range []string{canary, "example.org", hookSecret, secondSecret, adminToken, oktaToken} {
+		for _, secret := range []string{canary, "example.org", hookSecret, secondSecret, adminToken, oktaToken, later.alertSecret, later.encryptionKey} {
 			for line := range strings.Lines(text) {
 				if strings.Contains(strings.ToLower(line), strings.ToLower(secret)) {
 					t.Errorf("%s holds %q: %s", name, secret, line)
