@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -39,8 +40,9 @@ func Address(tenants Tenants, slug, base string) (string, error) {
 	if u.Path != "" && u.Path != "/" {
 		return strings.TrimSuffix(base, "/"), nil
 	}
+	// Without a slug only where that stays true when other tenants come.
 	u.Path = Path
-	if t, found := find(tenants, "", u.Host); !found || t.Slug != slug {
+	if t, found := find(tenants, "", u.Host); !found || t.Slug != slug || !t.Main && !slices.Contains(t.Hosts, hostName(u.Host)) {
 		u.Path = Path + "/" + slug
 	}
 	return u.String(), nil

@@ -138,9 +138,22 @@ func closedPort(t *testing.T) string {
 	return address
 }
 
+func (l *TenantList) first() string {
+	t, _ := l.Unnamed()
+	return t.Slug
+}
+
 func TestAddress(t *testing.T) {
 	t.Parallel()
-	one, err := NewTenantList([]Tenant{{Slug: "default", Secrets: []string{secretOld}}})
+	one, err := NewTenantList([]Tenant{{Slug: "default", Secrets: []string{secretOld}, Main: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	grown, err := NewTenantList(append(defaultTenants(), Tenant{Slug: "default", Secrets: []string{secretOld}, Main: true}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := NewTenantList(defaultTenants()[:1])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,6 +167,9 @@ func TestAddress(t *testing.T) {
 		want       string // empty: refused
 	}{
 		"one tenant":            {one, "default", "https://sync.example.com", "https://sync.example.com/webhooks/okta"},
+		"when others have come": {grown, "default", "https://sync.example.com", "https://sync.example.com/webhooks/okta"},
+		"others beside it":      {grown, "globex", "https://sync.example.com", "https://sync.example.com/webhooks/okta/globex"},
+		"before others come":    {first, first.first(), "https://sync.example.com", "https://sync.example.com/webhooks/okta/" + first.first()},
 		"a slash":               {one, "default", "https://sync.example.com/", "https://sync.example.com/webhooks/okta"},
 		"by path":               {several, "globex", "https://sync.example.com", "https://sync.example.com/webhooks/okta/globex"},
 		"by host":               {several, "acme", "https://hooks.acme.example", "https://hooks.acme.example/webhooks/okta"},

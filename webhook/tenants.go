@@ -24,6 +24,9 @@ type Tenant struct {
 	// Hosts are the exact host names, without port, that belong to this tenant
 	// alone.
 	Hosts []string
+	// Main says that addresses without a slug, on a host of nobody, are this tenant's also when
+	// there are others: an installation for one tenant began with them.
+	Main bool
 	// OutOfService says that the tenant exists and that its secrets are not at
 	// hand. Its hooks are answered 503, so that Okta sends them again.
 	OutOfService bool
@@ -47,14 +50,15 @@ type Tenants interface {
 	// Headers names every header that carries the secret of some tenant,
 	// DefaultHeader included.
 	Headers() []string
-	// Only returns the tenant of an installation that has exactly one.
-	Only() (Tenant, bool)
+	// Unnamed returns the tenant of an address that names none.
+	Unnamed() (Tenant, bool)
 }
 
 // TenantList is a fixed set of tenants.
 type TenantList struct {
 	bySlug  map[string]Tenant
 	byHost  map[string]Tenant
+	main    string // slug of the main tenant, if there is one
 	headers []string
 	prints  map[string][]string
 }
@@ -87,6 +91,9 @@ func NewTenantList(tenants []Tenant) (*TenantList, error) {
 			l.headers = append(l.headers, name)
 		}
 		l.bySlug[t.Slug] = t
+		if t.Main {
+			l.main = t.Slug
+		}
 		for _, h := range t.Hosts {
 			host := hostName(h)
 			if other, taken := l.byHost[host]; taken {
@@ -113,10 +120,11 @@ func (l *TenantList) ByHost(host string) (Tenant, bool) {
 // Headers implements Tenants.
 func (l *TenantList) Headers() []string { return l.headers }
 
-// Only implements Tenants.
-func (l *TenantList) Only() (Tenant, bool) {
-	if len(l.bySlug) != 1 {
-		return Tenant{}, false
+// Unnamed implements Tenants: the main tenant, or the only one.
+func (l *TenantList) Unnamed() (Tenant, bool) {
+	if l.main != "" || len(l.bySlug) != 1 {
+		t, found := l.bySlug[l.main]
+		return t, found
 	}
 	for _, t := range l.bySlug {
 		return t, true
@@ -128,7 +136,7 @@ func (l *TenantList) Only() (Tenant, bool) {
 func (l *TenantList) Fingerprints() map[string][]string { return l.prints }
 
 // find tells the tenant of a request: by the slug of the path when there is
-// one, else by host name, else the only one.
+// one, else by host name, else the one of an address that names none.
 func find(tenants Tenants, slug, host string) (Tenant, bool) {
 	if slug != "" {
 		return tenants.BySlug(slug)
@@ -136,7 +144,7 @@ func find(tenants Tenants, slug, host string) (Tenant, bool) {
 	if t, found := tenants.ByHost(hostName(host)); found {
 		return t, true
 	}
-	return tenants.Only()
+	return tenants.Unnamed()
 }
 
 // hostName strips port, brackets and final dot from a Host header.

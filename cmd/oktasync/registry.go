@@ -210,7 +210,7 @@ func (p *place) closeUnused() {
 	}
 }
 
-// BySlug, ByHost, Headers and Only are the list as the hook endpoint sees it.
+// BySlug, ByHost, Headers and Unnamed are the list as the hook endpoint sees it.
 func (r *registry) BySlug(slug string) (webhook.Tenant, bool) { return r.hooks.Load().BySlug(slug) }
 
 // ByHost implements webhook.Tenants.
@@ -219,8 +219,8 @@ func (r *registry) ByHost(host string) (webhook.Tenant, bool) { return r.hooks.L
 // Headers implements webhook.Tenants.
 func (r *registry) Headers() []string { return r.hooks.Load().Headers() }
 
-// Only implements webhook.Tenants.
-func (r *registry) Only() (webhook.Tenant, bool) { return r.hooks.Load().Only() }
+// Unnamed implements webhook.Tenants.
+func (r *registry) Unnamed() (webhook.Tenant, bool) { return r.hooks.Load().Unnamed() }
 
 // fingerprints are those of the secrets that hooks may come with now, by tenant.
 func (r *registry) fingerprints() map[string][]string { return r.hooks.Load().Fingerprints() }
@@ -233,7 +233,7 @@ func hookList(tenants []liveTenant) []webhook.Tenant {
 		switch {
 		case t.Source == directory.TenantOfNone:
 		case t.Problem != "":
-			list = append(list, webhook.Tenant{Slug: t.Tenant, OutOfService: true})
+			list = append(list, webhook.Tenant{Slug: t.Tenant, OutOfService: true, Main: t.Tenant == config.DefaultSlug})
 		default:
 			list = append(list, hookTenant(t.settings))
 		}
@@ -251,7 +251,7 @@ func hookTenants(tenants []config.Tenant) []webhook.Tenant {
 }
 
 func hookTenant(t config.Tenant) webhook.Tenant {
-	tenant := webhook.Tenant{Slug: t.Slug, AppID: t.Okta.AppID, Header: t.Hook.Header, Hosts: t.Hook.Hosts}
+	tenant := webhook.Tenant{Slug: t.Slug, AppID: t.Okta.AppID, Header: t.Hook.Header, Hosts: t.Hook.Hosts, Main: t.Slug == config.DefaultSlug}
 	for _, secret := range t.Hook.Secrets {
 		tenant.Secrets = append(tenant.Secrets, secret.Reveal())
 	}

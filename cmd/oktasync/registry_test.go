@@ -175,7 +175,7 @@ func TestRegistryReplacesTenants(t *testing.T) {
 	if parts, _, _ := r.use("acme"); parts != nil {
 		t.Error("a tenant that is gone can still be used")
 	}
-	if only, found := r.Only(); !found || only.Slug != "blue" {
+	if only, found := r.Unnamed(); !found || only.Slug != "blue" {
 		t.Errorf("only %v %v", only.Slug, found)
 	}
 	doneFresh()
