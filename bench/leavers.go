@@ -188,7 +188,7 @@ func (i *installation) committed(ctx context.Context, left []leaver) (map[string
 		for {
 			var found bool
 			var err error
-			if at, found, err = i.changedAt(ctx, l); err != nil {
+			if at, found, err = i.firstChange(ctx, tenant, l.person, l.kind.want); err != nil {
 				return nil, nil, err
 			}
 			if found || time.Now().After(deadline) {
@@ -208,16 +208,16 @@ func (i *installation) committed(ctx context.Context, left []leaver) (map[string
 	return waits, missing, nil
 }
 
-// changedAt returns when the change that a leaver leads to was committed.
-func (i *installation) changedAt(ctx context.Context, l leaver) (time.Time, bool, error) {
-	const query = `select at from changes where person_id = $1 and type = $2 order by seq limit 1`
+// firstChange returns when the first such change of a person was committed.
+func (i *installation) firstChange(ctx context.Context, tenant, person string, kind directory.ChangeType) (time.Time, bool, error) {
+	const query = `select at from changes where tenant = $1 and person_id = $2 and type = $3 order by seq limit 1`
 	var value any
-	err := i.db.QueryRowContext(ctx, query, l.person, string(l.kind.want)).Scan(&value)
+	err := i.db.QueryRowContext(ctx, query, tenant, person, string(kind)).Scan(&value)
 	if errors.Is(err, sql.ErrNoRows) {
 		return time.Time{}, false, nil
 	}
 	if err != nil {
-		return time.Time{}, false, fmt.Errorf("look for %s of person %s in the history: %w", l.kind.want, l.person, err)
+		return time.Time{}, false, fmt.Errorf("look for %s of person %s in the history: %w", kind, person, err)
 	}
 	switch v := value.(type) {
 	case time.Time:
