@@ -94,8 +94,8 @@ func (c tenantsCommand) Run(e *env) (err error) {
 }
 
 func (r tenantsRound) problems() (all []error) {
-	for _, m := range r.missing {
-		all = append(all, errors.New(m))
+	if n := len(r.missing); n > 0 {
+		all = append(all, fmt.Errorf("%d events were not worked off a minute after the last one, the first: %s", n, r.missing[0]))
 	}
 	if r.after == 0 {
 		all = append(all, errors.New("the flood was over before the last event, so nothing was shown; take more people or fewer events"))
@@ -225,7 +225,7 @@ func (i *installation) worked(ctx context.Context, touches []touch, missing *[]s
 				break
 			}
 			if time.Now().After(deadline) {
-				*missing = append(*missing, fmt.Sprintf("tenant %s: the change of person %s is not there a minute after the last one", t.tenant, t.person))
+				*missing = append(*missing, fmt.Sprintf("tenant %s, person %s", t.tenant, t.person))
 				break
 			}
 			if err := pause(ctx, 100*time.Millisecond); err != nil {
