@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"fmt"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -169,4 +170,39 @@ func TestEmbedded(t *testing.T) {
 		t.Fatal(err)
 	}
 	poll(t, "the lock runs out", func() bool { return first.Exists(t.Context(), "lock").Val() == 0 })
+}
+
+// TestEmbeddedWithManyKeys: what a command costs does not grow with what waits. Compared is one server with
+// itself, so that a busy machine makes no difference.
+func TestEmbeddedWithManyKeys(t *testing.T) {
+	t.Parallel()
+	r := connect(t, RedisOptions{Mode: ModeEmbedded})
+	fill := func(n int) {
+		t.Helper()
+		pipe := r.Pipeline()
+		for i := range n {
+			pipe.Set(t.Context(), fmt.Sprintf("key-%d", i), "x", time.Hour)
+		}
+		if _, err := pipe.Exec(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The quickest of several, so that a pause of the machine does not count.
+	quickest := func() time.Duration {
+		best := time.Hour
+		for range 200 {
+			started := time.Now()
+			if err := r.Exists(t.Context(), "key-1").Err(); err != nil {
+				t.Fatal(err)
+			}
+			best = min(best, time.Since(started))
+		}
+		return best
+	}
+	fill(10)
+	few := quickest()
+	fill(20_000)
+	if many := quickest(); many > 20*few {
+		t.Errorf("a command takes %s among 20,000 keys and %s among ten", many, few)
+	}
 }

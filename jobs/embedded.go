@@ -3,6 +3,8 @@ package jobs
 import (
 	"crypto/rand"
 	"fmt"
+	"sync"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
@@ -22,9 +24,6 @@ func startEmbedded(o RedisOptions) (*Redis, error) {
 	server := miniredis.NewMiniRedis()
 	password := rand.Text()
 	server.RequireAuth(password)
-	// By default its clock stands still: leases, locks and rate budgets would
-	// never run out.
-	server.ClockTTL(true)
 	if err := server.StartAddr("127.0.0.1:0"); err != nil {
 		return nil, fmt.Errorf("start the embedded redis: %w", err)
 	}
@@ -36,5 +35,33 @@ func startEmbedded(o RedisOptions) (*Redis, error) {
 		server.Close()
 		return nil, err
 	}
-	return &Redis{UniversalClient: redis.NewClient(options.Simple()), stop: server.Close}, nil
+	stopClock := runClock(server)
+	return &Redis{UniversalClient: redis.NewClient(options.Simple()), stop: func() { stopClock(); server.Close() }}, nil
+}
+
+// embeddedTick is how precisely keys expire in the embedded server. All that we and asynq let expire is kept for
+// seconds or longer.
+const embeddedTick = 250 * time.Millisecond
+
+// runClock lets keys expire, until the function that it returns is called. By itself the server's clock
+// stands still; its own way to follow the time (ClockTTL) sorts all keys at every command, and with a
+// few thousand waiting tasks nothing else gets done any more.
+func runClock(server *miniredis.Miniredis) (stop func()) {
+	done := make(chan struct{})
+	var group sync.WaitGroup
+	group.Go(func() {
+		tick := time.NewTicker(embeddedTick)
+		defer tick.Stop()
+		last := time.Now()
+		for {
+			select {
+			case <-done:
+				return
+			case now := <-tick.C:
+				server.FastForward(now.Sub(last))
+				last = now
+			}
+		}
+	})
+	return func() { close(done); group.Wait() }
 }
