@@ -47,15 +47,17 @@ func (d *DB) RecentAssignments(ctx context.Context, tenant string, within time.D
 	return count, nil
 }
 
-// NewestEvent returns when the newest event was received that a list may settle, and what the clock
-// shows now; the zero time when there is none.
-func (d *DB) NewestEvent(ctx context.Context, tenant string) (newest, now time.Time, err error) {
+// NewestEvent returns when the newest event was received that a list may settle, if that was within the time, and
+// what the clock shows now; the zero time when there is none.
+func (d *DB) NewestEvent(ctx context.Context, tenant string, within time.Duration) (newest, now time.Time, err error) {
+	// The cross join keeps SQLite from beginning with the scopes, of which tens of thousands may wait.
 	const query = `
 		select {clock}, (
-			select i.received from inbox i join inbox_scopes s on s.tenant = i.tenant and s.uuid = i.uuid
-			where i.tenant = $1 and s.scope_kind = 'person' and not s.urgent and s.read_by = ''
+			select i.received from inbox i cross join inbox_scopes s
+			where i.tenant = $1 and i.received > {now} - {micros $2} and s.tenant = i.tenant and s.uuid = i.uuid
+				and s.scope_kind = 'person' and not s.urgent and s.read_by = ''
 			order by i.received desc limit 1)`
-	if err := d.row(ctx, d.read, query, tenant).Scan(moment{&now}, moment{&newest}); err != nil {
+	if err := d.row(ctx, d.read, query, tenant, within).Scan(moment{&now}, moment{&newest}); err != nil {
 		return time.Time{}, time.Time{}, fmt.Errorf("look for the newest event of tenant %s: %w", tenant, err)
 	}
 	return newest, now, nil

@@ -16,35 +16,42 @@ import (
 // finds out whether Okta lets us in again. Of a tenant that is paused, or that no
 // configuration has any more, it returns none. Two sweepers do not get the same scope.
 func (d *DB) StaleScopes(ctx context.Context, urgent bool, olderThan time.Duration, limit int) ([]directory.ScopeHint, error) {
-	// The last two conditions say again, now that the rows are locked, what the
-	// inner query asked; they are worded so that rows are found by scope, not by age.
-	const query = `
-		update inbox_scopes set swept_at = {now}
-		from (
-			select r.r_tenant, r.r_kind, r.r_id from (
-				select s.tenant as r_tenant, s.scope_kind as r_kind, s.scope_id as r_id, min(s.swept_at) as since,
-					row_number() over (partition by s.tenant order by min(s.swept_at), s.scope_kind, s.scope_id) as place
-				from inbox_scopes s
-				where s.done_at is null and s.parked_at is null and s.urgent = $1 and s.swept_at <= {now} - {micros $2}
-				group by s.tenant, s.scope_kind, s.scope_id
-			) r join tenants t on t.slug = r.r_tenant
-			where (t.blocked = '' or r.place = 1) and ` + atWork + `
-			order by r.place, r.since, r.r_tenant, r.r_kind, r.r_id
-			limit $3
-		) stale
-		where tenant = r_tenant and scope_kind = r_kind and scope_id = r_id and done_at is null and parked_at is null
+	// Found beside the writer: of a large backlog this takes longer than a hook may wait.
+	const find = `
+		select r.tenant, r.kind, r.id from (
+			select s.tenant, s.scope_kind as kind, s.scope_id as id, min(s.swept_at) as since,
+				row_number() over (partition by s.tenant order by min(s.swept_at), s.scope_kind, s.scope_id) as place
+			from inbox_scopes s
+			where s.done_at is null and s.parked_at is null and s.urgent = $1 and s.swept_at <= {now} - {micros $2}
+			group by s.tenant, s.scope_kind, s.scope_id
+		) r join tenants t on t.slug = r.tenant
+		where (t.blocked = '' or r.place = 1) and ` + atWork + `
+		order by r.place, r.since, r.tenant, r.kind, r.id
+		limit $3`
+	// It asks again what was found, now that the rows are locked; the last two conditions are worded so
+	// that rows are found by scope, not by age.
+	const take = `
+		update inbox_scopes set swept_at = {now} from {rows}
+		where tenant = v.r_tenant and scope_kind = v.r_kind and scope_id = v.r_id and done_at is null and parked_at is null
 			and coalesce(urgent, false) = $1 and not swept_at > {now} - {micros $2}
 		returning tenant, scope_kind, scope_id`
 	scan := func(s scanner) (h directory.ScopeHint, err error) {
 		h.Urgent = urgent
 		return h, s.Scan(&h.Tenant, &h.Scope.Kind, &h.Scope.ID)
 	}
-	var hints []directory.ScopeHint
-	err := d.again(ctx, func(tx *sql.Tx) error {
-		var err error
-		hints, err = list(ctx, d, tx, scan, query, urgent, olderThan, limit)
-		return err
-	})
+	hints, err := list(ctx, d, d.read, scan, find, urgent, olderThan, limit)
+	if err == nil && len(hints) > 0 {
+		batch := []Column{
+			texts("r_tenant", hints, func(h *directory.ScopeHint) string { return h.Tenant }),
+			texts("r_kind", hints, func(h *directory.ScopeHint) string { return string(h.Scope.Kind) }),
+			texts("r_id", hints, func(h *directory.ScopeHint) string { return h.Scope.ID }),
+		}
+		err = d.again(ctx, func(tx *sql.Tx) error {
+			var err error
+			hints, err = listRows(ctx, d, tx, scan, take, batch, urgent, olderThan)
+			return err
+		})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("find scopes that wait too long: %w", err)
 	}

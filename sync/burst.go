@@ -72,7 +72,7 @@ func (e *Engine) leaveToList(ctx context.Context, ticket directory.Ticket) error
 	if may, err := e.mayList(ctx); err != nil || !may {
 		return err
 	}
-	newest, now, err := e.store.NewestEvent(ctx, e.tenant)
+	newest, now, err := e.store.NewestEvent(ctx, e.tenant, e.quiet())
 	if err != nil {
 		return err
 	}
@@ -154,11 +154,15 @@ func (e *Engine) gather(ticket directory.Ticket, newest, now time.Time) time.Dur
 			oldest = w.Received
 		}
 	}
-	quiet := e.settled()
-	if quiet == 0 {
-		quiet = quietAtLeast
+	return min(e.quiet()-now.Sub(newest), gatherAtMost-now.Sub(oldest))
+}
+
+// quiet is how long nothing has to come before events have been gathered.
+func (e *Engine) quiet() time.Duration {
+	if settled := e.settled(); settled > 0 {
+		return settled
 	}
-	return min(quiet-now.Sub(newest), gatherAtMost-now.Sub(oldest))
+	return quietAtLeast
 }
 
 // settled is how old an event has to be before a list settles it.

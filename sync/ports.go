@@ -39,9 +39,9 @@ type Store interface {
 	// RecentAssignments counts people about whose assignment events were received within the time,
 	// settled or not, unless a list settled them. It stops soon after most.
 	RecentAssignments(ctx context.Context, tenant string, within time.Duration, most int) (int, error)
-	// NewestEvent returns when the newest event was received of which a list may tell, and what the
+	// NewestEvent returns when the newest event was received of which a list may tell, within the time, and what the
 	// database's clock shows; the zero time when there is none.
-	NewestEvent(ctx context.Context, tenant string) (newest, now time.Time, err error)
+	NewestEvent(ctx context.Context, tenant string, within time.Duration) (newest, now time.Time, err error)
 	// Update runs fn in one transaction that holds the tenant's lock: no other
 	// transaction of the tenant decides or writes meanwhile. An error of fn
 	// undoes everything.

@@ -20,7 +20,7 @@ func testBursts(f *fixture) {
 	u := func(id string) directory.Scope { return directory.PersonScope("00u00000000000000x" + id) }
 	waiting := func(most int) int { f.Helper(); return must(f.db.WaitingPeople(f.ctx, tenant, most))(f) }
 	recent := func() int { f.Helper(); return must(f.db.RecentAssignments(f.ctx, tenant, time.Hour, 10))(f) }
-	newest, now, err := f.db.NewestEvent(f.ctx, tenant)
+	newest, now, err := f.db.NewestEvent(f.ctx, tenant, time.Hour)
 	f.must(err)
 	f.same("nothing came", []any{newest.IsZero(), now.IsZero()}, []any{true, false})
 
@@ -28,7 +28,7 @@ func testBursts(f *fixture) {
 	leaving.Urgent = true
 	f.add(event("e1", u("u1")), assignment("e2", u("u2")), assignment("e3", u("u2")), assignment("e4", directory.GroupScope("g1")),
 		leaving, assignment("e6", u("u6")))
-	newest, now, err = f.db.NewestEvent(f.ctx, tenant)
+	newest, now, err = f.db.NewestEvent(f.ctx, tenant, time.Hour)
 	f.must(err)
 	f.same("something came", newest.IsZero() || newest.After(now), false)
 	f.same("people, not events, nor those who may be leaving", waiting(10), 3)
