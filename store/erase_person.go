@@ -13,11 +13,16 @@ import (
 
 // LeftFor returns ids of people who left at least so long ago, and of whom more is kept than a
 // tombstone, at most limit, those who left first before the others. Detached people, whose
-// accounts stayed, are not among them.
+// accounts stayed, are not among them, and neither is anybody who may be back: about whom events wait, who
+// is quarantined, which is only who is present in Okta, or whom a plan brings back that is not applied yet.
 func (d *DB) LeftFor(ctx context.Context, tenant string, grace time.Duration, limit int) ([]string, error) {
 	const query = `
 		select id from people
 		where tenant = $1 and left_at <= {now} - {micros $2} and status in ('deactivated', 'removed') and ` + everHere + `
+			and not exists (select 1 from inbox_scopes s where s.tenant = $1 and s.scope_kind = 'person' and s.scope_id = people.id and s.done_at is null and s.parked_at is null)
+			and not exists (select 1 from quarantine q where q.tenant = $1 and q.person_id = people.id)
+			and not exists (select 1 from runs r cross join plan c where r.tenant = $1 and r.state in ('reading', 'applying', 'held', 'planned')
+				and c.tenant = $1 and c.run = r.id and c.subject = 'person' and c.subject_id = people.id and c.type = 'person.reactivated')
 		order by left_at, id limit $3`
 	ids, err := list(ctx, d, d.read, scanText, query, tenant, grace, limit)
 	if err != nil {

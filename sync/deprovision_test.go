@@ -171,6 +171,73 @@ func TestGraceEndsWithTheReturn(t *testing.T) {
 	}
 }
 
+// TestWhoMayBeBackIsNotErased: the grace may end between somebody's return and the moment when it is worked off.
+func TestWhoMayBeBackIsNotErased(t *testing.T) {
+	t.Parallel()
+	ada := directory.PersonScope("ada")
+	for name, back := range map[string]func(f *fixture) (settle func()){
+		"an event waits": func(f *fixture) func() {
+			f.hint(ada, "application.user_membership.add")
+			return func() { f.event(ada) }
+		},
+		"Okta refuses to be read": func(f *fixture) func() {
+			if err := f.db.Block(f.t.Context(), f.tenant, "the token is revoked"); err != nil {
+				f.t.Fatal(err)
+			}
+			return func() {
+				if err := f.db.Unblock(f.t.Context(), f.tenant); err != nil {
+					f.t.Fatal(err)
+				}
+				f.event(ada)
+			}
+		},
+		"quarantined": func(f *fixture) func() {
+			f.people["ada"].profile["email"] = ""
+			f.event(ada)
+			return func() {
+				f.people["ada"].profile["email"] = "ada@acme.example"
+				f.event(ada)
+			}
+		},
+		"a plan waits": func(f *fixture) func() {
+			f.people["bob"].assigned, f.people["cyd"].assigned = false, false
+			run := f.held()
+			return func() { f.carryOut(run.ID) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, func(r *directory.Rules) {
+				r.Deprovision = directory.Deprovision{Policy: directory.DeprovisionDelete}
+				r.Required = []directory.Field{directory.FieldEmail}
+				r.Limits.People = directory.Limit{Absolute: 1, Fraction: 0.1, Floor: 1}
+			})
+			for _, id := range []string{"ada", "bob", "cyd", "dan"} {
+				f.join(id, nil)
+			}
+			f.mustFull()
+			f.people["ada"].assigned = false
+			f.event(ada)
+			came := f.row("ada").CreatedAt
+			f.people["ada"].assigned = true
+			settle := back(f)
+			if result, more, err := f.engine.EraseDue(t.Context()); err != nil || more || len(result.Changes) > 0 {
+				t.Errorf("erasing led to %v, %t, %v", result.Changes, more, err)
+			}
+			settle()
+			if row := f.row("ada"); !row.Present() || !row.CreatedAt.Equal(came) {
+				t.Errorf("back again, the person is %+v", row)
+			}
+			// Away again, and nothing waits.
+			f.people["ada"].assigned = false
+			f.event(ada)
+			if result, _, err := f.engine.EraseDue(t.Context()); err != nil || result.Changes[directory.PersonErased] == 0 {
+				t.Errorf("away again, erasing led to %v, %v", result.Changes, err)
+			}
+		})
+	}
+}
+
 func (f *fixture) row(id string) directory.Person {
 	f.t.Helper()
 	rows, err := f.db.People(f.t.Context(), f.tenant, []string{id})

@@ -23,6 +23,11 @@ func (e *Engine) EraseDue(ctx context.Context) (result Result, more bool, err er
 	if policy.Policy != directory.DeprovisionDelete {
 		return Result{}, false, nil
 	}
+	// Nothing is known of returns while Okta refuses to be read.
+	blocked, err := e.store.Blocked(ctx, e.tenant)
+	if err != nil || blocked != "" {
+		return Result{}, false, err
+	}
 	cause := directory.Cause{Kind: directory.CausePolicy}
 	for range eraseTurn {
 		ids, err := e.store.LeftFor(ctx, e.tenant, policy.Grace, eraseAtOnce)
