@@ -59,6 +59,8 @@ type Progress struct {
 	Source string `json:"source,omitempty"`
 	// Waits says why Okta asked the run to wait, while it does.
 	Waits string `json:"waits,omitempty"`
+	// ListsRefuted says that reads by id have found groups, or members of groups, that Okta's lists lack.
+	ListsRefuted bool `json:"lists_refuted,omitempty"`
 }
 
 // Sight is how much of Okta a full run saw.

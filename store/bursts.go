@@ -64,11 +64,12 @@ func (d *DB) NewestEvent(ctx context.Context, tenant string, within time.Duratio
 }
 
 // ReadFor notes that the run, which has asked Okta for nothing so far, reads for all waiting events
-// that a list may settle and that were received longer ago than after.
+// that a list may settle and that were received longer ago than after. What a full run has read for is left
+// alone: whom its list did not show must not wait for the next one as well.
 func (d *DB) ReadFor(ctx context.Context, tenant, run string, after time.Duration) error {
 	const query = `
 		update inbox_scopes as s set read_by = $2
-		where ` + ordinary + ` and s.read_by <> $2
+		where ` + ordinary + ` and s.read_by = ''
 			and exists (select 1 from inbox i where i.tenant = $1 and i.uuid = s.uuid and i.received <= {now} - {micros $3})`
 	err := d.again(ctx, func(tx *sql.Tx) error {
 		_, err := d.exec(ctx, tx, query, tenant, run, after)
@@ -81,8 +82,9 @@ func (d *DB) ReadFor(ctx context.Context, tenant, run string, after time.Duratio
 }
 
 // MarkListed marks events for which the run has read, at most limit, and returns how many: those of
-// people whom it has seen, and about whom nobody knows anything newer. A later look may have been a
-// partial one; whom the list did not show may be gone, which only a read by id can tell.
+// people whom it has seen, about whom nobody knows anything newer, and whose rows nobody else has written
+// since. A later look may have been a partial one, and an older one that was slow left the run's plan
+// superseded; whom the list did not show may be gone, which only a read by id can tell.
 func (t *Tx) MarkListed(ctx context.Context, run string, limit int) (int, error) {
 	const query = `
 		update inbox_scopes set done_at = {at $3}, outcome = 'listed'
@@ -90,7 +92,7 @@ func (t *Tx) MarkListed(ctx context.Context, run string, limit int) (int, error)
 			select s.uuid, s.scope_id from inbox_scopes s
 			join staged g on g.tenant = s.tenant and g.run = $2 and g.kind = 'person' and g.id = s.scope_id
 			left join people p on p.tenant = s.tenant and p.id = s.scope_id
-			where ` + ordinary + ` and s.read_by = $2 and g.at is not null and (p.id is null or p.observed_at <= g.at)
+			where ` + ordinary + ` and s.read_by = $2 and g.at is not null and (p.id is null or p.observed_at = g.at or p.observed_at < g.at and p.updated_at <= g.at)
 			limit $4)`
 	marked, err := t.db.exec(ctx, t.tx, query, t.tenant, run, t.now, limit)
 	if err != nil {

@@ -116,12 +116,13 @@ func (e *Engine) crowd(ctx context.Context, assigned bool) (bool, error) {
 	return recent >= e.burst, err
 }
 
-// awaitRun waits for a full run that reads for the ticket while it is under way.
+// awaitRun waits for a full run that reads for the ticket while it is under way. One of which an attempt has
+// failed may not come to an end for long, and an approved plan is older than what waits.
 func (e *Engine) awaitRun(ctx context.Context, id string) error {
 	run, err := e.store.Run(ctx, e.tenant, id)
 	switch {
-	case errors.Is(err, directory.ErrNotFound), err == nil && !run.State.Open():
-		return nil // and it did not show the person
+	case errors.Is(err, directory.ErrNotFound), err == nil && (!run.State.Open() || run.Attempts > 0 || run.Decision != nil):
+		return nil // and it did not show the person, or will not soon
 	case err != nil:
 		return err
 	default:
@@ -197,7 +198,10 @@ func (x *execution) readForBurst(ctx context.Context) error {
 // markListed marks the events that the run's lists settle, once its plan is applied.
 func (x *execution) markListed(ctx context.Context) error {
 	e := x.engine
-	if x.run.Scope.Kind != directory.ScopeFull || x.run.Decision != nil { // an approved plan is older than what waits
+	switch {
+	case x.run.Scope.Kind != directory.ScopeFull, x.run.Decision != nil: // an approved plan is older than what waits
+		return nil
+	case x.run.Progress.ListsRefuted: // what a list of groups lacks is not known
 		return nil
 	}
 	for marked := pageSize * 10; marked == pageSize*10; {

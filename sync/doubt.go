@@ -125,6 +125,9 @@ func (x *execution) proven(ctx context.Context, unseen []directory.Membership, g
 			continue
 		case list[m.GroupID]:
 			of.stays++
+			if err := x.refuteList(ctx, m); err != nil {
+				return nil, err
+			}
 		default:
 			of.ended++
 			ended = append(ended, m)
@@ -132,6 +135,20 @@ func (x *execution) proven(ctx context.Context, unseen []directory.Membership, g
 		groups[m.GroupID] = of
 	}
 	return ended, nil
+}
+
+// refuteList notes that a group's list lacks somebody whose own list has the group. Who joined after the group's
+// list was read, by an event, is no fault of that list.
+func (x *execution) refuteList(ctx context.Context, m directory.Membership) error {
+	if x.run.Progress.ListsRefuted {
+		return nil
+	}
+	rows, err := x.engine.store.People(ctx, x.engine.tenant, []string{m.PersonID})
+	if err != nil {
+		return fmt.Errorf("load person %s: %w", m.PersonID, err)
+	}
+	x.run.Progress.ListsRefuted = len(rows) == 1 && !rows[0].GroupsObservedAt.After(m.ObservedAt)
+	return nil
 }
 
 // groupsOf asks for the ids of a person's groups; nil when nobody has the id.

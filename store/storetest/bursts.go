@@ -47,20 +47,28 @@ func testBursts(f *fixture) {
 	f.must(f.db.ReadFor(f.ctx, tenant, "r1", 0))
 	f.same("read for", []any{waiting(10), f.ticket(u("u1")).Events[0].ReadBy, f.ticket(u("u5")).Events[0].ReadBy, f.ticket(u("u6")).Events[0].ReadBy},
 		[]any{0, "r1", "", ""})
+	f.must(f.db.ReadFor(f.ctx, tenant, "r2", 0))
+	f.same("once", f.ticket(u("u1")).Events[0].ReadBy, "r1")
 }
 
 func testMarkListed(f *fixture) {
 	u := func(id string) directory.Scope { return directory.PersonScope(id) }
 	leaving := event("e5", u("u1"))
 	leaving.Urgent = true
-	f.putPeople(people("u1", "u2")...)
-	f.add(event("e1", u("u1")), event("e2", u("u2")), event("e3", u("u3")), event("e4", u("u4")), leaving)
+	f.putPeople(people("u1", "u2", "u5")...)
+	f.add(event("e1", u("u1")), event("e2", u("u2")), event("e3", u("u3")), event("e4", u("u4")), event("e7", u("u5")), event("e8", u("u6")), leaving)
 	run := f.run("r1", directory.FullScope())
 	f.must(f.db.ReadFor(f.ctx, tenant, "r1", 0))
 	f.add(event("e6", u("u1"))) // after it
-	seen := []directory.PersonSeen{{ID: "u1"}, {ID: "u2"}, {ID: "u3"}}
-	f.must(f.db.SaveStep(f.ctx, run, "w1", time.Minute, directory.Step{Pages: []directory.Page{{At: at(1), People: seen}}}))
-	f.update(func(ctx context.Context, tx *store.Tx) error { return tx.Touch(ctx, "u2", at(2), time.Time{}) })
+	seen := []directory.PersonSeen{{ID: "u1"}, {ID: "u2"}, {ID: "u3"}, {ID: "u5"}, {ID: "u6"}}
+	asked := must(f.db.Now(f.ctx))(f)
+	f.must(f.db.SaveStep(f.ctx, run, "w1", time.Minute, directory.Step{Pages: []directory.Page{{At: asked, People: seen}}}))
+	f.update(func(ctx context.Context, tx *store.Tx) error {
+		return tx.Touch(ctx, "u2", asked.Add(time.Second), time.Time{})
+	})
+	written := people("u5", "u6")
+	written[0].ObservedAt, written[1].ObservedAt = asked.Add(-time.Second), asked // the second one by the run itself
+	f.putPeople(written...)
 	list := func(run string, limit int) int {
 		f.Helper()
 		n := 0
@@ -71,9 +79,11 @@ func testMarkListed(f *fixture) {
 		return n
 	}
 	f.same("another run's", list("r2", 10), 0)
-	f.same("one at a time", []int{list("r1", 1), list("r1", 1), list("r1", 1)}, []int{1, 1, 0})
+	f.same("one at a time", []int{list("r1", 1), list("r1", 1), list("r1", 1), list("r1", 1)}, []int{1, 1, 1, 0})
 	f.same("what came later, and leavers", f.waiting(u("u1")), []string{"e5", "e6"})
 	f.same("who was looked at later", f.waiting(u("u2")), []string{"e2"})
+	f.same("whose row somebody wrote who had looked before", f.waiting(u("u5")), []string{"e7"})
+	f.same("whose row the run wrote", f.waiting(u("u6")), nil)
 	f.same("who is not in the directory", f.waiting(u("u3")), nil)
 	f.same("who was not seen", f.waiting(u("u4")), []string{"e4"})
 
