@@ -1,6 +1,6 @@
 # What people and CI call. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check lint fmt fuzz vulncheck bench scale clean
+.PHONY: help build demo test race check lint fmt fuzz vulncheck bench scale clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 PACKAGES = ./...
@@ -18,6 +18,9 @@ demo: build ## Run the main job on an emulated Okta org
 
 test: ## Run all tests with the race detector, against a private Redis and PostgreSQL
 	scripts/with-services.sh go test $(RACE) -timeout 15m $(PACKAGES)
+
+race: ## Run the end-to-end tests with a binary that looks for data races, too
+	scripts/with-services.sh go test $(RACE) -timeout 30m ./e2e -watch
 
 lint: ## Format, vet, static analysis
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not formatted:"; echo "$$unformatted"; exit 1; }

@@ -16,6 +16,9 @@ import (
 //	go test ./e2e -run TestManyPeople -people 1000000 -timeout 2h
 var people = flag.Int("people", 2_000, "how many people TestManyPeople reads")
 
+// watch has the binary look for data races too, which makes it several times slower.
+var watch = flag.Bool("watch", false, "build the binary with the race detector")
+
 // ports are those that servers and services of the tests listen on.
 var ports = &installation.Ports{}
 
@@ -47,7 +50,7 @@ func buildAndRun(m *testing.M) int {
 	defer func() { _ = os.RemoveAll(dir) }()
 	binary = filepath.Join(dir, "oktasync")
 	var flags []string
-	if raceBuild {
+	if *watch {
 		// All is watched but the C in SQLite, as in the Makefile.
 		flags = []string{"-race", "-gcflags=modernc.org/...=-race=false"}
 	}

@@ -2,7 +2,7 @@
 
 package e2e
 
-// raceBuild makes the binary watch for data races when the tests do.
+// raceBuild says that the tests look for data races.
 const raceBuild = true
 
 // slower is how much longer everything may take.
