@@ -32,7 +32,9 @@ type options struct {
 	calm    time.Duration
 	drops   bool
 	logs    string
+	skew    time.Duration
 	binary  string
+	skewed  string // binary with the wrong clock; empty without -skew
 }
 
 func (o options) replicas() int {
@@ -81,6 +83,7 @@ func parse(args []string, errOut io.Writer) (options, error) {
 	flags.IntVar(&o.people, "people", 40, "people in each org at the beginning")
 	flags.DurationVar(&o.calm, "calm", 5*time.Minute, "how long after all trouble the directory may take to be right")
 	flags.BoolVar(&o.drops, "drops", false, "let Okta lose hooks for good")
+	flags.DurationVar(&o.skew, "skew", 0, "how far the clock of the last process is ahead, such as 5m or -5m")
 	flags.StringVar(&o.logs, "logs", "", "folder for the logs of the service")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -106,6 +109,12 @@ func torment(ctx context.Context, o options, out io.Writer) (int, error) {
 	o.binary = filepath.Join(dir, "oktasync")
 	if err := installation.Build(ctx, o.binary); err != nil {
 		return 0, err
+	}
+	if o.skew != 0 {
+		o.skewed = filepath.Join(dir, "oktasync-skewed")
+		if err := buildSkewed(ctx, dir, o.skewed, o.skew); err != nil {
+			return 0, err
+		}
 	}
 	ports := &installation.Ports{}
 	failed := 0

@@ -52,8 +52,8 @@ func (r *round) failure(out io.Writer, t *tenant) {
 	fmt.Fprint(out, "\nWhat is not as it must be:\n")
 	print(t.wrong)
 	fmt.Fprintf(out, "\nAgain, with the same acts and troubles at the same times (what the scheduler makes of them may differ):\n"+
-		"  go run ./chaos -mode %s -seed %d -seeds %d -tenants %d -steps %d -people %d -drops=%t\n\n",
-		r.o.mode, r.first, len(r.tenants), len(r.tenants), r.o.steps, r.o.people, r.o.drops)
+		"  go run ./chaos -mode %s -seed %d -seeds %d -tenants %d -steps %d -people %d -drops=%t -skew %s\n\n",
+		r.o.mode, r.first, len(r.tenants), len(r.tenants), r.o.steps, r.o.people, r.o.drops, r.o.skew)
 }
 
 // keepLogs writes what the service said.

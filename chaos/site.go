@@ -74,6 +74,9 @@ func (s *site) start(ctx context.Context, o options, ports *installation.Ports, 
 	var targets []string
 	for n := range o.replicas() {
 		r := &replica{name: fmt.Sprintf("replica %d", n), binary: o.binary, dir: dir, notes: s.notes}
+		if n == o.replicas()-1 && o.skewed != "" {
+			r.binary = o.skewed
+		}
 		if r.address, err = ports.Free(); err != nil {
 			return err
 		}
