@@ -33,8 +33,8 @@ type Ledger interface {
 	Block(ctx context.Context, tenant, reason string) error
 	// Unblock takes that back.
 	Unblock(ctx context.Context, tenant string) error
-	// NightlyRefused says whether the newest full run of the tenant is a nightly one, and failed
-	// because Okta refused the credentials.
+	// NightlyRefused says whether the newest full run of the tenant is one of the calendar, and failed
+	// because Okta refused the credentials. One that was made in its place is none.
 	NightlyRefused(ctx context.Context, tenant string) (bool, error)
 	// CreateRun adds a queued run, or returns the queued one that will see the same, and false.
 	CreateRun(ctx context.Context, run directory.Run) (directory.Run, bool, error)

@@ -83,6 +83,27 @@ func TestVisible(t *testing.T) {
 	}
 }
 
+// TestCheck: who may see the app alone cannot be synced, and must not be taken for well.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	o := newOrg(t)
+	lists := []string{"/api/v1/users", "/api/v1/groups", appUsers}
+	for _, path := range lists {
+		o.serveList(path, nil)
+	}
+	r := o.reader(t)
+	if err := r.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for _, path := range lists {
+		o.refuse(path, 403, "E0000006")
+		if err := r.Check(t.Context()); !errors.As(err, new(*directory.CredentialsError)) {
+			t.Errorf("%s refused: %v", path, err)
+		}
+		o.serveList(path, nil)
+	}
+}
+
 func TestUserAttributes(t *testing.T) {
 	t.Parallel()
 	_, r := emulated(t, emulator.Options{People: 5, Groups: -1, CustomAttributes: []emulator.Attribute{{Name: "badge", Type: "string"}}})

@@ -74,11 +74,22 @@ func (r *Reader) activeApp(ctx context.Context) (application, error) {
 	return app, nil
 }
 
-// Check asks Okta once whether the credentials are taken and the app is there and active. The
-// error is of the same kinds as when reading.
+// Check asks Okta whether the credentials are taken, the app is there and active, and each list may be
+// seen that a full sync reads. The error is of the same kinds as when reading.
 func (r *Reader) Check(ctx context.Context) error {
-	_, err := r.activeApp(ctx)
-	return err
+	if _, err := r.activeApp(ctx); err != nil {
+		return err
+	}
+	for _, list := range []struct{ what, path string }{
+		{"list the users of app " + r.appID, "/api/v1/apps/" + r.appID + "/users?limit=1"},
+		{"list groups", "/api/v1/groups?limit=1"},
+		{"list users", "/api/v1/users?limit=1"},
+	} {
+		if _, err := r.sight(ctx, list.what, list.path); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // time reads the database's clock. It is read before a request, so that what

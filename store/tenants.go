@@ -79,18 +79,19 @@ func (d *DB) BlockedIdle(ctx context.Context) ([]string, error) {
 	return tenants, nil
 }
 
-// NightlyRefused says whether the newest full run of the tenant is a nightly one, and failed because
-// Okta refused the credentials.
+// NightlyRefused says whether the newest full run of the tenant is one of the calendar, and failed because
+// Okta refused the credentials. One that was made in its place has no date: were it made again each time that it
+// is refused, a tenant of which Okta refuses a part only would rest and go on for ever, with an alert each time.
 func (d *DB) NightlyRefused(ctx context.Context, tenant string) (bool, error) {
 	const query = `
-		select cause, state, refused from runs where tenant = $1 and scope_kind = 'full' and not dry_run
+		select cause, date, state, refused from runs where tenant = $1 and scope_kind = 'full' and not dry_run
 		order by created_at desc, id desc limit 1`
 	var run directory.Run
-	err := d.row(ctx, d.read, query, tenant).Scan(&run.Cause, &run.State, &run.Refused)
+	err := d.row(ctx, d.read, query, tenant).Scan(&run.Cause, &run.Date, &run.State, &run.Refused)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return false, fmt.Errorf("read how the last full run of tenant %s ended: %w", tenant, err)
 	}
-	return run.Cause == directory.CauseNightly && run.State == directory.RunFailed && run.Refused, nil
+	return run.Cause == directory.CauseNightly && run.Date != "" && run.State == directory.RunFailed && run.Refused, nil
 }
 
 // TenantStates returns the health of the tenants, in order of slug. Those without a row are

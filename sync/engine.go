@@ -152,7 +152,8 @@ func (e *Engine) Scope(ctx context.Context, scope directory.Scope) (Result, erro
 	return e.carryOut(ctx, run.ID, run.Claims, false)
 }
 
-// Check asks Okta once whether it takes the credentials and the app is there and active.
+// Check asks Okta whether it takes the credentials, the app is there and active, and what a full sync reads may
+// be seen.
 func (e *Engine) Check(ctx context.Context) error { return e.source.Check(ctx) }
 
 // mayPullAll says whether an event may start a full sync now. Imports come by the

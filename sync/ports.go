@@ -23,7 +23,8 @@ type Source interface {
 	Pull(ctx context.Context, request directory.PullRequest) iter.Seq2[directory.Page, error]
 	// Name tells this org and app from others.
 	Name() string
-	// Check asks Okta once whether the credentials are taken and the app is there and active.
+	// Check asks Okta whether the credentials are taken, the app is there and active, and what a full sync
+	// reads may be seen.
 	Check(ctx context.Context) error
 }
 

@@ -42,6 +42,10 @@ func testRefused(f *fixture) {
 	f.same("it failed for another reason", refused(), false)
 	end(nightly("n2", "2026-03-02"), true)
 	f.same("it was refused", refused(), true)
+	end(nightly("n3", ""), true)
+	f.same("the one in its place was refused, too", refused(), false)
+	end(nightly("n4", "2026-03-03"), true)
+	f.same("the next night's was refused", refused(), true)
 	f.create(directory.Run{ID: "m1", Scope: directory.FullScope(), Cause: directory.CauseManual})
 	f.same("somebody has asked for another", refused(), false)
 }
