@@ -82,8 +82,8 @@ func (w *hookWork) addSecret(ctx context.Context) error {
 		return nil
 	}
 	both := append(slices.Clone(w.tenant.Hook.Secrets), config.NewSecret(rand.Text()+rand.Text()))
-	if err := w.all.changeSecrets(ctx, w.tenant.Slug, "a second hook secret, to change it", both); err != nil {
-		return fmt.Errorf("store the new secret: %w", err)
+	if err := w.all.changeSecrets(ctx, w.tenant.Slug, "a second hook secret, to change it", w.tenant.Hook.Secrets, both); err != nil {
+		return fmt.Errorf("store the new secret: %w; nothing was changed in Okta", err)
 	}
 	w.tenant.Hook.Secrets = both
 	fmt.Fprintln(w.out, "A new secret is stored beside the present one, and both are accepted.")
@@ -91,18 +91,22 @@ func (w *hookWork) addSecret(ctx context.Context) error {
 }
 
 // endRotation takes the old secret of a tenant of the database out, if an earlier call came as far as
-// giving Okta the new one.
+// giving Okta the new one. Hooks came with the old one then; one that no hook ever came with is a new
+// one, which an admin has put first.
 func (w *hookWork) endRotation(ctx context.Context) (bool, error) {
 	all := w.tenant.Hook.Secrets
 	if !w.all.stored(w.tenant.Slug) || len(all) != 2 || w.record.NextSecret != "" || w.record.Secret != w.fingerprint(all[1]) {
 		return false, nil
+	}
+	if used, err := w.arrived(ctx, w.fingerprint(all[0]), time.Time{}); err != nil || !used {
+		return false, err
 	}
 	return true, w.dropOld(ctx, all[1])
 }
 
 // dropOld leaves a tenant of the database with the secret that Okta has.
 func (w *hookWork) dropOld(ctx context.Context, secret config.Secret) error {
-	if err := w.all.changeSecrets(ctx, w.tenant.Slug, "Okta uses the new hook secret", []config.Secret{secret}); err != nil {
+	if err := w.all.changeSecrets(ctx, w.tenant.Slug, "Okta uses the new hook secret", w.tenant.Hook.Secrets, []config.Secret{secret}); err != nil {
 		return fmt.Errorf("okta uses the new secret, with the hook %s, but the old one is still accepted: %w; run this again to take it out", w.record.ID, err)
 	}
 	fmt.Fprintf(w.out, "Okta uses the new secret, with the hook %s. The old one is not accepted any more.\n", w.record.ID)

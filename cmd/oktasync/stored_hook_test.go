@@ -1,9 +1,15 @@
 package main
 
 import (
+	"errors"
+	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/oktasync/oktasync/config"
+	"github.com/oktasync/oktasync/directory"
 )
 
 // TestHookOfAStoredTenant: the hook commands and the doctor know tenants of the database, and one command
@@ -72,6 +78,83 @@ func TestHookOfAStoredTenant(t *testing.T) {
 	person := coal.Org.PersonIDs()[3]
 	done(coal.Org.Suspend(person))(t)
 	p.until("events go on", func() bool { return p.status("coal", person) == "suspended" })
+}
+
+// TestRotationsAtOnce: of two commands that begin at the same moment one ends before it does anything in Okta, and
+// what an admin has put first is not taken for the old secret.
+func TestRotationsAtOnce(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	p := h.open()
+	p.command(0, "", "tenants", "add", "coal", "--settings", h.settings(h.customer("coal")), "--paused", "look first")
+	cfg, err := config.Load(config.Options{Environ: h.environ()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := openReadyStore(t.Context(), cfg, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	begin := func() *hookWork {
+		t.Helper()
+		all, err := readTenants(t.Context(), cfg, db)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tenant, err := all.the("coal")
+		if err != nil {
+			t.Fatal(err)
+		}
+		known, err := readKnownHook(t.Context(), db, tenant)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &hookWork{env: &env{out: io.Discard}, knownHook: known, all: all}
+	}
+	stored := func() []config.Secret { t.Helper(); return begin().tenant.Hook.Secrets }
+	one, other := begin(), begin()
+	if err := one.addSecret(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.addSecret(t.Context()); !errors.Is(err, directory.ErrConflict) {
+		t.Errorf("the other command: %v, want that the secrets were changed in between", err)
+	}
+	if got, want := stored(), one.tenant.Hook.Secrets; len(want) != 2 || !slices.EqualFunc(got, want, config.Secret.Equal) {
+		t.Error("the secret that one command gives to Okta is not stored")
+	}
+
+	late := begin()
+	if err := one.dropOld(t.Context(), one.tenant.Hook.Secrets[1]); err != nil {
+		t.Fatal(err)
+	}
+	if err := late.dropOld(t.Context(), late.tenant.Hook.Secrets[1]); err != nil {
+		t.Errorf("a command that ends a moment later: %v", err)
+	}
+
+	given := stored()[0]
+	fresh := config.NewSecret("a-secret-that-an-admin-made")
+	if err := begin().all.changeSecrets(t.Context(), "coal", "test", []config.Secret{given}, []config.Secret{fresh, given}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.SaveHook(t.Context(), "coal", directory.HookRecord{ID: "who1", Secret: begin().fingerprint(given)}); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := begin().endRotation(t.Context()); done || err != nil || len(stored()) != 2 {
+		t.Errorf("a secret that Okta never had was taken out: %t, %v", done, err)
+	}
+	if next, err := begin().newSecret(); err != nil || !next.Equal(fresh) {
+		t.Errorf("the admin's secret is not the new one: %v", err)
+	}
+	if err := db.NoteHookUses(t.Context(), []directory.HookUse{{Tenant: "coal", Secret: begin().fingerprint(fresh), Uses: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := begin().endRotation(t.Context()); !done || err != nil {
+		t.Errorf("a rotation that was cut short is not ended: %t, %v", done, err)
+	}
+	if got := stored(); len(got) != 1 || !got[0].Equal(given) {
+		t.Error("another secret than the one that Okta has was kept")
+	}
 }
 
 // delivery is the answer to a hook without events.

@@ -86,8 +86,9 @@ func (v *tenantView) stored(slug string) bool {
 	return known && t.Source == directory.TenantOfAPI
 }
 
-// changeSecrets replaces the hook secrets of a stored tenant; every process follows within seconds.
-func (v *tenantView) changeSecrets(ctx context.Context, slug, reason string, secrets []config.Secret) error {
+// changeSecrets replaces the hook secrets of a stored tenant, unless somebody else has changed them; every
+// process follows within seconds. Where they are so already there is nothing to do.
+func (v *tenantView) changeSecrets(ctx context.Context, slug, reason string, from, to []config.Secret) error {
 	record, err := v.book.db.TenantRecord(ctx, slug)
 	if err != nil {
 		return err
@@ -96,7 +97,15 @@ func (v *tenantView) changeSecrets(ctx context.Context, slug, reason string, sec
 	if err != nil {
 		return fmt.Errorf("tenant %s: %w", slug, err)
 	}
-	next, err := sealDocument(v.book.keys, slug, document.WithSecrets(map[string][]config.Secret{"hook.secrets": secrets}))
+	_, have := document.TakeSecrets()
+	switch now := have["hook.secrets"]; {
+	case slices.EqualFunc(now, to, config.Secret.Equal):
+		return nil
+	case !slices.EqualFunc(now, from, config.Secret.Equal):
+		return directory.Refuse(directory.ErrConflict,
+			"the hook secrets of tenant %s were changed by somebody else in between, perhaps by another oktasync hook rotate; they were left as they are", slug)
+	}
+	next, err := sealDocument(v.book.keys, slug, document.WithSecrets(map[string][]config.Secret{"hook.secrets": to}))
 	if err != nil {
 		return err
 	}
