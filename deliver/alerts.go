@@ -14,10 +14,8 @@ const (
 	// alertsKept is how old an alert may be to be sent: an address that is configured later gets
 	// none of long ago.
 	alertsKept = 4 * 24 * time.Hour
-	// alertLease is how long an attempt keeps others from the same alert.
+	// alertLease is how long an attempt keeps others from the same alert: longer than any attempt takes.
 	alertLease = time.Minute
-	// alertsAtOnce is how many are sent between two looks.
-	alertsAtOnce = 20
 )
 
 // AlertBox keeps alerts until they have been sent.
@@ -71,16 +69,16 @@ func (a *Alerts) Run(ctx context.Context) {
 }
 
 func (a *Alerts) send(ctx context.Context) error {
-	due, err := a.o.Box.DueAlerts(ctx, a.o.Channel, alertsKept, alertLease, alertsAtOnce)
-	if err != nil {
-		return err
-	}
-	for _, alert := range due {
-		if err := a.attempt(ctx, alert); err != nil {
+	for {
+		// One by one: an alert that waited behind slow attempts at others would be somebody else's meanwhile.
+		due, err := a.o.Box.DueAlerts(ctx, a.o.Channel, alertsKept, alertLease, 1)
+		if err != nil || len(due) == 0 {
+			return err
+		}
+		if err := a.attempt(ctx, due[0]); err != nil {
 			return err
 		}
 	}
-	return nil
 }
 
 func (a *Alerts) attempt(ctx context.Context, alert directory.Alert) error {

@@ -174,6 +174,43 @@ func TestAlertsArrive(t *testing.T) {
 	}
 }
 
+// TestSlowReceiver: what waits behind a slow attempt is nobody's, so that it goes out elsewhere, once.
+func TestSlowReceiver(t *testing.T) {
+	t.Parallel()
+	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "x.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	if err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"a", "b"} {
+		if err := db.Alert(t.Context(), directory.Alert{ID: id, Tenant: "acme", Kind: directory.AlertRunHeld, Sentence: "a run waits"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begun, sent := make(chan string, 2), make(chan deliver.Outcome)
+	a := deliver.NewAlerts(deliver.AlertsOptions{
+		Box: db, Channel: directory.AlertMail, Every: 5 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
+		Send: func(_ context.Context, alert directory.Alert) deliver.Outcome {
+			begun <- alert.ID
+			return <-sent
+		},
+	})
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { a.Run(ctx); close(done) }()
+	first := <-begun
+	left, err := db.DueAlerts(t.Context(), directory.AlertMail, time.Hour, time.Hour, 10)
+	if err != nil || len(left) != 1 || left[0].ID == first {
+		t.Errorf("while %s is sent, another process gets %+v, %v; want the other alert", first, left, err)
+	}
+	stop()
+	sent <- deliver.Outcome{Delivered: true}
+	<-done
+}
+
 // impatient tries again at once.
 type impatient struct{ deliver.AlertBox }
 
