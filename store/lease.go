@@ -227,11 +227,11 @@ func (d *DB) saveRun(ctx context.Context, q querier, renew string, run directory
 }
 
 // RenewLease keeps a run with its owner until lease has passed, by the database's clock. False
-// says that the run is over, or another owner's.
+// says that the run is over, given up, or another owner's.
 func (d *DB) RenewLease(ctx context.Context, tenant, id, owner string, lease time.Duration) (bool, error) {
 	const query = `
 		update runs set lease_until = {now} + {micros $4}
-		where ` + ownedOpen
+		where ` + ownedOpen + ` and lease_until is not null`
 	touched, err := d.exec(ctx, d.write, query, tenant, id, owner, lease)
 	if err != nil {
 		return false, fmt.Errorf("renew the lease of run %s of tenant %s: %w", id, tenant, err)

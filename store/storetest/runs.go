@@ -298,6 +298,8 @@ func testAttempts(f *fixture) {
 	if waits.RetryAt == nil || waits.RetryAt.Before(before.Add(time.Hour)) || waits.Attempts != 1 {
 		f.Errorf("the run waits until %v after %d attempts, want an hour after %s and 1", waits.RetryAt, waits.Attempts, before)
 	}
+	// A beat that comes after it would take it from the next owner, and count it as lost.
+	f.same("it is renewed", must(f.db.RenewLease(f.ctx, tenant, "r1", "w1", time.Hour))(f), false)
 	_, err := claim(1, time.Minute)
 	f.fails(err, directory.ErrBusy) // before its time
 	f.same("what to enqueue", stale(), []string{"n1"})
