@@ -54,7 +54,7 @@ func TestSentinelFailover(t *testing.T) {
 		}
 	}, func() {
 		killed := time.Now()
-		eventually(t, 30*time.Second, "the replica is the master", func() string {
+		eventually(t, 2*time.Minute, "the replica is the master", func() string {
 			var err error
 			if now, err = s.MasterNow(t.Context()); err != nil || now == before {
 				return "it is not"

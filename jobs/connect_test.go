@@ -172,37 +172,38 @@ func TestEmbedded(t *testing.T) {
 	poll(t, "the lock runs out", func() bool { return first.Exists(t.Context(), "lock").Val() == 0 })
 }
 
-// TestEmbeddedWithManyKeys: what a command costs does not grow with what waits. Compared is one server with
-// itself, so that a busy machine makes no difference.
+// TestEmbeddedWithManyKeys: what a command costs does not grow with what waits. A full server is compared with an
+// empty one in turns, the quickest with the quickest, so that a busy machine slows both.
 func TestEmbeddedWithManyKeys(t *testing.T) {
 	t.Parallel()
-	r := connect(t, RedisOptions{Mode: ModeEmbedded})
-	fill := func(n int) {
+	filled := func(n int) *Redis {
 		t.Helper()
-		pipe := r.Pipeline()
-		for i := range n {
-			pipe.Set(t.Context(), fmt.Sprintf("key-%d", i), "x", time.Hour)
-		}
-		if _, err := pipe.Exec(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	// The quickest of several, so that a pause of the machine does not count.
-	quickest := func() time.Duration {
-		best := time.Hour
-		for range 200 {
-			started := time.Now()
-			if err := r.Exists(t.Context(), "key-1").Err(); err != nil {
+		r := connect(t, RedisOptions{Mode: ModeEmbedded})
+		for from := 0; from < n; from += 500 { // a few at a time, or a slow machine runs into the time that one answer has
+			pipe := r.Pipeline()
+			for i := from; i < min(from+500, n); i++ {
+				pipe.Set(t.Context(), fmt.Sprintf("key-%d", i), "x", time.Hour)
+			}
+			if _, err := pipe.Exec(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			best = min(best, time.Since(started))
 		}
-		return best
+		return r
 	}
-	fill(10)
-	few := quickest()
-	fill(20_000)
-	if many := quickest(); many > 20*few {
+	took := func(r *Redis) time.Duration {
+		t.Helper()
+		started := time.Now()
+		if err := r.Exists(t.Context(), "key-1").Err(); err != nil {
+			t.Fatal(err)
+		}
+		return time.Since(started)
+	}
+	empty, full := filled(10), filled(20_000)
+	few, many := time.Hour, time.Hour
+	for range 200 {
+		few, many = min(few, took(empty)), min(many, took(full))
+	}
+	if many > 20*few {
 		t.Errorf("a command takes %s among 20,000 keys and %s among ten", many, few)
 	}
 }

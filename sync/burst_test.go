@@ -104,7 +104,7 @@ func (r *realOrg) count(status directory.Status) int {
 func TestBurst(t *testing.T) {
 	t.Parallel()
 	// What a burst costs in the scarcest bucket: the pages of the app's list, and those who were read
-	// by id before it counted as one, twice.
+	// by id before it counted as one. (Their second looks are not due here.)
 	tests := map[string]struct {
 		happens      func(r *realOrg, group string, people []string)
 		oneByOne     bool // as hooks bring events; otherwise as the System Log does
@@ -118,7 +118,7 @@ func TestBurst(t *testing.T) {
 		},
 		"assigned, by hook": {
 			happens:  func(r *realOrg, _ string, people []string) { each(people, r.assign) },
-			oneByOne: true, pages: 1, byID: 2 * atFirst, active: burstOthers + burstPeople,
+			oneByOne: true, pages: 1, byID: atFirst, active: burstOthers + burstPeople,
 		},
 		"a group is assigned, by log": {
 			happens: func(r *realOrg, group string, _ []string) { r.must(r.org.AssignGroup("", group)) },
@@ -126,7 +126,7 @@ func TestBurst(t *testing.T) {
 		},
 		"a group is assigned, by hook": {
 			happens:  func(r *realOrg, group string, _ []string) { r.must(r.org.AssignGroup("", group)) },
-			oneByOne: true, pages: 1, byID: 2 * atFirst, active: burstOthers + burstPeople,
+			oneByOne: true, pages: 1, byID: atFirst, active: burstOthers + burstPeople,
 		},
 		// Absence is proved by id, so a list would save nothing. No second look finds them assigned.
 		"unassigned": {
@@ -168,9 +168,12 @@ func each(people []string, act func(string)) {
 func (r *realOrg) assign(id string)   { r.must(r.org.Assign("", id)) }
 func (r *realOrg) unassign(id string) { r.must(r.org.Unassign("", id)) }
 
-// oneByOne stores and works off the news event by event.
+// oneByOne stores and works off the news event by event. However slow the machine is, no event is late for the
+// burst: it is gathered for a minute, and only what follows is as quick as elsewhere.
 func (r *realOrg) oneByOne() {
 	r.Helper()
+	r.lookAgainLater(time.Hour)
+	defer r.lookAgainLater(aMoment)
 	for _, e := range r.news() {
 		if err := r.db.AddEvents(r.Context(), realTenant, []directory.Event{e}); err != nil {
 			r.Fatal(err)

@@ -66,7 +66,7 @@ func StartSentinels(ctx context.Context, ports *Ports, dir string) (*Sentinels, 
 		}
 		s.Processes, s.Addresses = append(s.Processes, p), append(s.Addresses, address)
 	}
-	return s, Eventually(ctx, 30*time.Second, "all Sentinels know each other and the replica", func() string {
+	return s, Eventually(ctx, 2*time.Minute, "all Sentinels know each other and the replica", func() string {
 		for _, address := range s.Addresses {
 			if why := s.lacks(ctx, address); why != "" {
 				return why
@@ -153,7 +153,7 @@ func StartCluster(ctx context.Context, ports *Ports, dir string) (*Cluster, erro
 		}
 	}
 	args := append([]string{"--cluster", "create"}, c.Addresses()...)
-	err := Eventually(ctx, 30*time.Second, "the nodes are joined", func() string {
+	err := Eventually(ctx, 2*time.Minute, "the nodes are joined", func() string {
 		out, err := exec.CommandContext(ctx, "redis-cli", append(args, "--cluster-yes")...).CombinedOutput()
 		if err == nil || strings.Contains(string(out), "is not empty") { // joined by the try before
 			return ""
@@ -183,7 +183,7 @@ func (c *Cluster) Addresses() []string {
 
 // Ready waits until all nodes say that the cluster is whole.
 func (c *Cluster) Ready(ctx context.Context) error {
-	return Eventually(ctx, 30*time.Second, "the cluster is whole", func() string {
+	return Eventually(ctx, 2*time.Minute, "the cluster is whole", func() string {
 		for _, n := range c.Nodes {
 			client := redis.NewClient(&redis.Options{Addr: n.Address, MaxRetries: -1})
 			info, err := client.ClusterInfo(ctx).Result()
