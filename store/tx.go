@@ -118,7 +118,7 @@ func (d *DB) inTx(ctx context.Context, fn func(*sql.Tx) error) error {
 		_ = tx.Rollback() // fn's error says why; a connection that cannot undo is thrown away
 	}()
 	if err := fn(tx); err != nil {
-		return err
+		return d.explain(err) // that of a single row comes as it is
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit on %s: %w", d.dialect.Name(), d.explain(err))
