@@ -63,15 +63,19 @@ func (d *DB) NewestEvent(ctx context.Context, tenant string, within time.Duratio
 	return newest, now, nil
 }
 
-// ReadFor notes that the run, which has asked Okta for nothing so far, reads for all waiting events
+// ReadFor notes that the run, which owner holds and which has asked Okta for nothing so far, reads for all waiting events
 // that a list may settle and that were received longer ago than after. What a full run has read for is left
 // alone: whom its list did not show must not wait for the next one as well.
-func (d *DB) ReadFor(ctx context.Context, tenant, run string, after time.Duration) error {
+func (d *DB) ReadFor(ctx context.Context, tenant, run, owner string, after time.Duration) error {
 	const query = `
 		update inbox_scopes as s set read_by = $2
 		where ` + ordinary + ` and s.read_by = ''
 			and exists (select 1 from inbox i where i.tenant = $1 and i.uuid = s.uuid and i.received <= {now} - {micros $3})`
 	err := d.again(ctx, func(tx *sql.Tx) error {
+		// Whoever lost the run in the meantime would add events that came after the next owner's first pages.
+		if err := d.own(ctx, tx, tenant, run, owner); err != nil {
+			return err
+		}
 		_, err := d.exec(ctx, tx, query, tenant, run, after)
 		return err
 	})

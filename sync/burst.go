@@ -192,7 +192,7 @@ func (x *execution) readForBurst(ctx context.Context) error {
 	if _, _, worth, err := e.worthList(ctx); err != nil || !worth {
 		return err
 	}
-	return e.store.ReadFor(ctx, e.tenant, x.run.ID, e.settled())
+	return e.store.ReadFor(ctx, e.tenant, x.run.ID, x.owner, e.settled())
 }
 
 // markListed marks the events that the run's lists settle, once its plan is applied.

@@ -1,6 +1,8 @@
 package sync_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -123,5 +125,52 @@ func TestNobodyWaitsForAFailingRun(t *testing.T) {
 	}
 	if err := f.later("p00"); err != nil {
 		t.Errorf("p00 waits: %v", err)
+	}
+}
+
+// brokenReset is a database that forgets no reading, as often as it is told to.
+type brokenReset struct {
+	engineStore
+	left *int
+}
+
+func (s brokenReset) ResetRun(ctx context.Context, tenant, id, owner string) error {
+	if *s.left > 0 {
+		*s.left--
+		return errors.New("the database was restarted")
+	}
+	return s.engineStore.ResetRun(ctx, tenant, id, owner)
+}
+
+// TestReadingThatCouldNotStartOver: pages from before an event do not settle it, although the reading was about to start over.
+func TestReadingThatCouldNotStartOver(t *testing.T) {
+	t.Parallel()
+	f := crowded(t, nil)
+	broken := 0
+	f.engine = f.engineOf(dirsync.Options{
+		SecondLook: time.Nanosecond, Burst: 50, Delay: func(int) time.Duration { return time.Microsecond }, Store: brokenReset{engineStore{f.db}, &broken},
+	})
+	f.failAfter = 2
+	run, err := f.full()
+	if err == nil {
+		t.Fatal("the reading was not interrupted")
+	}
+	f.people["p00"].profile["title"] = "Head" // p00 was on the first page
+	for i := range 60 {
+		f.hint(directory.PersonScope(fmt.Sprintf("p%02d", i)))
+	}
+	f.failAfter, f.failWith, broken = -1, func() error { return &directory.CursorError{Err: errors.New("okta refuses the cursor")} }, 1
+	if _, err := f.engine.Run(t.Context(), run.ID, directory.AnyClaim); err == nil || broken > 0 {
+		t.Fatalf("the reading did not try to start over: %v", err)
+	}
+	f.failAfter = 0
+	if _, err := f.engine.Run(t.Context(), run.ID, directory.AnyClaim); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.engineOf(dirsync.Options{}).Scope(t.Context(), directory.PersonScope("p00")); err != nil {
+		t.Fatal(err)
+	}
+	if title := f.row("p00").Profile.Title; title != "Head" {
+		t.Errorf("p00 has the title %q", title)
 	}
 }

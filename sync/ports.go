@@ -79,7 +79,7 @@ type RunStore interface {
 	LastSight(ctx context.Context, tenant string) (directory.Sight, bool, error)
 	// ReadFor notes that the run, which has read nothing so far, reads for the waiting events of which a list
 	// may tell and that were received longer ago than after.
-	ReadFor(ctx context.Context, tenant, run string, after time.Duration) error
+	ReadFor(ctx context.Context, tenant, run, owner string, after time.Duration) error
 	// SaveRun writes state, progress, counts and error of a claimed run and
 	// renews the lease; a state that is not open, or no lease, gives it up. RetryAt becomes RetryIn from
 	// now. It fails with directory.ErrBusy when the lease was lost to another owner.

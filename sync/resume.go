@@ -88,11 +88,12 @@ func (x *execution) start(ctx context.Context) error {
 	if x.run.Scope.Kind == directory.ScopePerson {
 		return nil // it is one read, and nothing is staged
 	}
-	if err := x.readForBurst(ctx); err != nil {
-		return err
-	}
 	if err := e.store.ResetRun(ctx, e.tenant, x.run.ID, x.owner); err != nil {
 		return fmt.Errorf("reset run %s: %w", x.run.ID, err)
+	}
+	// Not before: what an earlier reading saw must not settle what it did not know of.
+	if err := x.readForBurst(ctx); err != nil {
+		return err
 	}
 	return x.save(ctx)
 }

@@ -42,12 +42,15 @@ func testBursts(f *fixture) {
 
 	// What a run reads for, it keeps apart.
 	f.run("r1", directory.FullScope())
-	f.must(f.db.ReadFor(f.ctx, tenant, "r1", time.Hour))
+	f.fails(f.db.ReadFor(f.ctx, tenant, "r1", "w2", 0), directory.ErrBusy)
+	f.must(f.db.ReadFor(f.ctx, tenant, "r1", "w1", time.Hour))
 	f.same("too young", waiting(10), 1)
-	f.must(f.db.ReadFor(f.ctx, tenant, "r1", 0))
+	f.must(f.db.ReadFor(f.ctx, tenant, "r1", "w1", 0))
 	f.same("read for", []any{waiting(10), f.ticket(u("u1")).Events[0].ReadBy, f.ticket(u("u5")).Events[0].ReadBy, f.ticket(u("u6")).Events[0].ReadBy},
 		[]any{0, "r1", "", ""})
-	f.must(f.db.ReadFor(f.ctx, tenant, "r2", 0))
+	f.must(f.db.FailRun(f.ctx, tenant, "r1", "it failed"))
+	f.run("r2", directory.FullScope())
+	f.must(f.db.ReadFor(f.ctx, tenant, "r2", "w1", 0))
 	f.same("once", f.ticket(u("u1")).Events[0].ReadBy, "r1")
 }
 
@@ -58,7 +61,7 @@ func testMarkListed(f *fixture) {
 	f.putPeople(people("u1", "u2", "u5")...)
 	f.add(event("e1", u("u1")), event("e2", u("u2")), event("e3", u("u3")), event("e4", u("u4")), event("e7", u("u5")), event("e8", u("u6")), leaving)
 	run := f.run("r1", directory.FullScope())
-	f.must(f.db.ReadFor(f.ctx, tenant, "r1", 0))
+	f.must(f.db.ReadFor(f.ctx, tenant, "r1", "w1", 0))
 	f.add(event("e6", u("u1"))) // after it
 	seen := []directory.PersonSeen{{ID: "u1"}, {ID: "u2"}, {ID: "u3"}, {ID: "u5"}, {ID: "u6"}}
 	asked := must(f.db.Now(f.ctx))(f)
