@@ -153,7 +153,11 @@ type customer struct {
 func (h *house) customer(slug string) *customer {
 	h.t.Helper()
 	token := "00-token-of-" + slug + "-canary"
-	org, err := emulator.Start(h.t.Context(), "127.0.0.1:0", emulator.Options{People: 12, Groups: 2, Tokens: []string{token, token + "-new"}})
+	org, err := emulator.Start(h.t.Context(), "127.0.0.1:0", emulator.Options{
+		People: 12, Groups: 2, Tokens: []string{token, token + "-new"},
+		// More than Okta gives: a busy machine may stand still for seconds, and what is lost then is not what tests look for.
+		Hooks: emulator.HookOptions{Timeout: time.Minute, RetryPause: 3 * time.Second},
+	})
 	if err != nil {
 		h.t.Fatal(err)
 	}
