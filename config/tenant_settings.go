@@ -62,7 +62,7 @@ func tenantSettings() []setting {
 		},
 		{
 			key: "okta.burst", def: "50",
-			doc: "From how many people on, whose events wait or who were assigned within a minute, one list of the app may be read in place of each person, if that takes fewer calls; or off.",
+			doc: "From how many people on, whose events wait or who were assigned within a minute, one list of the app may be read in place of each person, if that takes fewer calls; or off, as it is with an okta.second_look of over a minute.",
 			field: offOr(countField(func(t target) *int { return &u(t).Okta.Burst }, 10, 100000),
 				func(t target) *int { return &u(t).Okta.Burst }),
 		},

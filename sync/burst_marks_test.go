@@ -174,6 +174,19 @@ func TestNoListComes(t *testing.T) {
 	}
 }
 
+// TestNoListBeforeALateSecondLook: who wants to look again after more than a minute does not take Okta's lists to
+// be right before.
+func TestNoListBeforeALateSecondLook(t *testing.T) {
+	t.Parallel()
+	f := crowded(t, nil)
+	f.engine = f.engineOf(dirsync.Options{SecondLook: 2 * time.Minute, Burst: 50, FullPause: time.Hour})
+	for i := range 60 {
+		if err := f.later(fmt.Sprintf("p%02d", i)); err != nil {
+			t.Fatalf("p%02d waits: %v", i, err)
+		}
+	}
+}
+
 // A burst that is over when the list's turn comes needs no list.
 func TestBurstOver(t *testing.T) {
 	t.Parallel()

@@ -37,7 +37,7 @@ type Options struct {
 	// FullPause is how long after the beginning of a full sync events may not start another.
 	FullPause time.Duration
 	// Burst is from how many people on, whose events wait, a full sync may read in place of a read of each;
-	// zero: never.
+	// zero: never. Nor with a SecondLook of over a minute.
 	Burst int
 	// ListAsked is told that a full sync was asked for in place of reads of the waiting people, in an app
 	// of as many as are known; nil: nobody is.
@@ -79,6 +79,9 @@ func New(o Options) *Engine {
 	}
 	if o.ListAsked == nil {
 		o.ListAsked = func(int, int) {}
+	}
+	if o.SecondLook > settledAtMost {
+		o.Burst = 0 // a list would settle events before Okta is taken to show them
 	}
 	return &Engine{
 		tenant: o.Tenant, rules: o.Rules, mapper: newMapper(o.Rules), source: o.Source,
