@@ -172,7 +172,7 @@ func (r *realOrg) unassign(id string) { r.must(r.org.Unassign("", id)) }
 // burst: it is gathered for a minute, and only what follows is as quick as elsewhere.
 func (r *realOrg) oneByOne() {
 	r.Helper()
-	r.lookAgainLater(time.Hour)
+	r.lookAgainLater(time.Minute)
 	defer r.lookAgainLater(aMoment)
 	for _, e := range r.news() {
 		if err := r.db.AddEvents(r.Context(), realTenant, []directory.Event{e}); err != nil {
