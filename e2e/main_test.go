@@ -35,7 +35,7 @@ func buildAndRun(m *testing.M) int {
 	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
 		at := "8"
 		if raceBuild {
-			at = "4"
+			at = "6"
 		}
 		if err := parallel.Value.Set(at); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -32,7 +32,7 @@ func look(t *testing.T, running *installation.Process) *process {
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
-			t.Logf("the end of what %s (process %d) wrote:\n%s", p.Name, p.Cmd.Process.Pid, installation.Tail(p.Out.String(), 60))
+			t.Logf("the end of what %s (process %d) wrote:\n%s", p.Name, p.Cmd.Process.Pid, installation.Tail(p.Out.String(), 300))
 		}
 		if err := p.Broken(); err != nil {
 			t.Error(err)
