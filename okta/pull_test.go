@@ -31,7 +31,7 @@ type pulled struct {
 	stand       map[string]string // last position of each list
 }
 
-func collect(ctx context.Context, r *Reader, request directory.PullRequest) pulled {
+func collect(ctx context.Context, r *Reader, request directory.PullRequest, taken ...func(pulled)) pulled {
 	all := pulled{members: map[string][]string{}, done: map[string]bool{}, stand: map[string]string{}}
 	for page, err := range r.Pull(ctx, request) {
 		if err != nil {
@@ -53,6 +53,9 @@ func collect(ctx context.Context, r *Reader, request directory.PullRequest) pull
 		}
 		all.calls = max(all.calls, page.Calls)
 		all.left = append(all.left, page.CallsLeft)
+		for _, call := range taken {
+			call(all)
+		}
 	}
 	return all
 }

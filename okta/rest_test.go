@@ -1,10 +1,12 @@
 package okta
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"net/http"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -32,7 +34,22 @@ func TestFullPullRests(t *testing.T) {
 	})
 	r := o.reader(t)
 	request := full()
-	got := collect(t.Context(), r, request)
+	// No time passes before all that can be read was taken, however slow the machine is.
+	clock, restTaken := r.sleep, make(chan struct{})
+	r.sleep = func(ctx context.Context, d time.Duration) error {
+		select {
+		case <-restTaken:
+			return clock(ctx, d)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	taken := sync.OnceFunc(func() { close(restTaken) })
+	got := collect(t.Context(), r, request, func(p pulled) {
+		if len(p.people) == 500 && len(p.done) == 30 {
+			taken()
+		}
+	})
 	var later *directory.RetryAfterError
 	if !errors.As(got.err, &later) || later.Wait < restFrom || later.Wait > time.Minute {
 		t.Fatalf("the pull ended with %v, want to go on later", got.err)
