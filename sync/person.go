@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/oktasync/oktasync/directory"
@@ -232,7 +233,9 @@ func (e *Engine) planPerson(ctx context.Context, tx Tx, have *directory.Person, 
 	return append(planned, diffMemberships(seen.ID, rows, seen, e.rules)...), nil
 }
 
-// planGroups compares the selected ones of the person's groups with their rows.
+// planGroups compares the selected ones of the person's groups with their rows. One whose row says, by
+// a later look, that it is not there may only be noted by a run that is about to make it: what is seen
+// of the person then counts for nothing, or they would miss the group.
 func (e *Engine) planGroups(ctx context.Context, tx Tx, seen directory.PersonSeen) ([]directory.PlannedChange, error) {
 	var selected []directory.GroupSeen
 	for _, g := range seen.Groups {
@@ -241,7 +244,14 @@ func (e *Engine) planGroups(ctx context.Context, tx Tx, seen directory.PersonSee
 			selected = append(selected, g)
 		}
 	}
-	return diffGroups(ctx, tx.Groups, selected, e.rules)
+	notGoneSince := func(ctx context.Context, ids []string) ([]directory.Group, error) {
+		rows, err := tx.Groups(ctx, ids)
+		if slices.ContainsFunc(rows, func(g directory.Group) bool { return g.Removed && g.ObservedAt.After(seen.At) }) {
+			return nil, errOvertaken
+		}
+		return rows, err
+	}
+	return diffGroups(ctx, notGoneSince, selected, e.rules)
 }
 
 // groupReader reads rows of groups: Tx.Groups or Store.Groups.

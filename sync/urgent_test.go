@@ -1,12 +1,14 @@
 package sync_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/oktasync/oktasync/directory"
+	"github.com/oktasync/oktasync/store"
 )
 
 func (f *fixture) waiting(scope directory.Scope) []string {
@@ -128,4 +130,26 @@ func TestOvertakenLook(t *testing.T) {
 	if err != nil || rows[0].Profile.Title != "Director" || rows[0].Status != directory.StatusSuspended {
 		t.Errorf("ada is %+v, %v; want her suspended, with the new title", rows[0], err)
 	}
+}
+
+// TestJoinWhileGroupIsRead: a run that reads a group for the first time has noted it, and is about to
+// make it, when an older look at somebody new in it is committed. The run does not know them and the look
+// must not take the note for a group that is gone.
+func TestJoinWhileGroupIsRead(t *testing.T) {
+	t.Parallel()
+	f := company(t, nil)
+	f.mustFull()
+	f.groups["g-new"] = "Contractors"
+	f.join("eve", nil).groups["g-new"] = true
+	f.after = func(string) {
+		f.after = nil
+		err := f.db.Update(t.Context(), f.tenant, func(ctx context.Context, tx *store.Tx) error {
+			return tx.NoteGroups(ctx, []directory.GroupSeen{{ID: "g-new", Name: "Contractors", Exists: true, At: f.clock(ctx)}})
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	f.event(directory.PersonScope("eve"), "user.lifecycle.create", "group.user_membership.add")
+	f.compare(nil)
 }
