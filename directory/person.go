@@ -172,7 +172,10 @@ type Person struct {
 	GroupsObservedAt time.Time
 	// LeftAt is when the person was first seen to have left: deactivated in Okta, deleted there, or
 	// no longer assigned to the app; zero for everybody else.
-	LeftAt    time.Time
+	LeftAt time.Time
+	// Seen comes with the row as its hashes alone. It is written where it has values, and else
+	// stays as it is.
+	Seen      LastSeen
 	CreatedAt time.Time
 	UpdatedAt time.Time
 }

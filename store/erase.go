@@ -35,6 +35,7 @@ func tenantTables() []tenantTable {
 		{name: "groups", key: "id"},
 		{name: "teams", key: "id"},
 		{name: "people", key: "id"},
+		{name: "rules", key: "hash"},
 		{name: "changes", key: "seq"},
 		{name: "alerts", key: "id, channel"},
 		{name: "chores", key: "chore"},

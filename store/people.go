@@ -11,14 +11,15 @@ import (
 const personColumns = `id, status, okta_status, assignment,
 	first_name, last_name, email, login, picture, title, language, location, department, employee_number,
 	manager_id_text, manager_text, custom, team_id, manager_id, manager_wanted, manager_problem,
-	hash, observed_at, groups_observed_at, left_at, created_at, updated_at`
+	hash, observed_at, groups_observed_at, left_at, created_at, updated_at, seen_basis, seen_hash`
 
 func scanPerson(s scanner) (p directory.Person, err error) {
 	q := &p.Profile
 	return p, s.Scan(&p.ID, &p.Status, &p.OktaStatus, &p.Assignment,
 		&q.FirstName, &q.LastName, &q.Email, &q.Login, &q.Picture, &q.Title, &q.Language, &q.Location, &q.Department, &q.EmployeeNumber,
 		&q.ManagerIDText, &q.ManagerText, jsonText{&q.Custom}, &p.TeamID, &p.ManagerID, &p.ManagerWanted, &p.ManagerProblem,
-		&p.Hash, moment{&p.ObservedAt}, moment{&p.GroupsObservedAt}, moment{&p.LeftAt}, moment{&p.CreatedAt}, moment{&p.UpdatedAt})
+		&p.Hash, moment{&p.ObservedAt}, moment{&p.GroupsObservedAt}, moment{&p.LeftAt}, moment{&p.CreatedAt}, moment{&p.UpdatedAt},
+		&p.Seen.Basis, &p.Seen.Hash)
 }
 
 // People returns the rows of the ids, removed ones included, in order of id.
@@ -43,21 +44,21 @@ func (d *DB) people(ctx context.Context, q querier, tenant string, ids []string)
 	return people, nil
 }
 
-// Hashes returns the content hashes of the people in ids that have a row which
+// Hashes returns the hashes of the people in ids that have a row which
 // is not removed.
-func (d *DB) Hashes(ctx context.Context, tenant string, ids []string) (map[string]string, error) {
-	hashes := make(map[string]string, len(ids))
+func (d *DB) Hashes(ctx context.Context, tenant string, ids []string) (map[string]directory.RowHashes, error) {
+	hashes := make(map[string]directory.RowHashes, len(ids))
 	if len(ids) == 0 {
 		return hashes, nil
 	}
-	const query = keyed + `select id, hash from wanted cross join people where tenant = of_tenant and id = key and status <> 'removed'`
-	scan := func(s scanner) (pair [2]string, err error) { return pair, s.Scan(&pair[0], &pair[1]) }
-	pairs, err := list(ctx, d, d.read, scan, query, tenant, ids)
+	const query = keyed + `select id, hash, seen_hash from wanted cross join people where tenant = of_tenant and id = key and status <> 'removed'`
+	scan := func(s scanner) (row [3]string, err error) { return row, s.Scan(&row[0], &row[1], &row[2]) }
+	rows, err := list(ctx, d, d.read, scan, query, tenant, ids)
 	if err != nil {
 		return nil, fmt.Errorf("read the hashes of %d people of tenant %s: %w", len(ids), tenant, err)
 	}
-	for _, pair := range pairs {
-		hashes[pair[0]] = pair[1]
+	for _, row := range rows {
+		hashes[row[0]] = directory.RowHashes{Row: row[1], Seen: row[2]}
 	}
 	return hashes, nil
 }
@@ -170,6 +171,9 @@ func (t *Tx) PutPeople(ctx context.Context, people []directory.Person) error {
 		times("observed_at", people, func(p *person) time.Time { return p.ObservedAt }),
 		times("groups_observed_at", people, func(p *person) time.Time { return p.GroupsObservedAt }),
 		times("left_at", people, func(p *person) time.Time { return p.LeftAt }),
+		texts("seen", people, func(p *person) string { return string(p.Seen.Values) }),
+		texts("seen_basis", people, func(p *person) string { return written(p.Seen).Basis }),
+		texts("seen_hash", people, func(p *person) string { return written(p.Seen).Hash }),
 	}
 	const query = `
 		insert into people (tenant, created_at, updated_at,
@@ -177,13 +181,13 @@ func (t *Tx) PutPeople(ctx context.Context, people []directory.Person) error {
 			first_name, last_name, email, login, picture, title, language, location, department, employee_number,
 			manager_id_text, manager_text, custom, team_id,
 			login_key, email_key, employee_number_key, manager_id_key, manager_text_key, hash,
-			observed_at, groups_observed_at, left_at)
+			observed_at, groups_observed_at, left_at, seen, seen_basis, seen_hash)
 		select $1, {at $2}, {at $2},
 			v.id, v.status, v.okta_status, v.assignment,
 			v.first_name, v.last_name, v.email, v.login, v.picture, v.title, v.language, v.location, v.department, v.employee_number,
 			v.manager_id_text, v.manager_text, v.custom, v.team_id,
 			v.login_key, v.email_key, v.employee_number_key, v.manager_id_key, v.manager_text_key, v.hash,
-			v.observed_at, v.groups_observed_at, nullif(v.left_at, {at $3})
+			v.observed_at, v.groups_observed_at, nullif(v.left_at, {at $3}), v.seen, v.seen_basis, v.seen_hash
 		from {rows} where true
 		on conflict (tenant, id) do update set
 			status = excluded.status, okta_status = excluded.okta_status, assignment = excluded.assignment,
@@ -199,6 +203,9 @@ func (t *Tx) PutPeople(ctx context.Context, people []directory.Person) error {
 			created_at = case when people.status = 'removed' and people.okta_status = '' then excluded.created_at else people.created_at end,
 			groups_observed_at = case when excluded.groups_observed_at > people.groups_observed_at
 				then excluded.groups_observed_at else people.groups_observed_at end,
+			seen = case when excluded.seen_hash <> '' then excluded.seen else people.seen end,
+			seen_basis = case when excluded.seen_hash <> '' then excluded.seen_basis else people.seen_basis end,
+			seen_hash = case when excluded.seen_hash <> '' then excluded.seen_hash else people.seen_hash end,
 			updated_at = excluded.updated_at`
 	if _, err := t.db.execRows(ctx, t.tx, query, batch, t.tenant, t.now, time.Time{}); err != nil {
 		return fmt.Errorf("write %d people: %w", len(people), err)

@@ -145,7 +145,7 @@ func (x *execution) confirmPeople(ctx context.Context, ids []string) error {
 		x.run.Counts.Confirmed++
 		// Memberships come from the groups' lists in a run.
 		seen.Groups, seen.GroupsRead = nil, false
-		planned, err := e.plannedPerson(&rows[i], seen)
+		_, planned, err := e.plannedPerson(&rows[i], seen)
 		if err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ type outcome struct {
 	quarantined *directory.Quarantined   // nil: the record can be applied
 	stale       bool                     // the row was observed later than this
 	out         bool                     // the row has, or gets, no place in groups
+	seen        directory.LastSeen       // to be kept, whatever the comparison says; zero: the sight tells too little
 }
 
 // diffPerson compares one person's row with what Okta was seen to say. It is
@@ -94,6 +95,12 @@ func (m *mapper) diffPerson(have *directory.Person, seen directory.PersonSeen) (
 		next.GroupsObservedAt = seen.At
 	}
 	var err error
+	if next.Present() || next.Status == directory.StatusDeactivated {
+		if out.seen, err = m.lastSeen(seen); err != nil {
+			return outcome{}, err
+		}
+		next.Seen = out.seen
+	}
 	out.out = !inDirectory(next)
 	out.change, err = personChange(have, next)
 	return out, err

@@ -18,6 +18,8 @@ import (
 type mapper struct {
 	rules directory.Rules
 	used  map[string]bool // attributes that some rule reads, as "user.x" or "app.x"
+	named []string        // the same, sorted
+	basis string          // their name as a set
 }
 
 func newMapper(rules directory.Rules) *mapper {
@@ -28,6 +30,8 @@ func newMapper(rules directory.Rules) *mapper {
 	for _, custom := range rules.Custom {
 		m.use(custom.From)
 	}
+	m.named = sortedKeys(m.used) // when every rule has said what it reads
+	m.basis = basisOf(m.named)
 	return m
 }
 

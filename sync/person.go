@@ -151,6 +151,11 @@ func (e *Engine) decidePerson(ctx context.Context, tx Tx, seen directory.PersonS
 		}
 	}
 	result.count(done)
+	if have != nil && decided.change == nil && decided.seen.Hash != have.Seen.Hash && decided.seen.Hash != "" {
+		if err := tx.NoteSeen(ctx, map[string]directory.LastSeen{seen.ID: decided.seen}, seen.At); err != nil {
+			return fmt.Errorf("note what was seen of person %s: %w", seen.ID, err)
+		}
+	}
 	// The row is right now, and known to be right as of seen.At: a reading that
 	// began earlier may not undo it, nor the memberships where those were seen too.
 	var groupsAt time.Time

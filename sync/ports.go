@@ -95,9 +95,8 @@ type RunStore interface {
 	// read, or what was read is lost. Errors as of ResetRun.
 	Reading(ctx context.Context, tenant, id, owner string) (directory.Reading, bool, error)
 
-	// Hashes returns the content hashes of the people in ids that have a row
-	// which is not removed.
-	Hashes(ctx context.Context, tenant string, ids []string) (map[string]string, error)
+	// Hashes returns the hashes of the people in ids that have a row which is not removed.
+	Hashes(ctx context.Context, tenant string, ids []string) (map[string]directory.RowHashes, error)
 	// People returns the rows of the ids, removed ones included, in order of id.
 	People(ctx context.Context, tenant string, ids []string) ([]directory.Person, error)
 	// Groups returns the rows of the ids, removed ones included, in order of id.
@@ -168,6 +167,9 @@ type Tx interface {
 	// Touch moves ObservedAt of a person forward to at, and GroupsObservedAt to groupsAt: the row and
 	// its memberships were seen to be right. It does nothing where there is no row.
 	Touch(ctx context.Context, personID string, at, groupsAt time.Time) error
+	// NoteSeen writes what was last seen of people whose rows are right, by id. It does nothing
+	// where there is no row, or one that was observed after at.
+	NoteSeen(ctx context.Context, seen map[string]directory.LastSeen, at time.Time) error
 	PutTeams(ctx context.Context, teams []directory.Team) error
 	// PutGroups writes whole rows but for MembersObservedAt.
 	PutGroups(ctx context.Context, groups []directory.Group) error

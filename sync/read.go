@@ -126,9 +126,15 @@ func (x *execution) diffPeople(ctx context.Context, page []directory.PersonSeen)
 	}
 	var differ []directory.PersonSeen
 	var load []string
+	note := sights{}
 	for _, seen := range page {
 		hash, known := hashes[seen.ID]
-		if known && hash == e.mapper.seenHash(seen) {
+		if known && hash.Row == e.mapper.seenHash(seen) {
+			last, err := e.mapper.lastSeen(seen)
+			if err != nil {
+				return nil, err
+			}
+			note.add(seen, hash.Seen, last)
 			continue
 		}
 		differ = append(differ, seen)
@@ -145,13 +151,16 @@ func (x *execution) diffPeople(ctx context.Context, page []directory.PersonSeen)
 		if h, exists := have[seen.ID]; exists {
 			row = &h
 		}
-		changes, err := e.plannedPerson(row, seen)
+		decided, changes, err := e.plannedPerson(row, seen)
 		if err != nil {
 			return nil, err
 		}
+		if row != nil && decided.change == nil {
+			note.add(seen, row.Seen.Hash, decided.seen)
+		}
 		planned = append(planned, changes...)
 	}
-	return planned, nil
+	return planned, x.noteSeen(ctx, note)
 }
 
 // diffKnown compares those whom the directory has as deactivated too. Whoever it has as
@@ -173,23 +182,23 @@ func (x *execution) diffKnown(ctx context.Context, page []directory.PersonSeen) 
 }
 
 // plannedPerson is diffPerson in the form of planned changes.
-func (e *Engine) plannedPerson(have *directory.Person, seen directory.PersonSeen) ([]directory.PlannedChange, error) {
+func (e *Engine) plannedPerson(have *directory.Person, seen directory.PersonSeen) (outcome, []directory.PlannedChange, error) {
 	decided, err := e.mapper.diffPerson(have, seen)
 	if err != nil {
-		return nil, err
+		return outcome{}, nil, err
 	}
 	var planned []directory.PlannedChange
 	if decided.quarantined != nil {
 		c, err := quarantineChange(*decided.quarantined, seen)
 		if err != nil {
-			return nil, err
+			return outcome{}, nil, err
 		}
 		planned = append(planned, c)
 	}
 	if decided.change != nil {
 		planned = append(planned, *decided.change)
 	}
-	return planned, nil
+	return decided, planned, nil
 }
 
 // plan adds to the run's plan.

@@ -99,8 +99,8 @@ func testHashes(f *fixture) {
 	rows[3].Status = directory.StatusSuspended
 	f.putPeople(rows...)
 	f.same("hashes", must(f.db.Hashes(f.ctx, tenant, []string{"u1", "u2", "u3", "zz"}))(f),
-		map[string]string{"u1": "hash u1", "u3": "hash u3"})
-	f.same("no hashes", must(f.db.Hashes(f.ctx, tenant, nil))(f), map[string]string{})
+		map[string]directory.RowHashes{"u1": {Row: "hash u1"}, "u3": {Row: "hash u3"}})
+	f.same("no hashes", must(f.db.Hashes(f.ctx, tenant, nil))(f), map[string]directory.RowHashes{})
 	for status, want := range map[directory.Status]int{
 		directory.StatusActive: 2, directory.StatusSuspended: 1, directory.StatusDeactivated: 1, directory.StatusRemoved: 1,
 	} {

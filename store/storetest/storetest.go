@@ -48,6 +48,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"people/round trip":                           testPeople,
 		"people/odd texts":                            testOddTexts,
 		"people/touch":                                testTouch,
+		"people/last seen":                            testLastSeen,
 		"people/hashes and counts":                    testHashes,
 		"people/identify":                             testIdentify,
 		"people/who left":                             testLeft,
