@@ -83,6 +83,10 @@ func (h EventHealth) Unknowable() string {
 	return ""
 }
 
+// NoneLost says whether the System Log shows that all hooks of the last day came. False where that
+// cannot be told.
+func (h EventHealth) NoneLost() bool { return h.Day.Lost != nil && *h.Day.Lost == 0 }
+
 // ManyLost says, in a sentence with what to do, that within the last hour so many hooks were lost that
 // somebody should look: ten, or three while none came at all. Empty otherwise. Single ones are
 // Okta's daily business, and the System Log makes up for them.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/oktasync/oktasync/config"
@@ -44,10 +45,14 @@ func (s *service) checkHook(ctx context.Context, slug string) error {
 		return err
 	}
 	spec := known.spec(hookSpec(s.tenants, parts.cfg, uri, ""))
+	uses, err := s.tellingUses(ctx, slug, known.uses)
+	if err != nil {
+		return err
+	}
 	secret := known.secret()
 	result, err := parts.reader.CheckHook(okta.WithPriority(ctx, okta.Event), okta.CheckOptions{
 		Spec: spec, Known: known.record.ID != "" || known.delivered(), Repair: parts.cfg.Hook.Check == config.HookRepair,
-		Secret: secret.Reveal(), Uses: known.uses,
+		Secret: secret.Reveal(), Uses: uses,
 		Address: func(ctx context.Context, address string) error {
 			return webhook.Check(ctx, address, secret.Reveal(), nil)
 		},
@@ -67,6 +72,16 @@ func (s *service) checkHook(ctx context.Context, slug string) error {
 	}
 	s.tellHook(slug, okta.HookState(before), result)
 	return s.alertHook(ctx, slug, result)
+}
+
+// tellingUses leaves out the deliveries that were refused, where the System Log shows that no hook was lost:
+// they were then not Okta's. Strangers find the address sooner or later, and nobody is to be woken for them.
+func (s *service) tellingUses(ctx context.Context, slug string, uses []directory.HookUse) ([]directory.HookUse, error) {
+	health, err := s.db.CountEvents(ctx, slug, directory.EventGrace)
+	if err != nil || !health.NoneLost() {
+		return uses, err
+	}
+	return slices.DeleteFunc(slices.Clone(uses), func(u directory.HookUse) bool { return u.Secret == "" }), nil
 }
 
 // alertHook has the operator told, once, that the hook is broken, and that it is well again.

@@ -224,3 +224,20 @@ func TestHookCheckWithoutRights(t *testing.T) {
 		t.Errorf("the tenant rests: %s, %v", reason, err)
 	}
 }
+
+// Whoever finds the address is refused. Where the System Log shows that no hook of Okta's is missing, that
+// is no reason to wake anybody.
+func TestStrangersRaiseNoAlarm(t *testing.T) {
+	t.Parallel()
+	s := newCheckScene(t, config.HookAlarm)
+	s.arrive(t, directory.ViaHook, time.Second, "e0")
+	if err := s.service.db.NoteHookUses(t.Context(), []directory.HookUse{{Tenant: config.DefaultSlug, Uses: 3}}); err != nil {
+		t.Fatal(err)
+	}
+	s.check(t, string(okta.HookRefused)) // without the log nobody can tell
+	s.arrive(t, directory.ViaLog, time.Second, "e0")
+	s.check(t, string(okta.HookSound))
+	if alerts := s.alerts(t); !slices.Equal(alerts, []string{"event_hook.broken", "event_hook.broken.resolved"}) {
+		t.Errorf("alerts: %v", alerts)
+	}
+}
