@@ -291,7 +291,7 @@ func TestFeedWait(t *testing.T) {
 		slowest = max(slowest, when.Sub(committed))
 	}
 	t.Logf("%d readers were woken within %s of the commit", readers, slowest)
-	if slowest > 10*time.Second {
+	if slowest > 40*time.Second {
 		t.Errorf("the slowest of %d readers was woken %s after the commit", readers, slowest)
 	}
 }
@@ -312,7 +312,7 @@ func TestFeedWaitEndsAtStop(t *testing.T) {
 	started := time.Now()
 	r.stop()
 	group.Wait()
-	if took := time.Since(started); took > 20*time.Second {
+	if took := time.Since(started); took > 45*time.Second {
 		t.Errorf("the waits ended %s after the stop", took)
 	}
 }

@@ -497,7 +497,7 @@ func TestStopCancelsLongTasksAtNoAttempt(t *testing.T) {
 		receive(t, "the task begins", begun)
 		start := time.Now()
 		s.Stop()
-		if took := time.Since(start); took < 200*time.Millisecond || took > 5*time.Second {
+		if took := time.Since(start); took < 200*time.Millisecond {
 			t.Errorf("stopping took %s", took)
 		}
 		if err := receive(t, "the task ends", cause); !errors.Is(err, errStopping) {
@@ -527,11 +527,7 @@ func TestStopDoesNotWaitForEver(t *testing.T) {
 	}}})
 	put(t, store, c, person(1))
 	receive(t, "the task begins", begun)
-	start := time.Now()
-	s.Stop()
-	if took := time.Since(start); took > 10*time.Second {
-		t.Errorf("stopping took %s", took)
-	}
+	s.Stop() // which ends, although the work does not
 	if diff := pending(t, c); diff[QueuePeople] != 1 {
 		t.Errorf("queues after the stop: %v, want the task back", diff)
 	}
@@ -589,22 +585,26 @@ func TestStopWhileRedisHangs(t *testing.T) {
 func TestWorkersPauseAfterErrors(t *testing.T) {
 	t.Parallel()
 	r := realRedis(t)
-	p := &patient{UniversalClient: r, pause: 100 * time.Millisecond}
-	took := func(script string) time.Duration {
-		t.Helper()
-		begin := time.Now()
-		_ = redis.NewScript(script).Run(t.Context(), p, []string{"key"}).Err()
-		return time.Since(begin)
-	}
-	for _, script := range []string{`return 1`, `return nil`} {
-		took(script) // Redis gets to know it
-		if got := took(script); got > 90*time.Millisecond {
-			t.Errorf("%s: took %s, want no pause", script, got)
-		}
-	}
+	over := make(chan struct{})
+	p := &patient{UniversalClient: r, pause: time.Hour, stopping: over} // each pause lasts until it is over
+	run := func(script string) { _ = redis.NewScript(script).Run(t.Context(), p, []string{"key"}).Err() }
 	failing := `return redis.error_reply("OOM command not allowed")`
-	took(failing)
-	if got := took(failing); got < 100*time.Millisecond {
-		t.Errorf("an error came back after %s, want a pause of 100 ms", got)
+	for _, script := range []string{`return 1`, `return nil`, failing} {
+		run(script)
 	}
+	// Redis knows them by now.
+	run(`return 1`)
+	run(`return nil`)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		run(failing)
+	}()
+	select {
+	case <-ended:
+		t.Error("an error came back without a pause")
+	case <-time.After(100 * time.Millisecond):
+	}
+	close(over)
+	receive(t, "the pause ends", ended)
 }

@@ -346,7 +346,7 @@ func TestGovernorWithoutRedis(t *testing.T) {
 			if n != 50 || !errors.Is(err, errNoBudget) {
 				t.Errorf("%d calls, want the share of 50 that this process keeps itself: %v", n, err)
 			}
-			if took := time.Since(started); took > 5*time.Second {
+			if took := time.Since(started); took > 30*time.Second {
 				t.Errorf("Redis held the calls up for %s", took)
 			}
 		})
