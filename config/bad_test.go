@@ -146,7 +146,7 @@ func TestBadFiles(t *testing.T) {
 		{"attribute", good + "mapping: {title: title}\n", []string{`mapping.title.from (c.yml:3:18): "title" is not an attribute; give user.<name> from the Okta profile or app.<name> from the app's profile`}},
 		{"key of a mapping", good + "mapping: {title: {form: user.title}}\n", []string{"mapping.title.form (c.yml:3:19): there is no such setting; did you mean mapping.title.from?"}},
 		{"attribute twice", good + "mapping: {title: [user.title, user.title]}\n", []string{`mapping.title.from (c.yml:3:18): "user.title" is listed twice; remove one`}},
-		{"custom type", good + "custom_fields: [{name: a, type: date, from: user.a}]\n", []string{`custom_fields (c.yml:3:16): entry 1: type: "date" is not known; give one of text, number, boolean, list`}},
+		{"custom type", good + "custom_fields: [{name: a, type: dates, from: user.a}]\n", []string{`custom_fields (c.yml:3:16): entry 1: type: "dates" is not known; give one of text, number, boolean, date, list, choice; did you mean date?`}},
 		{"custom name", good + "custom_fields: [{name: 'a b', from: user.a}]\n", []string{`custom_fields (c.yml:3:16): entry 1: "a b" is not a name; give 1 to 63 letters, digits or underscores, beginning with a letter`}},
 		{"custom field that is none", good + "custom_fields: [{name: title, from: user.a}]\n", []string{"custom_fields (c.yml:3:16): entry 1: title is a profile field; map it under mapping.title"}},
 		{"custom field twice", good + "custom_fields:\n  - {name: a, from: user.a}\n  - {name: a, from: user.b}\n", []string{`custom_fields (c.yml:4:3): entry 2: the name "a" is used twice; remove one`}},

@@ -168,7 +168,21 @@ func checkAttribute(name string) error {
 	return nil
 }
 
-func checkField(name string) error { return oneOf(fields()...)(name) }
+// checkAnyField takes custom fields too; whether they are declared is checked with the others.
+func checkAnyField(name string) error {
+	if custom, isCustom := strings.CutPrefix(name, "custom."); isCustom && customName.MatchString(custom) {
+		return nil
+	}
+	return oneOf(fields()...)(name)
+}
+
+// checkUnique takes the fields by which people are looked up.
+func checkUnique(name string) error {
+	if strings.HasPrefix(name, "custom.") {
+		return fmt.Errorf("%s is a custom field, and people are not looked up by those; map its attribute to employee_number, and list that", quote(name))
+	}
+	return oneOf("email", "login", "employee_number")(name)
+}
 
 func checkPattern(pattern string) error {
 	if strings.ContainsAny(pattern, `[\`) {

@@ -14,19 +14,6 @@ import (
 
 func logLevel(t target) *slog.Level { return &t.config.Log.Level }
 
-// mappedList runs a list's checks on a scratch value and then stores it in the mapping.
-func mappedList(name string) func(target, input) error {
-	return func(t target, in input) error {
-		var from []string
-		err := listField(func(target) *[]string { return &from }, 10, checkAttribute).set(t, in)
-		if err != nil {
-			return err
-		}
-		t.tenant.mapped(name, func(s *Source) { s.From = from })
-		return nil
-	}
-}
-
 // teamField is one of the fields, or none, which is stored as "".
 func teamField() field {
 	allowed := append(fields(), "none")
@@ -185,64 +172,6 @@ func newToken(name, hash, role string) (APIToken, error) {
 		return token, fmt.Errorf("role: %w", err)
 	}
 	return token, nil
-}
-
-func customFieldsField() field {
-	return field{
-		kind:   "list of name, type and from",
-		object: true,
-		set: func(t target, in input) error {
-			list := []CustomField{}
-			for i, item := range in.node.items {
-				custom, err := newCustomField(item)
-				if err == nil && slices.ContainsFunc(list, func(o CustomField) bool { return o.Name == custom.Name }) {
-					err = fmt.Errorf("the name %s is used twice; remove one", quote(custom.Name))
-				}
-				if err != nil {
-					return fmt.Errorf("entry %d: %w", i+1, err)
-				}
-				list = append(list, custom)
-			}
-			t.tenant.CustomFields = list
-			return nil
-		},
-		show: func(t target) string {
-			var shown []string
-			for _, c := range t.tenant.CustomFields {
-				shown = append(shown, c.Name+" ("+c.Type+") from "+strings.Join(c.From, ", "))
-			}
-			return "[" + strings.Join(shown, "; ") + "]"
-		},
-	}
-}
-
-func newCustomField(item *node) (CustomField, error) {
-	texts, err := object(item, []string{"name", "type"}, []string{"from"})
-	if err != nil {
-		return CustomField{}, err
-	}
-	custom := CustomField{Name: first(texts["name"]), Type: first(texts["type"]), From: texts["from"]}
-	if !customName.MatchString(custom.Name) {
-		return custom, fmt.Errorf("%s is not a name; give 1 to 63 letters, digits or underscores, beginning with a letter", quote(custom.Name))
-	}
-	if slices.Contains(fields(), custom.Name) {
-		return custom, fmt.Errorf("%s is a profile field; map it under mapping.%s", custom.Name, custom.Name)
-	}
-	if custom.Type == "" {
-		custom.Type = "text"
-	}
-	if err := oneOf("text", "number", "boolean", "list")(custom.Type); err != nil {
-		return custom, fmt.Errorf("type: %w", err)
-	}
-	if len(custom.From) == 0 {
-		return custom, fmt.Errorf("from is missing; name the attribute that holds %s, such as user.%s", custom.Name, custom.Name)
-	}
-	for _, attribute := range custom.From {
-		if err := checkAttribute(attribute); err != nil {
-			return custom, fmt.Errorf("from: %w", err)
-		}
-	}
-	return custom, nil
 }
 
 // object reads an item of a list: single texts, and texts that may be several.

@@ -235,12 +235,14 @@ func (w *walker) setting(prefix string, s setting, key string, e entry) {
 		return
 	}
 	origin := fmt.Sprintf("file %s:%d", w.path, e.value.line)
-	if s.object && e.value.kind == listNode {
+	if s.object && !s.pairs && e.value.kind == listNode || s.pairs && e.value.kind == mapNode {
 		w.loader.values[full] = value{in: input{node: e.value, isList: true}, where: where, origin: origin}
 		return
 	}
 	texts, err := scalars(e.value, s.list)
-	if err == nil && s.object {
+	if s.pairs {
+		err = errNotPairs
+	} else if err == nil && s.object {
 		err = errors.New("is not a list; write each entry on a line that begins with a hyphen")
 	}
 	if err != nil {

@@ -16,6 +16,8 @@ func FuzzLoad(f *testing.F) {
 	f.Add(string(example), "")
 	f.Add(oktaBlock+hookBlock, "OKTASYNC_LOG_LEVEL=debug")
 	f.Add(tenants("a", "    mapping: &m {title: [app.a, user.b]}\n"), "OKTASYNC_TENANTS_A_OKTA_RATE_SHARE=1\nOKTASYNC_TENANTS__OKTA_URL=x")
+	f.Add(oktaBlock+hookBlock+"mapping: {title: {join: [user.a], with: ' ', case: title, map: {a: b}, only_mapped: true, date: DD.MM.YYYY, date_as: YYYY}}\n"+
+		"custom_fields: [{name: a, type: choice, choices: [x], from: app.a, map: {b: x}}]\nrequired: [custom.a]\n", "OKTASYNC_MAPPING_TITLE_DATE=D/M/YYYY")
 	f.Add("a: &a [*a]\nb: *a\n", "OKTASYNC_TENANTS_A-B_OKTA_URL=x")
 	f.Add("okta: {token: [}", "OKTASYNC_OKTA_TOKEN_FILE=t")
 	f.Add("nightly: {at: 'TZ=0'}\nroles: !!set {web}", "OKTASYNC_NIGHTLY_AT=*/0 * * * *")

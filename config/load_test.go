@@ -189,8 +189,8 @@ limits: {people: {absolute: 3, fraction: 1, floor: 0}}
 		t.Errorf("an empty key must keep the default (-want +got):\n%s", diff)
 	}
 	wantCustom := []CustomField{
-		{Name: "cost_center", Type: "text", From: []string{"user.costCenter"}},
-		{Name: "skills", Type: "list", From: []string{"user.skills", "app.skills"}},
+		{Name: "cost_center", Type: "text", Source: Source{From: []string{"user.costCenter"}}},
+		{Name: "skills", Type: "list", Source: Source{From: []string{"user.skills", "app.skills"}}},
 	}
 	if diff := cmp.Diff(wantCustom, got.CustomFields); diff != "" {
 		t.Errorf("custom fields (-want +got):\n%s", diff)

@@ -23,6 +23,9 @@ func (c Config) Print(w io.Writer) error {
 		t := &c.Tenants[i]
 		fmt.Fprintf(table, "\ntenant %s\n", t.Slug)
 		for _, s := range tenantSettings() {
+			if strings.HasPrefix(s.key, "mapping.") && !strings.HasSuffix(s.key, ".from") && c.origin(t.prefix+s.key) == "not set" {
+				continue // steps that a mapping does without
+			}
 			line(target{config: &c, tenant: t}, s, t.prefix+s.key)
 		}
 	}

@@ -70,7 +70,20 @@ func reference() string {
 
 func tables(b *strings.Builder, all []setting, prefix string) {
 	section := "?"
+	steps := map[string]bool{}
 	for _, s := range all {
+		variable := variableCell(s, prefix)
+		// Every field has the same steps: those beside from are told once.
+		if step, isStep := mappingStep(s.key); isStep && step != "from" {
+			if steps[step] {
+				continue
+			}
+			steps[step] = true
+			first := strings.Split(s.key, ".")[1]
+			s.key = "mapping.<field>." + step
+			s.doc = strings.ReplaceAll(s.doc, "the first name", "the field")
+			variable = strings.ReplaceAll(variable, strings.ToUpper(first), "<FIELD>")
+		}
 		top, _, hasSection := strings.Cut(s.key, ".")
 		if !hasSection {
 			top = ""
@@ -83,8 +96,14 @@ func tables(b *strings.Builder, all []setting, prefix string) {
 			}
 			fmt.Fprintf(b, "\n### %s\n\n| Setting | Variable | Value | Default | Meaning |\n| --- | --- | --- | --- | --- |\n", title)
 		}
-		fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s |\n", s.key, variableCell(s, prefix), kindCell(s), defaultCell(s), strings.ReplaceAll(s.doc, "|", `\|`))
+		fmt.Fprintf(b, "| `%s` | %s | %s | %s | %s |\n", s.key, variable, kindCell(s), defaultCell(s), strings.ReplaceAll(s.doc, "|", `\|`))
 	}
+}
+
+// mappingStep is the step of a mapping that a setting is.
+func mappingStep(key string) (string, bool) {
+	parts := strings.Split(key, ".")
+	return parts[len(parts)-1], len(parts) == 3 && parts[0] == "mapping"
 }
 
 func variableCell(s setting, prefix string) string {

@@ -85,20 +85,6 @@ func (n Nightly) Cron() (expression string, ok bool) {
 	return n.At, true
 }
 
-// Source says where a profile field comes from: the first of the attributes
-// that has a value, else the default.
-type Source struct {
-	From    []string
-	Default string
-}
-
-// CustomField is a custom attribute of the directory.
-type CustomField struct {
-	Name string
-	Type string // text, number, boolean or list
-	From []string
-}
-
 // Groups says which Okta groups become groups of the directory.
 type Groups struct {
 	IDs     []string
@@ -149,10 +135,10 @@ type Limit struct {
 func (t Tenant) Attributes() []string {
 	var all []string
 	for _, source := range t.Mapping {
-		all = append(all, source.From...)
+		all = append(all, source.attributes()...)
 	}
 	for _, field := range t.CustomFields {
-		all = append(all, field.From...)
+		all = append(all, field.attributes()...)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
@@ -168,13 +154,14 @@ func fields() []string {
 
 // mapped returns the field's source through a setter, because a map's values
 // can't be pointed to.
-func (t *Tenant) mapped(field string, change func(*Source)) {
+func (t *Tenant) mapped(field string, change func(*Source) error) error {
 	if t.Mapping == nil {
 		t.Mapping = map[string]Source{}
 	}
 	source := t.Mapping[field]
-	change(&source)
+	err := change(&source)
 	t.Mapping[field] = source
+	return err
 }
 
 // key is the full key of one of the tenant's settings.

@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // never is the schedule of a sync that does not run by itself.
 const never = "never"
@@ -117,7 +120,7 @@ func tenantSettings() []setting {
 	return append(all, ruleSettings()...)
 }
 
-// mappingSettings are two for each profile field.
+// mappingSettings are those of sourceParts for each profile field.
 func mappingSettings() []setting {
 	attributes := map[string]string{
 		"first_name": "user.firstName", "last_name": "user.lastName", "email": "user.email", "login": "user.login",
@@ -133,35 +136,19 @@ func mappingSettings() []setting {
 	}
 	var all []setting
 	for _, name := range fields() {
-		from := listField(func(t target) *[]string { return nil }, 10, checkAttribute)
-		from.set = mappedList(name)
-		from.show = func(t target) string { return showList(t.tenant.Mapping[name].From) }
-		def := textField(func(t target) *string { return nil }, nil)
-		def.set = mappedText(name)
-		def.show = func(t target) string { return t.tenant.Mapping[name].Default }
-		all = append(all,
-			setting{
-				key: "mapping." + name + ".from", def: attributes[name], field: from,
-				doc: "The attributes that hold " + names[name] + ", best first. [] leaves it empty.",
-			},
-			setting{
-				key: "mapping." + name + ".default", field: def,
-				doc: "Used for " + names[name] + " when none of the attributes has a value.",
-			},
-		)
+		for _, part := range sourceParts() {
+			s := setting{key: "mapping." + name + "." + part.key, field: part.field, doc: strings.ReplaceAll(part.doc, "%s", names[name])}
+			if part.key == "from" {
+				s.def = attributes[name]
+			}
+			s.set = func(t target, in input) error {
+				return t.tenant.mapped(name, func(s *Source) error { return part.setIn(s, in) })
+			}
+			s.show = func(t target) string { return part.showIn(t.tenant.Mapping[name]) }
+			all = append(all, s)
+		}
 	}
 	return all
-}
-
-// mappedText writes the default of a mapped field.
-func mappedText(name string) func(target, input) error {
-	return func(t target, in input) error {
-		if err := cleanText(in.text); err != nil {
-			return err
-		}
-		t.tenant.mapped(name, func(s *Source) { s.Default = in.text })
-		return nil
-	}
 }
 
 // ruleSettings are what is decided with the mapped fields.
@@ -194,18 +181,18 @@ func ruleSettings() []setting {
 		},
 		{
 			key:   "custom_fields",
-			doc:   "Custom attributes of the directory, each with a name, a type (text, number, boolean, list) and the attributes it comes from. An attribute that is not declared is ignored.",
+			doc:   "Custom attributes of the directory, each with a name, a type (text, number, boolean, date, list, choice), the choices of a choice, and the steps of a mapping, such as from. An attribute that is not declared is ignored.",
 			field: customFieldsField(),
 		},
 		{
 			key: "required", def: "first_name,last_name,email",
-			doc:   "Fields without which a person is kept in quarantine.",
-			field: listField(func(t target) *[]string { return &u(t).Required }, 12, checkField),
+			doc:   "Fields without which a person is kept in quarantine, custom ones as custom.<name>.",
+			field: listField(func(t target) *[]string { return &u(t).Required }, 50, checkAnyField),
 		},
 		{
 			key:   "unique",
 			doc:   "Fields whose value only one present person may have: email, login, employee_number. A second person is kept in quarantine.",
-			field: listField(func(t target) *[]string { return &u(t).Unique }, 3, oneOf("email", "login", "employee_number")),
+			field: listField(func(t target) *[]string { return &u(t).Unique }, 3, checkUnique),
 		},
 		{
 			key: "team_from", def: "department",

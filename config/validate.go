@@ -272,26 +272,3 @@ func (l *loader) checkHook(t *Tenant, hosts map[string]string) {
 		hosts[host] = fmt.Sprintf("tenant %s", t.Slug)
 	}
 }
-
-func (l *loader) checkRules(t *Tenant) {
-	if l.problems.has(t.key("mapping"), t.key("required"), t.key("team_from"), t.key("preset"), "presets."+t.Preset) {
-		return
-	}
-	unmapped := func(field string) bool {
-		source := t.Mapping[field]
-		return len(source.From) == 0 && source.Default == ""
-	}
-	for _, field := range t.Required {
-		if unmapped(field) {
-			l.add(t.key("required"), "%s is required but mapped from nothing, so that everybody would be in quarantine; set mapping.%s", field, field)
-		}
-	}
-	for _, field := range t.Unique {
-		if t.Mapping[field].Default != "" {
-			l.add(t.key("unique"), "%s must be unique but has a default, which two people could share; remove mapping.%s.default", field, field)
-		}
-	}
-	if t.TeamFrom != "" && unmapped(t.TeamFrom) {
-		l.add(t.key("team_from"), "%s is mapped from nothing, so that nobody would have a team; set mapping.%s, or give none", t.TeamFrom, t.TeamFrom)
-	}
-}

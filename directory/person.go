@@ -90,6 +90,10 @@ type Profile struct {
 	ManagerIDText  string         `json:"manager_id_text"`
 	ManagerText    string         `json:"manager_text"`
 	Custom         map[string]any `json:"custom,omitempty"` // declared custom attributes that have a value
+	// Unfit says of which fields Okta has a value that does not fit, and why.
+	Unfit map[Field]Unfit `json:"unfit,omitempty"`
+	// Emptied lists fields of the product's own that it has emptied, sorted: Okta does not fill them again.
+	Emptied []Field `json:"emptied,omitempty"`
 }
 
 // Field returns a pointer to the named field, nil when there is no such field.
@@ -122,6 +126,16 @@ func (p *Profile) Field(f Field) *string {
 	default:
 		return nil
 	}
+}
+
+// Has says whether the field, custom ones as CustomOf names them, has a value.
+func (p *Profile) Has(f Field) bool {
+	if name, isCustom := f.Custom(); isCustom {
+		_, has := p.Custom[name]
+		return has
+	}
+	at := p.Field(f)
+	return at != nil && *at != ""
 }
 
 // ManagerProblem says why a person whose Okta profile names a manager has none.

@@ -7,34 +7,6 @@ import (
 	"time"
 )
 
-// Source is where a field's value comes from.
-type Source struct {
-	// From lists attributes in order of preference: "user.<name>" of the Okta
-	// user profile, "app.<name>" of the app-user profile, or "app.userName".
-	// The first that is not blank wins.
-	From []string
-	// Default is used when none of them has a value.
-	Default string
-}
-
-// CustomType is the type of a custom field.
-type CustomType string
-
-// The types of custom fields.
-const (
-	CustomText    CustomType = "text"
-	CustomNumber  CustomType = "number"
-	CustomBoolean CustomType = "boolean"
-	CustomList    CustomType = "list"
-)
-
-// CustomField declares a custom attribute. What is not declared is ignored.
-type CustomField struct {
-	Name string
-	Type CustomType
-	From []string
-}
-
 // GroupSelection says which Okta groups become groups of the directory. A group is
 // selected when it matches any of the lists and none of the exclusions.
 type GroupSelection struct {
@@ -103,7 +75,7 @@ const (
 type Rules struct {
 	Mapping  map[Field]Source
 	Custom   []CustomField
-	Required []Field // people without one of these are quarantined
+	Required []Field // people without one of these are quarantined; custom ones as CustomOf names them
 	Unique   []Field // e-mail, login or employee number that only one present person may hold
 	TeamFrom Field   // the field that gives the primary team
 	Groups   GroupSelection

@@ -132,7 +132,7 @@ func TestListedTwice(t *testing.T) {
 func TestValueThatJSONCannotHold(t *testing.T) {
 	t.Parallel()
 	f := company(t, func(r *directory.Rules) {
-		r.Custom = []directory.CustomField{{Name: "cost", Type: directory.CustomNumber, From: []string{"user.cost"}}}
+		r.Custom = []directory.CustomField{{Name: "cost", Type: directory.CustomNumber, Source: directory.Source{From: []string{"user.cost"}}}}
 	})
 	f.people["ada"].profile["cost"] = "NaN"
 	if run, err := f.full(); err != nil {

@@ -214,6 +214,22 @@ func personFields(before, after directory.Person) []directory.FieldChange {
 	for _, name := range slices.Compact(names) {
 		add("custom."+name, before.Profile.Custom[name], after.Profile.Custom[name])
 	}
+	unfit := append(sortedKeys(before.Profile.Unfit), sortedKeys(after.Profile.Unfit)...)
+	slices.Sort(unfit)
+	for _, f := range slices.Compact(unfit) {
+		add("unfit."+string(f), orNil(string(before.Profile.Unfit[f])), orNil(string(after.Profile.Unfit[f])))
+	}
+	emptied := slices.Concat(before.Profile.Emptied, after.Profile.Emptied)
+	slices.Sort(emptied)
+	was := func(p directory.Profile, f directory.Field) any {
+		if slices.Contains(p.Emptied, f) {
+			return true
+		}
+		return nil
+	}
+	for _, f := range slices.Compact(emptied) {
+		add("emptied."+string(f), was(before.Profile, f), was(after.Profile, f))
+	}
 	return fields
 }
 

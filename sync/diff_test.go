@@ -230,11 +230,11 @@ func TestMapping(t *testing.T) {
 	rules.Mapping[directory.FieldTitle] = directory.Source{From: []string{"app.jobTitle", "user.title"}, Default: "Colleague"}
 	rules.Mapping[directory.FieldLocation] = directory.Source{From: []string{"user.offices"}}
 	rules.Custom = []directory.CustomField{
-		{Name: "badge", Type: directory.CustomNumber, From: []string{"user.badge"}},
-		{Name: "remote", Type: directory.CustomBoolean, From: []string{"user.remote"}},
-		{Name: "skills", Type: directory.CustomList, From: []string{"user.skills"}},
-		{Name: "cost_center", Type: directory.CustomText, From: []string{"user.costCenter"}},
-		{Name: "broken", Type: directory.CustomNumber, From: []string{"user.broken"}},
+		{Name: "badge", Type: directory.CustomNumber, Source: directory.Source{From: []string{"user.badge"}}},
+		{Name: "remote", Type: directory.CustomBoolean, Source: directory.Source{From: []string{"user.remote"}}},
+		{Name: "skills", Type: directory.CustomList, Source: directory.Source{From: []string{"user.skills"}}},
+		{Name: "cost_center", Type: directory.CustomText, Source: directory.Source{From: []string{"user.costCenter"}}},
+		{Name: "broken", Type: directory.CustomNumber, Source: directory.Source{From: []string{"user.broken"}}},
 	}
 	m := newMapper(rules)
 	seen := adaSeen(func(s *directory.PersonSeen) {

@@ -131,7 +131,7 @@ func TestErasureLeavesNothing(t *testing.T) {
 			r := newRealOrg(t, n.db, emulator.Options{
 				People: 12, Groups: 1, Limits: emulator.Unlimited(), CustomAttributes: []emulator.Attribute{{Name: "badgeColor", Type: "string"}},
 			}, func(rules *directory.Rules) {
-				rules.Custom = []directory.CustomField{{Name: "badge", Type: directory.CustomText, From: []string{"user.badgeColor"}}}
+				rules.Custom = []directory.CustomField{{Name: "badge", Type: directory.CustomText, Source: directory.Source{From: []string{"user.badgeColor"}}}}
 			})
 			r.mustFull()
 			r.follow()

@@ -27,7 +27,8 @@ func basisOf(attributes []string) string {
 func (m *mapper) lastSeen(seen directory.PersonSeen) (directory.LastSeen, error) {
 	values := make(map[string]any, len(m.named))
 	for _, name := range m.named {
-		if value := attribute(seen, name); value != nil && value != "" && (seen.Assigned || !fromApp(name)) {
+		a := attributeOf(name)
+		if value := a.of(&seen); value != nil && value != "" && (seen.Assigned || !a.app) {
 			values[name] = value
 		}
 	}

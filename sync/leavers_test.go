@@ -21,7 +21,7 @@ func leaverOrg(t *testing.T, db *store.DB) (r *realOrg, who, grants string) {
 	r = newRealOrg(t, db, emulator.Options{
 		People: 12, Groups: 1, Departments: 3, Limits: emulator.Unlimited(), CustomAttributes: []emulator.Attribute{{Name: "badgeColor", Type: "string"}},
 	}, func(rules *directory.Rules) {
-		rules.Custom = []directory.CustomField{{Name: "badge", Type: directory.CustomText, From: []string{"user.badgeColor"}}}
+		rules.Custom = []directory.CustomField{{Name: "badge", Type: directory.CustomText, Source: directory.Source{From: []string{"user.badgeColor"}}}}
 	})
 	grants = r.must(r.org.CreateGroup("Gate", "")).ID
 	r.must(r.org.AssignGroup("", grants))

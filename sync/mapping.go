@@ -6,38 +6,64 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/oktasync/oktasync/directory"
 )
 
 // mapper turns Okta's attributes into profile fields by a tenant's rules.
 type mapper struct {
-	rules directory.Rules
-	used  map[string]bool // attributes that some rule reads, as "user.x" or "app.x"
-	named []string        // the same, sorted
-	basis string          // their name as a set
+	rules  directory.Rules
+	fields []rule
+	used   map[string]bool // attributes that some rule reads, as "user.x" or "app.x"
+	named  []string        // the same, sorted
+	basis  string          // their name as a set
+}
+
+// rule makes one field.
+type rule struct {
+	field   directory.Field
+	custom  string // the name of a custom field; empty for others
+	kind    directory.CustomType
+	choices map[string]string // as declared, by folded text
+	app     bool              // it reads the profile of the app user
+	source
 }
 
 func newMapper(rules directory.Rules) *mapper {
 	m := &mapper{rules: rules, used: map[string]bool{}}
-	for _, source := range rules.Mapping {
-		m.use(source.From)
+	for _, f := range directory.Fields() {
+		m.add(rule{field: f, source: newSource(rules.Mapping[f])})
 	}
-	for _, custom := range rules.Custom {
-		m.use(custom.From)
+	for _, c := range rules.Custom {
+		r := rule{field: directory.CustomOf(c.Name), custom: c.Name, kind: c.Type, source: newSource(c.Source)}
+		if c.Type == directory.CustomDate {
+			r.dateAs = time.DateOnly
+			if len(r.dates) == 0 {
+				r.dates = []string{time.DateOnly}
+			}
+		}
+		if c.Type == directory.CustomChoice {
+			r.choices = make(map[string]string, len(c.Choices))
+			for _, choice := range c.Choices {
+				r.choices[directory.Fold(choice)] = choice
+			}
+		}
+		m.add(r)
 	}
 	m.named = sortedKeys(m.used) // when every rule has said what it reads
 	m.basis = basisOf(m.named)
 	return m
 }
 
-func (m *mapper) use(attributes []string) {
-	for _, a := range attributes {
-		m.used[a] = true
+func (m *mapper) add(r rule) {
+	r.app = r.readsApp()
+	m.fields = append(m.fields, r)
+	for _, a := range slices.Concat(r.from, r.join) {
+		m.used[a.String()] = true
 	}
 }
 
@@ -45,50 +71,47 @@ func (m *mapper) use(attributes []string) {
 // (somebody who is no longer assigned), fields that come from it stay as they are in keep.
 func (m *mapper) profile(seen directory.PersonSeen, keep directory.Profile) directory.Profile {
 	var p directory.Profile
-	for _, f := range directory.Fields() {
-		source := m.rules.Mapping[f]
-		if !seen.Assigned && slices.ContainsFunc(source.From, fromApp) {
-			*p.Field(f) = *keep.Field(f)
-			continue
-		}
-		*p.Field(f) = cmp.Or(firstText(seen, source.From), source.Default)
-	}
-	for _, c := range m.rules.Custom {
-		value, ok := any(nil), false
-		if !seen.Assigned && slices.ContainsFunc(c.From, fromApp) {
-			value, ok = keep.Custom[c.Name]
+	for i := range m.fields {
+		r := &m.fields[i]
+		value, unfit := any(nil), directory.Unfit("")
+		if r.app && !seen.Assigned {
+			value, unfit = valueIn(&keep, r.field), keep.Unfit[r.field]
 		} else {
-			value, ok = custom(seen, c)
+			value, unfit = r.value(&seen)
 		}
-		if ok {
-			if p.Custom == nil {
-				p.Custom = map[string]any{}
+		setIn(&p, r.field, value)
+		if unfit != "" {
+			if p.Unfit == nil {
+				p.Unfit = map[directory.Field]directory.Unfit{}
 			}
-			p.Custom[c.Name] = value
+			p.Unfit[r.field] = unfit
 		}
 	}
 	return p
 }
 
-func fromApp(attribute string) bool { return strings.HasPrefix(attribute, "app.") }
-
-func attribute(seen directory.PersonSeen, name string) any {
-	if name == "app.userName" {
-		return seen.AppUserName
+// valueIn returns a field's value, nil when it has none.
+func valueIn(p *directory.Profile, f directory.Field) any {
+	if name, isCustom := f.Custom(); isCustom {
+		return p.Custom[name]
 	}
-	if key, found := strings.CutPrefix(name, "app."); found {
-		return seen.AppProfile[key]
-	}
-	return seen.Profile[strings.TrimPrefix(name, "user.")]
+	return orNil(*p.Field(f))
 }
 
-func firstText(seen directory.PersonSeen, from []string) string {
-	for _, name := range from {
-		if text := asText(attribute(seen, name)); text != "" {
-			return text
+// setIn writes a field, or empties it when the value is nil.
+func setIn(p *directory.Profile, f directory.Field, value any) {
+	name, isCustom := f.Custom()
+	switch {
+	case !isCustom:
+		*p.Field(f), _ = value.(string)
+	case value == nil:
+		delete(p.Custom, name)
+	default:
+		if p.Custom == nil {
+			p.Custom = map[string]any{}
 		}
+		p.Custom[name] = value
 	}
-	return ""
 }
 
 // asText renders an attribute's value; lists are joined by a comma. Text is
@@ -120,44 +143,6 @@ func asList(values []any) []string {
 		}
 	}
 	return texts
-}
-
-// custom returns the value of a declared custom field in its type; false when Okta has none,
-// or one that is not of the type.
-func custom(seen directory.PersonSeen, c directory.CustomField) (any, bool) {
-	for _, name := range c.From {
-		raw := attribute(seen, name)
-		text := asText(raw)
-		if text == "" {
-			continue
-		}
-		switch c.Type {
-		case directory.CustomText:
-			return text, true
-		case directory.CustomNumber:
-			n, err := strconv.ParseFloat(text, 64)
-			return n, err == nil && !math.IsNaN(n) && !math.IsInf(n, 0) // JSON has neither
-		case directory.CustomBoolean:
-			b, err := strconv.ParseBool(text)
-			return b, err == nil
-		case directory.CustomList:
-			if items, isList := raw.([]any); isList {
-				return anySlice(asList(items)), true
-			}
-			return []any{text}, true
-		default:
-			return nil, false
-		}
-	}
-	return nil, false
-}
-
-func anySlice(texts []string) []any {
-	values := make([]any, len(texts))
-	for i, t := range texts {
-		values[i] = t
-	}
-	return values
 }
 
 // ignored adds to names every attribute that has a value but that no rule reads, and that is
@@ -202,10 +187,15 @@ func isBaseAttribute(name string) bool {
 func (m *mapper) fault(personID string, p directory.Profile) (directory.Quarantined, bool) {
 	var missing []directory.Field
 	var names []string
+	unfit := ""
 	for _, f := range m.rules.Required {
-		if *p.Field(f) == "" {
-			missing = append(missing, f)
-			names = append(names, string(f))
+		if p.Has(f) {
+			continue
+		}
+		missing = append(missing, f)
+		names = append(names, string(f))
+		if why := p.Unfit[f]; why != "" {
+			unfit += fmt.Sprintf("; the %s that Okta has %s", f, why.Words())
 		}
 	}
 	if len(missing) == 0 {
@@ -215,8 +205,8 @@ func (m *mapper) fault(personID string, p directory.Profile) (directory.Quaranti
 		PersonID: personID,
 		Fields:   missing,
 		Reason: fmt.Sprintf("Okta has no %s for this person, and the rules require it; "+
-			"fill it in in Okta, or change the mapping or the list of required fields",
-			strings.Join(names, ", ")),
+			"fill it in in Okta, or change the mapping or the list of required fields%s",
+			strings.Join(names, ", "), unfit),
 	}, true
 }
 
@@ -250,10 +240,17 @@ func personHash(p directory.Person) string {
 	for _, key := range sortedKeys(p.Profile.Custom) {
 		write(key)
 		value, err := json.Marshal(p.Profile.Custom[key])
-		if err != nil { // only our own custom() fills the map, with values that JSON can hold
+		if err != nil { // only our own rules fill the map, with values that JSON can hold
 			value = []byte(fmt.Sprint(p.Profile.Custom[key]))
 		}
 		write(string(value))
+	}
+	for _, f := range sortedKeys(p.Profile.Unfit) {
+		write("unfit " + string(f))
+		write(string(p.Profile.Unfit[f]))
+	}
+	for _, f := range p.Profile.Emptied {
+		write("emptied " + string(f))
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
@@ -269,8 +266,8 @@ func (m *mapper) seenHash(seen directory.PersonSeen) string {
 	return personHash(p)
 }
 
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {
+	keys := make([]K, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)
 	}

@@ -22,12 +22,27 @@ func rulesOf(t config.Tenant) directory.Rules {
 		Deprovision: directory.Deprovision{Policy: directory.DeprovisionPolicy(t.Deprovision.Policy), Grace: t.Deprovision.Grace},
 	}
 	for field, source := range t.Mapping {
-		rules.Mapping[directory.Field(field)] = directory.Source{From: source.From, Default: source.Default}
+		rules.Mapping[directory.Field(field)] = sourceOf(source)
 	}
 	for _, c := range t.CustomFields {
-		rules.Custom = append(rules.Custom, directory.CustomField{Name: c.Name, Type: directory.CustomType(c.Type), From: c.From})
+		rules.Custom = append(rules.Custom, directory.CustomField{Name: c.Name, Type: directory.CustomType(c.Type), Choices: c.Choices, Source: sourceOf(c.Source)})
 	}
 	return rules
+}
+
+func sourceOf(s config.Source) directory.Source {
+	return directory.Source{
+		From: s.From, Join: s.Join, With: s.With, Case: directory.TextCase(s.Case), Map: s.Map, OnlyMapped: s.OnlyMapped,
+		Dates: layouts(s.Dates), DateAs: config.DateLayout(s.DateAs), Default: s.Default,
+	}
+}
+
+func layouts(formats []string) []string {
+	var all []string
+	for _, format := range formats {
+		all = append(all, config.DateLayout(format))
+	}
+	return all
 }
 
 func fieldsOf(names []string) []directory.Field {

@@ -33,6 +33,8 @@ func testPeople(f *fixture) {
 	})
 	changed := rows[2]
 	changed.Profile.Title, changed.Profile.Custom, changed.Hash = "New", map[string]any{"a": "b"}, "other"
+	changed.Profile.Unfit = map[directory.Field]directory.Unfit{directory.FieldPicture: directory.UnfitPicture}
+	changed.Profile.Emptied = []directory.Field{directory.FieldTitle, directory.CustomOf("nickname")}
 	changed.GroupsObservedAt = at(8)
 	changed.ObservedAt, changed.TeamID, changed.Status = at(9), "", directory.StatusSuspended
 	var updated time.Time
