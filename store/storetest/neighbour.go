@@ -132,14 +132,14 @@ func (f *fixture) snapshot(of string) map[string]any {
 // eventually polls until the condition holds.
 func (f *fixture) eventually(what string, holds func() bool) {
 	f.Helper()
-	deadline := time.NewTimer(10 * time.Second)
+	deadline := time.NewTimer(time.Minute)
 	defer deadline.Stop()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for !holds() {
 		select {
 		case <-deadline.C:
-			f.Fatalf("waited 10 s for: %s", what)
+			f.Fatalf("waited a minute for: %s", what)
 		case <-tick.C:
 		}
 	}

@@ -183,7 +183,7 @@ func testOneFullRun(f *fixture) {
 	f.create(directory.Run{ID: "n1", Scope: directory.FullScope(), Cause: directory.CauseNightly, Date: "2026-03-01"})
 	f.create(directory.Run{ID: "m1", Scope: directory.FullScope(), Cause: directory.CauseManual})
 	f.create(directory.Run{ID: "h1", Scope: directory.GroupScope("g1"), Cause: directory.CauseHook})
-	first := must(f.db.ClaimRun(f.ctx, tenant, "n1", "w1", directory.AnyClaim, 50*time.Millisecond))(f)
+	first := must(f.db.ClaimRun(f.ctx, tenant, "n1", "w1", directory.AnyClaim, time.Minute))(f)
 	_, err := f.db.ClaimRun(f.ctx, tenant, "m1", "w2", directory.AnyClaim, time.Minute)
 	f.fails(err, directory.ErrBusy)
 	_, err = f.db.ClaimRun(f.ctx, tenant, "m1", "w1", directory.AnyClaim, time.Minute) // nor by the same worker
@@ -191,6 +191,7 @@ func testOneFullRun(f *fixture) {
 	must(f.db.ClaimRun(f.ctx, tenant, "h1", "w3", directory.AnyClaim, time.Minute))(f) // a group's does not wait
 
 	// The first worker falls silent; when it comes back it is told.
+	f.must(f.db.SaveRun(f.ctx, first, "w1", -time.Second))
 	second := f.claimSoon("m1", "w2")
 	f.fails(f.db.SaveRun(f.ctx, first, "w1", time.Minute), directory.ErrBusy)
 	_, err = f.db.ClaimRun(f.ctx, tenant, "n1", "w1", directory.AnyClaim, time.Minute)

@@ -29,6 +29,7 @@ func Schema(t *testing.T, open func(t *testing.T) Empty) {
 		"changes of another":   testWatch,
 		"purge of changes":     testPurgeChanges,
 		"windows of events":    testEventWindows,
+		"two sweepers":         testTwoSweepers,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -83,7 +83,6 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"inbox/bursts":                                testBursts,
 		"inbox/what lists settle":                     testMarkListed,
 		"inbox/waiting logins":                        testWaitingLogins,
-		"inbox/two sweepers":                          testTwoSweepers,
 		"runs/create":                                 testCreateRun,
 		"runs/create at once":                         testCreateAtOnce,
 		"runs/claim and save":                         testLease,

@@ -61,7 +61,7 @@ func testUpdateCancelled(f *fixture) {
 	})
 	f.fails(err, context.Canceled)
 	// The lock is free again, at once.
-	soon, stop := context.WithTimeout(f.ctx, 5*time.Second)
+	soon, stop := context.WithTimeout(f.ctx, time.Minute)
 	defer stop()
 	f.must(f.db.Update(soon, tenant, func(context.Context, *store.Tx) error { return nil }))
 	f.same("people", must(f.db.ListPeople(f.ctx, tenant, directory.PeopleQuery{Limit: 10}))(f), nil)
@@ -79,7 +79,7 @@ func testUpdatePanic(f *fixture) {
 		}()
 		_ = f.db.Update(f.ctx, tenant, func(context.Context, *store.Tx) error { panic("a bug") })
 	}()
-	soon, stop := context.WithTimeout(f.ctx, 5*time.Second)
+	soon, stop := context.WithTimeout(f.ctx, time.Minute)
 	defer stop()
 	f.must(f.db.Update(soon, tenant, func(context.Context, *store.Tx) error { return nil }))
 }
