@@ -96,7 +96,7 @@ func (in *changesInput) query() (directory.ChangeQuery, position, error) {
 		return directory.ChangeQuery{}, position{}, err
 	}
 	types, err := parseTypes(in.Types)
-	return directory.ChangeQuery{Types: types, Limit: in.Limit, Newest: in.Newest}, from, err
+	return directory.ChangeQuery{Types: types, Limit: in.Limit, Newest: in.Newest, States: true}, from, err
 }
 
 func (q *ChangeQuery) position() (position, error) {
@@ -223,7 +223,7 @@ func (s *Server) listPersonChanges(ctx context.Context, in *personChangesInput) 
 	if err := from.foreign(in.Tenant); err != nil {
 		return nil, err
 	}
-	changes, err := s.reader.Feed(ctx, in.Tenant, directory.ChangeQuery{PersonID: p.ID, After: from.seq, Limit: in.Limit + 1, Newest: in.Newest})
+	changes, err := s.reader.Feed(ctx, in.Tenant, directory.ChangeQuery{PersonID: p.ID, After: from.seq, Limit: in.Limit + 1, Newest: in.Newest, States: true})
 	if err != nil {
 		return nil, err
 	}

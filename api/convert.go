@@ -66,7 +66,7 @@ func fieldAnswer(f directory.FieldChange) v1.FieldChange {
 
 func changeOf(c directory.Change) v1.Change {
 	return v1.Change{
-		Seq: c.Seq, At: c.At.UTC(), Type: string(c.Type), Subject: string(c.Subject), SubjectID: c.SubjectID, PersonID: c.PersonID,
+		ID: c.ID, Tenant: c.Tenant, Seq: c.Seq, PersonSeq: c.PersonSeq, State: stateOf(c.State), At: c.At.UTC(), Type: string(c.Type), Subject: string(c.Subject), SubjectID: c.SubjectID, PersonID: c.PersonID,
 		Fields: convert(c.Fields, fieldAnswer),
 		Cause: v1.Cause{
 			Kind: string(c.Cause.Kind), RunID: c.Cause.RunID, Events: c.Cause.Events, EventTypes: c.Cause.EventTypes,

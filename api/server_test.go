@@ -94,7 +94,7 @@ func company() *memory {
 	}
 	for seq := int64(1); seq <= 30; seq++ {
 		m.changes = append(m.changes, directory.Change{
-			Seq: seq, At: at, Type: directory.PersonUpdated, Subject: directory.SubjectPerson,
+			ID: fmt.Sprint("evt_", seq), Tenant: "acme", Seq: seq, PersonSeq: 1, At: at, Type: directory.PersonUpdated, Subject: directory.SubjectPerson,
 			SubjectID: m.people[seq%2].ID, PersonID: m.people[seq%2].ID,
 			Fields: []directory.FieldChange{{Field: "title", Before: nil, After: fmt.Sprint(seq)}},
 			Cause:  directory.Cause{Kind: directory.CauseHook, Events: []string{"u1"}, EventTypes: []string{"user.account.update_profile"}, Published: &at},

@@ -15,6 +15,7 @@ const (
 	SubjectGroup      SubjectKind = "group"
 	SubjectPerson     SubjectKind = "person"
 	SubjectMembership SubjectKind = "membership"
+	SubjectRun        SubjectKind = "run" // changes nothing in the directory
 )
 
 // ChangeType says what happened.
@@ -38,6 +39,10 @@ const (
 	GroupRemoved         ChangeType = "group.removed"
 	MembershipAdded      ChangeType = "membership.added"
 	MembershipRemoved    ChangeType = "membership.removed"
+
+	SyncCompleted ChangeType = "sync.completed" // a run ended, and did what it was to do
+	SyncHeld      ChangeType = "sync.held"      // a run waits for an admin
+	SyncFailed    ChangeType = "sync.failed"    // a run ended without
 )
 
 // FieldChange is one field's value before and after; nil means no value.
@@ -75,14 +80,20 @@ type Cause struct {
 
 // Change is one append-only fact of a tenant's history.
 type Change struct {
-	Seq       int64         `json:"seq"` // per tenant, from 1, without gaps
-	At        time.Time     `json:"at"`  // when it was committed, database's clock
+	ID        string        `json:"id"` // EventID of feed, Seq and At
+	Tenant    string        `json:"tenant"`
+	Seq       int64         `json:"seq"`                  // per tenant, from 1, without gaps
+	PersonSeq int64         `json:"person_seq,omitempty"` // per person, from 1, without gaps; 0: about nobody
+	At        time.Time     `json:"at"`                   // when it was committed, database's clock
 	Type      ChangeType    `json:"type"`
 	Subject   SubjectKind   `json:"subject"`
 	SubjectID string        `json:"subject_id"`          // person, team or group; the group of a membership
 	PersonID  string        `json:"person_id,omitempty"` // the person, for person and membership changes
 	Fields    []FieldChange `json:"fields"`
 	Cause     Cause         `json:"cause"`
+	// State is the subject as it was right after the change, where that was asked for
+	// (ChangeQuery.States) and is known.
+	State *State `json:"-"`
 }
 
 // PlannedChange is a change that a run has decided on but not applied.

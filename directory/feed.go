@@ -20,5 +20,6 @@ func ChangeTypes() []ChangeType {
 	return []ChangeType{
 		PersonCreated, PersonUpdated, PersonSuspended, PersonReactivated, PersonDeactivated, PersonRemoved, PersonDetached, PersonErased,
 		PersonManagerChanged, TeamCreated, TeamRemoved, GroupCreated, GroupUpdated, GroupRemoved, MembershipAdded, MembershipRemoved,
+		SyncCompleted, SyncHeld, SyncFailed,
 	}
 }

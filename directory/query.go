@@ -16,6 +16,7 @@ type ChangeQuery struct {
 	Through  int64        // only changes up to this one; 0: no bound
 	Limit    int
 	Newest   bool // newest first
+	States   bool // with the state of each subject
 }
 
 // TeamSize is a team with the number of its present people.

@@ -77,7 +77,7 @@ func TestBadLists(t *testing.T) {
 			fault := tt.fault
 			fault.Kind, fault.Endpoint = tt.kind, tt.at
 			must[string](t)(w.org.AddFault(fault))
-			changes := w.number("select count(*) from changes")
+			changes := w.number("select count(*) from changes where subject <> 'run'")
 
 			run := w.asked()
 			if tt.state == again {
@@ -98,7 +98,7 @@ func TestBadLists(t *testing.T) {
 			if run.State != succeeded && run.Error == "" {
 				t.Error("nothing says why the run did not succeed")
 			}
-			if after := w.number("select count(*) from changes"); after != changes {
+			if after := w.number("select count(*) from changes where subject <> 'run'"); after != changes {
 				t.Errorf("the run wrote %d changes: %+v", after-changes, run.Counts)
 			}
 			w.compare()

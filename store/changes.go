@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/oktasync/oktasync/directory"
@@ -16,9 +18,18 @@ func (t *Tx) Append(ctx context.Context, changes []directory.Change) ([]director
 		return nil, nil
 	}
 	type change = directory.Change
+	last, err := t.lastOf(ctx, changes)
+	if err != nil {
+		return nil, err
+	}
 	done := make([]change, len(changes))
 	for i, c := range changes {
-		c.Seq, c.At = t.seq+int64(i)+1, t.now
+		c.Seq, c.At, c.PersonSeq = t.seq+int64(i)+1, t.now, 0
+		c.ID, c.Tenant = directory.EventID(t.feed, c.Seq, c.At), t.tenant
+		if c.PersonID != "" {
+			last[c.PersonID]++
+			c.PersonSeq = last[c.PersonID]
+		}
 		done[i] = c
 	}
 	fields, err := jsonOf("fields", done, func(c *change) (any, bool) { return c.Fields, len(c.Fields) > 0 })
@@ -30,7 +41,7 @@ func (t *Tx) Append(ctx context.Context, changes []directory.Change) ([]director
 		return nil, fmt.Errorf("add to the history: %w", err)
 	}
 	const query = `
-		insert into changes (tenant, at, seq, type, subject, subject_id, person_id, fields, cause)
+		insert into changes (tenant, at, seq, type, subject, subject_id, person_id, person_seq, fields, cause)
 		select $1, {at $2}, v.* from {rows}`
 	_, err = t.db.execRows(ctx, t.tx, query, []Column{
 		ints("seq", done, func(c *change) int64 { return c.Seq }),
@@ -38,6 +49,7 @@ func (t *Tx) Append(ctx context.Context, changes []directory.Change) ([]director
 		texts("subject", done, func(c *change) string { return string(c.Subject) }),
 		texts("subject_id", done, func(c *change) string { return c.SubjectID }),
 		texts("person_id", done, func(c *change) string { return c.PersonID }),
+		ints("person_seq", done, func(c *change) int64 { return c.PersonSeq }),
 		fields,
 		cause,
 	}, t.tenant, t.now)
@@ -46,6 +58,38 @@ func (t *Tx) Append(ctx context.Context, changes []directory.Change) ([]director
 	}
 	t.seq += int64(len(changes))
 	return done, nil
+}
+
+// lastOf returns the numbers of the last changes about the people of the given ones. They are taken under the
+// tenant's lock, like the numbers of the tenant.
+func (t *Tx) lastOf(ctx context.Context, changes []directory.Change) (map[string]int64, error) {
+	last := map[string]int64{}
+	for _, c := range changes {
+		if c.PersonID != "" {
+			last[c.PersonID] = 0
+		}
+	}
+	if len(last) == 0 {
+		return last, nil
+	}
+	const query = keyed + `
+		select key, coalesce(
+			(select c.person_seq from changes c where c.tenant = of_tenant and c.person_id <> '' and c.person_id = key order by c.seq desc limit 1),
+			(select p.last from purged_people p where p.tenant = of_tenant and p.person_id = key), 0)
+		from wanted`
+	type numbered struct {
+		person string
+		seq    int64
+	}
+	scan := func(s scanner) (n numbered, err error) { return n, s.Scan(&n.person, &n.seq) }
+	found, err := list(ctx, t.db, t.tx, scan, query, t.tenant, slices.Sorted(maps.Keys(last)))
+	if err != nil {
+		return nil, fmt.Errorf("look up the last changes of %d people: %w", len(last), err)
+	}
+	for _, n := range found {
+		last[n.person] = n.seq
+	}
+	return last, nil
 }
 
 // Changes returns changes of a tenant, oldest first unless the query says otherwise.
@@ -83,16 +127,18 @@ func (d *DB) Feed(ctx context.Context, tenant string, q directory.ChangeQuery) (
 	}
 	query := `
 		select t.feed, t.changes_purged, t.change_seq, coalesce(c.seq, 0), c.at, coalesce(c.type, ''), coalesce(c.subject, ''),
-			coalesce(c.subject_id, ''), coalesce(c.person_id, ''), coalesce(c.fields, ''), coalesce(c.cause, '')
+			coalesce(c.subject_id, ''), coalesce(c.person_id, ''), coalesce(c.person_seq, 0), coalesce(c.fields, ''), coalesce(c.cause, '')
 		from tenants t left join (
-			select seq, at, type, subject, subject_id, person_id, fields, cause from changes
+			select seq, at, type, subject, subject_id, person_id, person_seq, fields, cause from changes
 			where ` + where + ` order by ` + order + ` limit $3) c on true
 		where t.slug = $1 order by c.` + order
 	var page directory.FeedPage
 	scan := func(s scanner) (c directory.Change, err error) {
 		c.Fields = []directory.FieldChange{} // never null in the API
-		return c, s.Scan(&page.ID, &page.Purged, &page.Last,
-			&c.Seq, moment{&c.At}, &c.Type, &c.Subject, &c.SubjectID, &c.PersonID, jsonText{&c.Fields}, jsonText{&c.Cause})
+		err = s.Scan(&page.ID, &page.Purged, &page.Last,
+			&c.Seq, moment{&c.At}, &c.Type, &c.Subject, &c.SubjectID, &c.PersonID, &c.PersonSeq, jsonText{&c.Fields}, jsonText{&c.Cause})
+		c.ID, c.Tenant = directory.EventID(page.ID, c.Seq, c.At), tenant
+		return c, err
 	}
 	changes, err := list(ctx, d, d.read, scan, query, values...)
 	if err != nil {
@@ -103,6 +149,11 @@ func (d *DB) Feed(ctx context.Context, tenant string, q directory.ChangeQuery) (
 	}
 	if changes[0].Seq > 0 { // else it is the tenant's row alone
 		page.Changes = changes
+	}
+	if q.States {
+		if err := d.addStates(ctx, tenant, page.Changes); err != nil {
+			return directory.FeedPage{}, err
+		}
 	}
 	return page, nil
 }

@@ -37,6 +37,7 @@ func tenantTables() []tenantTable {
 		{name: "people", key: "id"},
 		{name: "rules", key: "hash"},
 		{name: "changes", key: "seq"},
+		{name: "purged_people", key: "person_id"},
 		{name: "alerts", key: "id, channel"},
 		{name: "chores", key: "chore"},
 		{name: "second_looks", key: "scope_kind, scope_id"},

@@ -244,8 +244,23 @@ func (d *DB) RenewLease(ctx context.Context, tenant, id, owner string, lease tim
 func (d *DB) FailRun(ctx context.Context, tenant, id, reason string) error {
 	const query = `
 		update runs set state = 'failed', error = $3, finished_at = {now}, lease_owner = '', lease_until = null, retry_at = null
-		where tenant = $1 and id = $2 and state in ('queued', 'reading', 'applying')`
-	if _, err := d.exec(ctx, d.write, query, tenant, id, reason); err != nil {
+		where tenant = $1 and id = $2 and state in ('queued', 'reading', 'applying')
+		returning ` + runColumns
+	err := d.Update(ctx, tenant, func(ctx context.Context, tx *Tx) error {
+		failed, err := list(ctx, d, tx.tx, scanRun, query, tenant, id, reason)
+		if err != nil {
+			return err
+		}
+		for _, run := range failed {
+			if change, told := directory.RunEnded(run); told {
+				if _, err := tx.Append(ctx, []directory.Change{change}); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
 		return fmt.Errorf("fail run %s of tenant %s: %w", id, tenant, err)
 	}
 	return nil

@@ -224,6 +224,14 @@ func (d *DB) purgeSomeChanges(ctx context.Context, tenant string, before time.Ti
 		if err := d.row(ctx, tx, last, tenant, before, purgeAtOnce).Scan(&through); err != nil {
 			return err
 		}
+		// Who comes back after that goes on with the next number.
+		const note = `
+			insert into purged_people (tenant, person_id, last)
+			select tenant, person_id, max(person_seq) from changes where tenant = $1 and seq <= $2 and person_id <> '' group by tenant, person_id
+			on conflict (tenant, person_id) do update set last = excluded.last`
+		if _, err := d.exec(ctx, tx, note, tenant, through); err != nil {
+			return err
+		}
 		_, err := d.exec(ctx, tx, `update tenants set changes_purged = $2 where slug = $1 and changes_purged < $2`, tenant, through)
 		if err != nil {
 			return err

@@ -86,10 +86,23 @@ func (x *execution) fail(ctx context.Context, cause error) error {
 			result = &directory.AttemptError{Attempt: run.Attempts, Err: cause}
 		}
 	}
-	if err := x.engine.store.SaveRun(ctx, run, x.owner, 0); err != nil {
+	if err := x.saveEnd(ctx, run); err != nil {
 		return errors.Join(cause, fmt.Errorf("save the end of run %s: %w", run.ID, err))
 	}
 	return result
+}
+
+// saveEnd writes how an attempt ended and, if the run ended with it, tells so in the history.
+func (x *execution) saveEnd(ctx context.Context, run directory.Run) error {
+	if run.State.Open() {
+		return x.engine.store.SaveRun(ctx, run, x.owner, 0)
+	}
+	return x.engine.store.Update(ctx, x.engine.tenant, func(ctx context.Context, tx Tx) error {
+		if err := tellEnd(ctx, tx, run); err != nil {
+			return err
+		}
+		return tx.SaveRun(ctx, run, x.owner, 0)
+	})
 }
 
 // waitsInVain says that Okta has asked to wait for so long, and nothing was read in between, that

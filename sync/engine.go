@@ -236,6 +236,14 @@ func noteIgnored(ctx context.Context, tx Tx, names map[string]bool) ([]string, e
 	return fresh, nil
 }
 
+// tellEnd adds the end of a run to the history, in the commit that ends it.
+func tellEnd(ctx context.Context, tx Tx, run directory.Run) error {
+	if change, told := directory.RunEnded(run); told {
+		return appendChanges(ctx, tx, []directory.Change{change})
+	}
+	return nil
+}
+
 func appendChanges(ctx context.Context, tx Tx, changes []directory.Change) error {
 	if len(changes) == 0 {
 		return nil

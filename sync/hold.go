@@ -46,6 +46,9 @@ func (x *execution) wait(ctx context.Context, held *directory.HeldError, complet
 		if err := tx.Alert(ctx, alertOf(run, now)); err != nil {
 			return err
 		}
+		if err := tellEnd(ctx, tx, run); err != nil {
+			return err
+		}
 		// They are part of what waits. Left in the inbox, they would start the same run again.
 		return tx.Mark(ctx, x.ticket)
 	})

@@ -81,6 +81,9 @@ func (e *Engine) commitPerson(ctx context.Context, ticket directory.Ticket, seen
 			if err := tx.SaveRun(ctx, done, owner, e.lease); err != nil {
 				return fmt.Errorf("finish run %s: %w", finish.ID, err)
 			}
+			if err := tellEnd(ctx, tx, done); err != nil {
+				return err
+			}
 		}
 		if doubtful {
 			return nil // the events wait for another look

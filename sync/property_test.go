@@ -107,6 +107,7 @@ func TestRandomHistories(t *testing.T) {
 			// known holds who is in the directory: of people who are deactivated in
 			// Okta only those stay who were in it before.
 			known := map[string]bool{}
+			album := &album{fixture: f, seen: map[int64]map[string]directory.Person{}}
 			for range rapid.IntRange(1, 40).Draw(rt, "steps") {
 				scope, eventType := f.mutate(rt)
 				switch rapid.SampledFrom([]string{"event", "event", "event", "twice", "lost", "lost", "full"}).Draw(rt, "then") {
@@ -123,8 +124,10 @@ func TestRandomHistories(t *testing.T) {
 				for id := range f.stored() {
 					known[id] = true
 				}
+				album.picture()
 			}
 			f.mustFull()
+			album.compare()
 			f.compare(known)
 			if again := f.mustFull(); len(again.Counts.Changes) != 0 {
 				rt.Errorf("a full sync right after a full sync changed %v", again.Counts.Changes)

@@ -263,6 +263,9 @@ func (x *execution) finish(ctx context.Context) error {
 		if err := tx.OutdateRuns(ctx, run); err != nil {
 			return err
 		}
+		if err := tellEnd(ctx, tx, run); err != nil {
+			return err
+		}
 		return tx.SaveRun(ctx, run, x.owner, e.lease)
 	})
 	if err != nil {

@@ -11,14 +11,19 @@ type ChangePage struct {
 
 // Change is one fact of the history.
 type Change struct {
+	ID        string        `json:"id" doc:"The event's id, which never changes: whoever gets an event twice tells by it" example:"evt_2054_9f3ac1d2e4b5a697"`
+	Tenant    string        `json:"tenant"`
 	Seq       int64         `json:"seq" doc:"Position in the tenant's history, from 1, without gaps"`
+	PersonSeq int64         `json:"person_seq,omitempty" doc:"Position in the person's own history, from 1, without gaps; absent where there is no person_id"`
 	At        time.Time     `json:"at" doc:"When it was committed"`
-	Type      string        `json:"type" example:"person.updated"`
-	Subject   string        `json:"subject" enum:"team,group,person,membership"`
-	SubjectID string        `json:"subject_id" doc:"Id of the person, team or group; of a membership the group's"`
-	PersonID  string        `json:"person_id,omitempty" doc:"The person of a person or membership change"`
-	Fields    []FieldChange `json:"fields" nullable:"false"`
+	Type      string        `json:"type" example:"person.updated" doc:"New types are added over time; pass over those that you don't know"`
+	Subject   string        `json:"subject" doc:"What it is about: person, team, group, membership, run, and what is added later" example:"person"`
+	SubjectID string        `json:"subject_id" doc:"Id of the person, team, group or run; of a membership the group's"`
+	PersonID  string        `json:"person_id,omitempty" doc:"The person, where it is about one"`
+	Fields    []FieldChange `json:"fields" nullable:"false" doc:"What changed"`
+	State     *State        `json:"state,omitempty" doc:"What the subject was like right after the change. Absent where it is not shown, and of people who were erased later"`
 	Cause     Cause         `json:"cause"`
+	Replay    bool          `json:"replay" doc:"The event is sent once more because somebody asked for that"`
 }
 
 // FieldChange is a field's value before and after.

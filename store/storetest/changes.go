@@ -30,16 +30,21 @@ func testChanges(f *fixture) {
 		done = append(done, must(tx.Append(ctx, changes[:1]))(f)...)
 		done = append(done, must(tx.Append(ctx, changes[1:]))(f)...)
 		for i, c := range changes {
-			c.Seq, c.At = int64(i+1), tx.Now()
+			c.Seq, c.At, c.ID, c.Tenant = int64(i+1), tx.Now(), done[i].ID, tenant
+			if c.PersonID != "" {
+				c.PersonSeq = 1
+			}
 			want = append(want, c)
 		}
 		f.same("returned", done, want)
 		return nil
 	})
+	f.same("ids differ", len(map[string]bool{want[0].ID: true, want[1].ID: true, want[2].ID: true}), 3)
 	f.same("the given ones are left alone", changes[0].Seq, int64(99))
 	f.update(func(ctx context.Context, tx *store.Tx) error {
 		c := directory.Change{Type: directory.PersonRemoved, Subject: directory.SubjectPerson, SubjectID: "u1", PersonID: "u1"}
 		want = append(want, must(tx.Append(ctx, []directory.Change{c}))(f)...)
+		f.same("the second change about the person", want[3].PersonSeq, int64(2))
 		return nil
 	})
 

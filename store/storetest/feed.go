@@ -107,6 +107,8 @@ func testPurgeChanges(t *testing.T, e Empty) {
 	f.happened(directory.PersonUpdated)
 	_, numbers = f.feed(directory.ChangeQuery{Limit: 10})
 	f.same("numbers go on", numbers, []int64{2500})
+	last := must(f.db.Changes(f.ctx, tenant, directory.ChangeQuery{Newest: true, Limit: 1}))(f)
+	f.same("those of the person too", last[0].PersonSeq, int64(2500))
 }
 
 // Thousands wait for one tenant, without a connection, until it changes.

@@ -62,6 +62,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"changes/append and read":                     testChanges,
 		"changes/an undone transaction leaves no gap": testChangesUndone,
 		"changes/the feed":                            testFeed,
+		"changes/states":                              testStates,
 		"changes/wait":                                testAwait,
 		"quarantine":                                  testQuarantine,
 		"ignored attributes":                          testIgnored,

@@ -1,0 +1,171 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+// addStates gives changes the states of their subjects. No state is stored: it is the subject's row, with the
+// changes that came later taken back one by one, newest first. So it costs no writer anything, who is erased
+// leaves no copy, and it needs nothing that a short retention takes away.
+//
+// The rows are read before the later changes, without a transaction around both. What is committed in between is taken
+// back as well, although the row does not show it, and that is harmless: the oldest change of a field has the last word.
+func (d *DB) addStates(ctx context.Context, tenant string, changes []directory.Change) error {
+	people := subjects[directory.Person]{
+		kind: directory.SubjectPerson, key: `person_id <> '' and person_id = key`,
+		rows: func(ids []string) ([]directory.Person, error) { return d.people(ctx, d.read, tenant, ids) },
+		id:   func(p *directory.Person) string { return p.ID },
+		put: func(p *directory.Person) *directory.State {
+			return &directory.State{Person: &directory.Person{
+				ID: p.ID, Status: p.Status, OktaStatus: p.OktaStatus, Assignment: p.Assignment, Profile: p.Profile,
+				TeamID: p.TeamID, ManagerID: p.ManagerID, ManagerProblem: p.ManagerProblem,
+			}}
+		},
+		before: (*directory.Person).Before, after: (*directory.Person).After,
+	}
+	teams := subjects[directory.Team]{
+		kind: directory.SubjectTeam, key: `subject_id = key`,
+		rows: func(ids []string) ([]directory.Team, error) { return d.TeamsByID(ctx, tenant, ids) },
+		id:   func(t *directory.Team) string { return t.ID },
+		put: func(t *directory.Team) *directory.State {
+			return &directory.State{Team: &directory.Team{ID: t.ID, Source: t.Source, Name: t.Name}}
+		},
+		before: (*directory.Team).Before, after: (*directory.Team).After,
+	}
+	groups := subjects[directory.Group]{
+		kind: directory.SubjectGroup, key: `subject_id = key`,
+		rows: func(ids []string) ([]directory.Group, error) { return d.groups(ctx, d.read, tenant, ids) },
+		id:   func(g *directory.Group) string { return g.ID },
+		put: func(g *directory.Group) *directory.State {
+			return &directory.State{Group: &directory.Group{ID: g.ID, Name: g.Name, Description: g.Description, Type: g.Type}}
+		},
+		before: (*directory.Group).Before, after: (*directory.Group).After,
+	}
+	for _, add := range []func(context.Context, *DB, string, []directory.Change) error{people.add, teams.add, groups.add} {
+		if err := add(ctx, d, tenant, changes); err != nil {
+			return fmt.Errorf("work out what the subjects of %d changes of tenant %s were like: %w", len(changes), tenant, err)
+		}
+	}
+	for i, c := range changes {
+		switch c.Subject {
+		case directory.SubjectPerson, directory.SubjectTeam, directory.SubjectGroup:
+		case directory.SubjectMembership:
+			changes[i].State = &directory.State{Membership: &directory.Membership{
+				GroupID: c.SubjectID, PersonID: c.PersonID, Present: c.Type == directory.MembershipAdded,
+			}}
+		default:
+			values := map[string]any{}
+			for _, f := range c.Fields {
+				if f.After != nil {
+					values[f.Field] = f.After
+				}
+			}
+			changes[i].State = &directory.State{Values: values}
+		}
+	}
+	return nil
+}
+
+// subjects is one kind of subject, whose rows are of type T.
+type subjects[T any] struct {
+	kind directory.SubjectKind
+	key  string // condition that finds the changes of a subject in an index
+	rows func(ids []string) ([]T, error)
+	id   func(*T) string
+	put  func(*T) *directory.State
+	// before and after take a change back, and make it; nil is an unknown state.
+	before, after func(*T, directory.Change) *T
+}
+
+func (k subjects[T]) add(ctx context.Context, d *DB, tenant string, changes []directory.Change) error {
+	wanted := map[int64]*directory.Change{}
+	seen := map[string]bool{}
+	var ids []string
+	first := int64(0)
+	for i := range changes {
+		c := &changes[i]
+		if c.Subject != k.kind {
+			continue
+		}
+		wanted[c.Seq] = c
+		if !seen[c.SubjectID] {
+			seen[c.SubjectID] = true
+			ids = append(ids, c.SubjectID)
+		}
+		if first == 0 || c.Seq < first {
+			first = c.Seq
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	rows, err := k.rows(ids)
+	if err != nil {
+		return err
+	}
+	state := make(map[string]*T, len(rows))
+	for i := range rows {
+		state[k.id(&rows[i])] = &rows[i]
+	}
+	later, err := k.history(ctx, d, tenant, ids, first-1)
+	if err != nil {
+		return err
+	}
+	unknown := map[string]bool{}
+	for i := len(later) - 1; i >= 0; i-- {
+		c := later[i]
+		is := state[c.SubjectID]
+		state[c.SubjectID] = k.before(is, c)
+		if to := wanted[c.Seq]; to == nil {
+			continue
+		} else if is != nil {
+			to.State = k.put(is)
+		} else {
+			unknown[c.SubjectID] = true
+		}
+	}
+	return k.addOld(ctx, d, tenant, wanted, unknown)
+}
+
+// addOld is for subjects whose rows are gone, or are those of a later life, and begins with their creation. What was before
+// an erasure stays unknown.
+func (k subjects[T]) addOld(ctx context.Context, d *DB, tenant string, wanted map[int64]*directory.Change, unknown map[string]bool) error {
+	if len(unknown) == 0 {
+		return nil
+	}
+	all, err := k.history(ctx, d, tenant, slices.Sorted(maps.Keys(unknown)), 0)
+	if err != nil {
+		return err
+	}
+	state := map[string]*T{}
+	given := map[string][]*directory.Change{} // what was given states since the creation
+	for _, c := range all {
+		state[c.SubjectID] = k.after(state[c.SubjectID], c)
+		if c.Type == directory.PersonErased {
+			for _, to := range given[c.SubjectID] {
+				to.State = nil
+			}
+		}
+		if to := wanted[c.Seq]; to != nil && to.State == nil && state[c.SubjectID] != nil {
+			to.State = k.put(state[c.SubjectID])
+			given[c.SubjectID] = append(given[c.SubjectID], to)
+		}
+	}
+	return nil
+}
+
+// history returns the changes of subjects that came after one, in order.
+func (k subjects[T]) history(ctx context.Context, d *DB, tenant string, ids []string, after int64) ([]directory.Change, error) {
+	query := keyed + `
+		select seq, type, subject_id, person_id, fields from wanted cross join changes
+		where tenant = of_tenant and ` + k.key + ` and seq > $3 and subject = '` + string(k.kind) + `' order by seq`
+	scan := func(s scanner) (c directory.Change, err error) {
+		return c, s.Scan(&c.Seq, &c.Type, &c.SubjectID, &c.PersonID, jsonText{&c.Fields})
+	}
+	return list(ctx, d, d.read, scan, query, tenant, ids, after)
+}
