@@ -70,7 +70,7 @@ func changeOf(c directory.Change) v1.Change {
 		Fields: convert(c.Fields, fieldAnswer),
 		Cause: v1.Cause{
 			Kind: string(c.Cause.Kind), RunID: c.Cause.RunID, Events: c.Cause.Events, EventTypes: c.Cause.EventTypes,
-			Actor: c.Cause.Actor, Published: utc(c.Cause.Published), Approval: decisionOf(c.Cause.Approval),
+			Actor: c.Cause.Actor, Rules: c.Cause.Rules, Published: utc(c.Cause.Published), Approval: decisionOf(c.Cause.Approval),
 		},
 	}
 }
@@ -112,7 +112,7 @@ func planOf(p *directory.PlanSummary) *v1.Plan {
 
 func runOf(r directory.Run) v1.Run {
 	answer := v1.Run{
-		ID: r.ID, Tenant: r.Tenant, Scope: r.Scope.String(), Cause: string(r.Cause), Date: r.Date, By: r.By,
+		ID: r.ID, Tenant: r.Tenant, Scope: r.Scope.String(), Cause: string(r.Cause), Rules: r.Rules, Date: r.Date, By: r.By,
 		State: string(r.State), CreatedAt: r.CreatedAt.UTC(), StartedAt: utc(r.StartedAt), FinishedAt: utc(r.FinishedAt),
 		Progress: v1.Progress{
 			Pages: r.Progress.Pages, People: r.Progress.People, Groups: r.Progress.Groups, Members: r.Progress.Members,

@@ -63,6 +63,7 @@ func TestOpenAPIListsEverything(t *testing.T) {
 		}
 	}
 	want := []string{
+		"POST /config/reload",
 		"GET /tenants",
 		"POST /tenants",
 		"DELETE /tenants/{tenant}",

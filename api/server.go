@@ -58,6 +58,7 @@ type Options struct {
 	// Tenants returns the slugs of all tenants, sorted.
 	Tenants  func() []string
 	Admin    TenantAdmin
+	Reloader Reloader
 	Reader   Reader
 	Resyncer Resyncer
 	Decider  Decider
@@ -81,6 +82,7 @@ type Server struct {
 	tokens     *tokenSet
 	tenants    func() []string
 	admin      TenantAdmin
+	reloader   Reloader
 	reader     Reader
 	resyncer   Resyncer
 	decider    Decider
@@ -98,8 +100,8 @@ type Server struct {
 // New returns a server. It fails when a part is missing or a token is not
 // usable. Without tokens every request is refused.
 func New(o Options) (*Server, error) {
-	if o.Tenants == nil || o.Admin == nil || o.Reader == nil || o.Resyncer == nil || o.Decider == nil || o.Archive == nil || o.Enqueuer == nil || o.Failures == nil || o.Logger == nil {
-		return nil, errors.New("make admin API: tenants, their admin, reader, resyncer, decider, archive, enqueuer, failures and logger are all needed")
+	if o.Tenants == nil || o.Admin == nil || o.Reloader == nil || o.Reader == nil || o.Resyncer == nil || o.Decider == nil || o.Archive == nil || o.Enqueuer == nil || o.Failures == nil || o.Logger == nil {
+		return nil, errors.New("make admin API: tenants, their admin, reloader, reader, resyncer, decider, archive, enqueuer, failures and logger are all needed")
 	}
 	tokens, err := newTokenSet(o.Tokens)
 	if err != nil {
@@ -118,7 +120,7 @@ func New(o Options) (*Server, error) {
 		o.Now = time.Now
 	}
 	return &Server{
-		tokens: tokens, tenants: o.Tenants, admin: o.Admin, reader: o.Reader, resyncer: o.Resyncer, decider: o.Decider, archive: o.Archive,
+		tokens: tokens, tenants: o.Tenants, admin: o.Admin, reloader: o.Reloader, reader: o.Reader, resyncer: o.Resyncer, decider: o.Decider, archive: o.Archive,
 		enqueuer: o.Enqueuer, failures: o.Failures, log: o.Logger, authFailed: o.AuthFailed,
 		version: o.Version, timeout: o.Timeout, now: o.Now,
 		feedSlots: make(chan struct{}, feedReaders),
@@ -135,6 +137,7 @@ func (s *Server) Register(e *echo.Echo) error {
 	described := humaecho.NewWithGroup(e, group, s.describe())
 	described.UseMiddleware(s.authenticate(described))
 	s.addTenants(described)
+	s.addReload(described)
 	s.addRuns(described)
 	s.addPlan(described)
 	s.addDecisions(described)

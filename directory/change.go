@@ -64,6 +64,7 @@ const (
 	CausePolicy  CauseKind = "policy"  // the tenant's deprovision policy
 
 	CauseSecondLook CauseKind = "second_look" // a look that confirms what an event led to
+	CauseRules      CauseKind = "rule_change" // the tenant's rules have changed
 	CauseBurst      CauseKind = "burst"       // a full sync in place of many reads that events asked for
 )
 
@@ -75,6 +76,7 @@ type Cause struct {
 	EventTypes []string   `json:"event_types,omitempty"` // without repeats
 	Actor      string     `json:"actor,omitempty"`       // name of the admin token
 	Published  *time.Time `json:"published,omitempty"`   // of the oldest event
+	Rules      string     `json:"rules,omitempty"`       // hash of the rules that a rule change brought into force
 	Approval   *Decision  `json:"approval,omitempty"`    // where an admin had to approve the plan
 }
 

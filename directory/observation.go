@@ -83,4 +83,6 @@ type PullRequest struct {
 	// From holds the last position of each list of a reading that was interrupted
 	// (full only): what was read is not asked for again. Empty: from the beginning.
 	From []Position
+	// Groups is the selection to read by, where it is not the one that the source was made with.
+	Groups *GroupSelection
 }

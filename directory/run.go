@@ -59,6 +59,10 @@ type Progress struct {
 	Source string `json:"source,omitempty"`
 	// Waits says why Okta asked the run to wait, while it does.
 	Waits string `json:"waits,omitempty"`
+	// Rules is the hash of the rules that the run plans by; empty where nobody keeps one.
+	Rules string `json:"rules,omitempty"`
+	// Adopted is when the run brought its rules into force, database's clock.
+	Adopted *time.Time `json:"adopted,omitempty"`
 	// ListsRefuted says that reads by id have found groups, or members of groups, that Okta's lists lack.
 	ListsRefuted bool `json:"lists_refuted,omitempty"`
 }
@@ -95,6 +99,9 @@ type Run struct {
 	Progress   Progress   `json:"progress"`
 	Counts     RunCounts  `json:"counts"`
 	Error      string     `json:"error,omitempty"` // a sentence for an admin
+	// Rules is the hash of the rules that the run is to bring into force, or in a dry run to try; empty for
+	// a run under those that are in force.
+	Rules string `json:"rules,omitempty"`
 	// Claims is how often the run was claimed. A task says which claim it was made for.
 	Claims int64 `json:"claims,omitempty"`
 	// Attempts is how many attempts have failed, of RunAttempts.

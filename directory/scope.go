@@ -13,14 +13,15 @@ const (
 	ScopePerson ScopeKind = "person" // one person: assignment, profile, groups
 	ScopeGroup  ScopeKind = "group"  // one group with its members
 	ScopeFull   ScopeKind = "full"   // everybody and everything of a tenant
+	ScopeRules  ScopeKind = "rules"  // everybody as last seen, under other rules; Okta is not read
 )
 
 // Scope is the unit of work: what to read back from Okta and bring into line.
 // It carries no state, so any number of triggers may name the same scope.
 type Scope struct {
 	Kind ScopeKind `json:"kind"`
-	// ID is the Okta id, or for a person also a login where no id is known.
-	// It is empty for ScopeFull.
+	// ID is the Okta id, or for a person also a login where no id is known; the hash of the rules
+	// for ScopeRules. It is empty for ScopeFull.
 	ID string `json:"id,omitempty"`
 }
 
@@ -40,7 +41,10 @@ func (s Scope) ByLogin() bool {
 	return s.Kind == ScopePerson && (len(s.ID) != 20 || !strings.HasPrefix(s.ID, "00") || strings.ContainsAny(s.ID, "@. "))
 }
 
-// String renders the scope as "person:00u…", "group:00g…" or "full".
+// RulesScope covers everybody as last seen, under the rules with the hash.
+func RulesScope(hash string) Scope { return Scope{Kind: ScopeRules, ID: hash} }
+
+// String renders the scope as "person:00u…", "group:00g…", "rules:<hash>" or "full".
 func (s Scope) String() string {
 	if s.Kind == ScopeFull {
 		return string(ScopeFull)
@@ -64,7 +68,7 @@ func ParseScope(text string) (Scope, error) {
 	kind, id, found := strings.Cut(text, ":")
 	s := Scope{Kind: ScopeKind(kind), ID: id}
 	if !found || s.Validate() != nil {
-		return Scope{}, fmt.Errorf("scope %q is not full, person:<id> or group:<id>", text)
+		return Scope{}, fmt.Errorf("scope %q is not full, person:<id>, group:<id> or rules:<hash>", text)
 	}
 	return s, nil
 }
@@ -76,7 +80,7 @@ func (s Scope) Validate() error {
 		if s.ID != "" {
 			return fmt.Errorf("scope full takes no id, got %q", s.ID)
 		}
-	case ScopePerson, ScopeGroup:
+	case ScopePerson, ScopeGroup, ScopeRules:
 		if s.ID == "" {
 			return fmt.Errorf("scope %s needs an id", s.Kind)
 		}

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -77,12 +78,43 @@ func TestCommands(t *testing.T) {
 	if out, status := w.cli("resync"); status != 2 || !contains(out, "--full") {
 		t.Errorf("resync without a scope: status %d, want 2: %s", status, out)
 	}
+	w.hungUp(who.ID)
 	w.service.terminate(25 * time.Second)
 	if out, status := w.cli("runs"); status != 1 || !contains(out, "is it running") {
 		t.Errorf("runs without a service: status %d: %s", status, out)
 	}
 	if out, status := w.cli("healthcheck"); status != 1 {
 		t.Errorf("healthcheck without a service: status %d: %s", status, out)
+	}
+}
+
+// hungUp changes the configuration file under the running service: one with mistakes leaves all as it was, one with other
+// rules has them applied.
+func (w *world) hungUp(who string) {
+	w.t.Helper()
+	calls := w.calls("/api/v1/apps/{app}/users")
+	reload := func(key string, value any) {
+		w.settings[key] = value
+		w.configure(w.settings)
+		w.service.signal(syscall.SIGHUP)
+	}
+	reload("team_from", "clan")
+	eventually(w.t, time.Minute, "the mistake is told", func() string {
+		if log := w.service.Out.String(); !contains(log, "the configuration was not reloaded") || !contains(log, "team_from") {
+			return "the log has no word of it"
+		}
+		return ""
+	})
+	delete(w.settings, "team_from")
+	reload("mapping.title.from", []string{"user.department"})
+	eventually(w.t, time.Minute, "the new rules are applied", func() string {
+		if out, status := w.cli("people", "show", who); status != 0 || !contains(out, "person.updated by rule_change") {
+			return out
+		}
+		return ""
+	})
+	if now := w.calls("/api/v1/apps/{app}/users"); now != calls {
+		w.t.Errorf("Okta was asked for the app's people %d times", now-calls)
 	}
 }
 

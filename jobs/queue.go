@@ -82,7 +82,7 @@ func runRule(kind directory.ScopeKind) (rule, error) {
 		return rule{queue: QueuePeople, timeout: time.Minute}, nil
 	case directory.ScopeGroup:
 		return rule{queue: QueueGroups, timeout: time.Hour}, nil
-	case directory.ScopeFull:
+	case directory.ScopeFull, directory.ScopeRules:
 		return rule{queue: QueueBulk, timeout: fullTimeout}, nil
 	default:
 		return rule{}, fmt.Errorf("scope kind %q does not exist", kind)

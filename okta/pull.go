@@ -35,7 +35,10 @@ func (r *Reader) Pull(ctx context.Context, request directory.PullRequest) iter.S
 		}
 		ctx, cancel := context.WithCancel(ctx)
 		p := &pull{reader: r, pages: make(chan directory.Page, pagesAhead), peopleUnknown: request.Scope.Kind == directory.ScopeFull,
-			rests: request.Scope.Kind == directory.ScopeFull, still: stillness{waiting: map[int]time.Duration{}}}
+			rests: request.Scope.Kind == directory.ScopeFull, still: stillness{waiting: map[int]time.Duration{}}, selection: r.groups}
+		if request.Groups != nil {
+			p.selection = *request.Groups
+		}
 		failed := make(chan error, 1)
 		go func() {
 			err := read(ctx, p)
@@ -93,6 +96,8 @@ type pull struct {
 	reader *Reader
 	pages  chan directory.Page
 	rests  bool // it may end for now, see wait
+
+	selection directory.GroupSelection
 
 	mu            gosync.Mutex
 	calls         int
@@ -233,7 +238,7 @@ func (p *pull) groups(ctx context.Context, from progress) error {
 			if g.ID == "" {
 				return incomplete(what, fmt.Errorf("a group has no id"))
 			}
-			if s := g.seen(got.at); r.groups.Selects(s) {
+			if s := g.seen(got.at); p.selection.Selects(s) {
 				seen = append(seen, s)
 				selected = append(selected, g.ID)
 				first, err := r.membersPath(g.ID)
@@ -342,7 +347,7 @@ func (p *pull) group(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	wanted := seen.Exists && p.reader.groups.Selects(seen)
+	wanted := seen.Exists && p.selection.Selects(seen)
 	if wanted {
 		p.expect(1)
 	}

@@ -44,7 +44,8 @@ func (t *Tx) OutdateRuns(ctx context.Context, newer directory.Run) error {
 	const query = `
 		update runs set state = 'outdated', finished_at = {now}, error = $6 || error
 		where tenant = $1 and id <> $2 and state in ('held', 'planned') and (state = 'planned' or not $7)
-			and (scope_kind = $3 and scope_id = $4 or $3 = 'full' and not $7)
+			-- A plan of other rules was not read from Okta: what has moved since is planned anew when it is applied.
+			and (scope_kind = $3 and scope_id = $4 or $3 = 'full' and scope_kind <> 'rules' and not $7)
 			and coalesce(started_at, created_at) <= {at $5}`
 	began := newer.CreatedAt
 	if newer.StartedAt != nil {
@@ -73,7 +74,7 @@ func (d *DB) HeldRuns(ctx context.Context) ([]directory.Run, error) {
 func (t *Tx) NewerRun(ctx context.Context, run directory.Run) (string, error) {
 	const query = `
 		select id from runs
-		where tenant = $1 and id <> $2 and state in ('succeeded', 'held') and (scope_kind = $3 and scope_id = $4 or scope_kind = 'full')
+		where tenant = $1 and id <> $2 and state in ('succeeded', 'held') and (scope_kind = $3 and scope_id = $4 or scope_kind = 'full' and $3 <> 'rules')
 			and started_at > {at $5}
 		order by started_at limit 1`
 	id, err := scanText(t.db.row(ctx, t.tx, query, t.tenant, run.ID, string(run.Scope.Kind), run.Scope.ID, run.PlannedAt))

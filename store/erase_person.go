@@ -73,7 +73,7 @@ type personEraser struct {
 }
 
 func (e *personEraser) rows(ctx context.Context) error {
-	const query = `update people set manager_id = '', manager_wanted = '', manager_problem = '', created_at = {at $3}, seen = '', seen_basis = '', seen_hash = '' where tenant = $1 and id {in $2}`
+	const query = `update people set manager_id = '', manager_wanted = '', manager_problem = '', created_at = {at $3}, seen = '', seen_basis = '', seen_hash = '', seen_at = null where tenant = $1 and id {in $2}`
 	_, err := e.db.exec(ctx, e.tx, query, e.tenant, e.ids, e.now)
 	return err
 }

@@ -189,13 +189,13 @@ func (t *Tx) PutPeople(ctx context.Context, people []directory.Person) error {
 			first_name, last_name, email, login, picture, title, language, location, department, employee_number,
 			manager_id_text, manager_text, custom, unfit, emptied, team_id,
 			login_key, email_key, employee_number_key, manager_id_key, manager_text_key, hash,
-			observed_at, groups_observed_at, left_at, seen, seen_basis, seen_hash)
+			observed_at, groups_observed_at, left_at, seen, seen_basis, seen_hash, seen_at)
 		select $1, {at $2}, {at $2},
 			v.id, v.status, v.okta_status, v.assignment,
 			v.first_name, v.last_name, v.email, v.login, v.picture, v.title, v.language, v.location, v.department, v.employee_number,
 			v.manager_id_text, v.manager_text, v.custom, v.unfit, v.emptied, v.team_id,
 			v.login_key, v.email_key, v.employee_number_key, v.manager_id_key, v.manager_text_key, v.hash,
-			v.observed_at, v.groups_observed_at, nullif(v.left_at, {at $3}), v.seen, v.seen_basis, v.seen_hash
+			v.observed_at, v.groups_observed_at, nullif(v.left_at, {at $3}), v.seen, v.seen_basis, v.seen_hash, case when v.seen_hash <> '' then {at $2} end
 		from {rows} where true
 		on conflict (tenant, id) do update set
 			status = excluded.status, okta_status = excluded.okta_status, assignment = excluded.assignment,
@@ -215,6 +215,7 @@ func (t *Tx) PutPeople(ctx context.Context, people []directory.Person) error {
 			seen = case when excluded.seen_hash <> '' then excluded.seen else people.seen end,
 			seen_basis = case when excluded.seen_hash <> '' then excluded.seen_basis else people.seen_basis end,
 			seen_hash = case when excluded.seen_hash <> '' then excluded.seen_hash else people.seen_hash end,
+			seen_at = case when excluded.seen_hash <> '' then excluded.seen_at else people.seen_at end,
 			updated_at = excluded.updated_at`
 	if _, err := t.db.execRows(ctx, t.tx, query, batch, t.tenant, t.now, time.Time{}); err != nil {
 		return fmt.Errorf("write %d people: %w", len(people), err)

@@ -14,13 +14,13 @@ import (
 
 const runColumns = `tenant, id, scope_kind, scope_id, cause, date, asked_by, state,
 	created_at, started_at, finished_at, progress, counts, error, planned_at, waits_until, decision, dry_run, plan_summary,
-	claims, attempts, retry_at, refused`
+	claims, attempts, retry_at, refused, rules`
 
 func scanRun(s scanner) (r directory.Run, err error) {
 	return r, s.Scan(&r.Tenant, &r.ID, &r.Scope.Kind, &r.Scope.ID, &r.Cause, &r.Date, &r.By, &r.State,
 		moment{&r.CreatedAt}, maybe{&r.StartedAt}, maybe{&r.FinishedAt},
 		jsonText{&r.Progress}, jsonText{&r.Counts}, &r.Error, maybe{&r.PlannedAt}, maybe{&r.WaitsUntil}, jsonText{&r.Decision}, &r.DryRun, jsonText{&r.Plan},
-		&r.Claims, &r.Attempts, maybe{&r.RetryAt}, &r.Refused)
+		&r.Claims, &r.Attempts, maybe{&r.RetryAt}, &r.Refused, &r.Rules)
 }
 
 // sortRuns puts the oldest first.
@@ -53,15 +53,15 @@ func (d *DB) createRun(ctx context.Context, run directory.Run, act *directory.Ac
 		return directory.Run{}, false, err
 	}
 	const insert = `
-		insert into runs (tenant, id, scope_kind, scope_id, cause, date, asked_by, state, created_at, progress, counts, error, swept_at, dry_run)
-		select slug, $2, $3, $4, $5, $6, $7, 'queued', {now}, $8, $9, '', {now}, $10 from tenants where slug = $1 and removed_at is null
+		insert into runs (tenant, id, scope_kind, scope_id, cause, date, asked_by, state, created_at, progress, counts, error, swept_at, dry_run, rules)
+		select slug, $2, $3, $4, $5, $6, $7, 'queued', {now}, $8, $9, '', {now}, $10, $11 from tenants where slug = $1 and removed_at is null
 		on conflict do nothing
 		returning ` + runColumns
 	var made directory.Run
 	isNew := false
 	err = d.again(ctx, func(tx *sql.Tx) error {
 		rows, err := list(ctx, d, tx, scanRun, insert, run.Tenant, run.ID, string(run.Scope.Kind), run.Scope.ID,
-			string(run.Cause), run.Date, run.By, progress, counts, run.DryRun)
+			string(run.Cause), run.Date, run.By, progress, counts, run.DryRun, run.Rules)
 		if err != nil {
 			return err
 		}

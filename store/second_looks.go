@@ -67,3 +67,17 @@ func (d *DB) DueSecondLooks(ctx context.Context, olderThan time.Duration, limit 
 	}
 	return hints, nil
 }
+
+// LookAtStrangers asks for a look at people who are quarantined and were never let in, at most limit.
+func (t *Tx) LookAtStrangers(ctx context.Context, limit int) error {
+	const query = `
+		insert into second_looks (tenant, scope_kind, scope_id, due_at)
+		select q.tenant, 'person', q.person_id, {at $2} from quarantine q
+		where q.tenant = $1 and (select 1 from people p where p.tenant = $1 and p.id = q.person_id and p.status <> 'removed' limit 1) is null
+		order by q.person_id limit $3
+		on conflict (tenant, scope_kind, scope_id) do update set due_at = excluded.due_at, swept_at = null`
+	if _, err := t.db.exec(ctx, t.tx, query, t.tenant, t.now, limit); err != nil {
+		return fmt.Errorf("ask for a look at people in quarantine: %w", err)
+	}
+	return nil
+}

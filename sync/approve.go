@@ -24,7 +24,13 @@ func (e *Engine) Approve(ctx context.Context, id string, act directory.Act) (dir
 	if err := undecided(run); err != nil {
 		return directory.Run{}, err // without a call to Okta
 	}
-	if err := e.well(ctx); err != nil {
+	if run.Scope.Kind != directory.ScopeRules { // which rests on no reading of Okta
+		if err := e.well(ctx); err != nil {
+			return directory.Run{}, err
+		}
+	}
+	rules, err := e.store.RulesState(ctx, e.tenant)
+	if err != nil {
 		return directory.Run{}, err
 	}
 	return e.decide(ctx, id, act, func(run *directory.Run, now time.Time) error {
@@ -33,6 +39,12 @@ func (e *Engine) Approve(ctx context.Context, id string, act directory.Act) (dir
 			return refuse("run %s cannot be approved: reading stopped before its plan was complete; mend the cause (oktasync runs show %s) and run the sync again", id, id)
 		case e.foreign(*run):
 			return refuse("the plan of run %s was made of another Okta org or app than the tenant has now; run the sync again", id)
+		case run.Rules != "" && run.DryRun:
+			return refuse("run %s was to try rules; to bring them into force, change the configuration and reload it", id)
+		case run.Rules != "" && run.Rules != rules.Next && run.Rules != rules.InForce:
+			return refuse("the rules of run %s were replaced or rejected since its plan was made; reload the configuration", id)
+		case run.Rules == "" && e.otherRules(*run):
+			return refuse("the tenant's rules have changed since the plan of run %s was made; run the sync again", id)
 		case !now.Before(*run.WaitsUntil):
 			return refuse("the plan of run %s is too old: it was made at %s and was good until %s (limits.plan_max_age); run the sync again",
 				id, stamp(*run.PlannedAt), stamp(*run.WaitsUntil))
@@ -65,6 +77,11 @@ func (e *Engine) decide(ctx context.Context, id string, act directory.Act, verdi
 		}
 		if err := verdict(&run, tx.Now()); err != nil {
 			return err
+		}
+		if run.Rules != "" && !run.DryRun && !run.Decision.Approved {
+			if err := tx.RefuseRules(ctx, run.Rules); err != nil {
+				return err
+			}
 		}
 		act.Subject = run.Scope.String()
 		return tx.DecideRun(ctx, run, act)

@@ -13,11 +13,14 @@ import (
 type Options struct {
 	Tenant string
 	Rules  directory.Rules
-	Source Source
-	Store  Store
-	Owner  string           // names this process in leases
-	Now    func() time.Time // for the end and the estimates of runs, and the pause between them; never to compare what was seen
-	NewID  func() string    // ids of the runs that group events start, and of executions
+	// Ruleset is the hash of Rules, which are in force: once others are, nothing is written by these any more. Empty:
+	// nobody keeps which are.
+	Ruleset string
+	Source  Source
+	Store   Store
+	Owner   string           // names this process in leases
+	Now     func() time.Time // for the end and the estimates of runs, and the pause between them; never to compare what was seen
+	NewID   func() string    // ids of the runs that group events start, and of executions
 	// SecondLook is how long after a membership or assignment event its scope is read once more;
 	// zero: not at all.
 	SecondLook time.Duration
@@ -48,6 +51,7 @@ type Engine struct {
 	tenant      string
 	rules       directory.Rules
 	mapper      *mapper
+	ruleset     string
 	source      Source
 	store       Store
 	owner       string
@@ -81,8 +85,11 @@ func New(o Options) *Engine {
 	if o.SecondLook > settledAtMost {
 		o.Burst = 0 // a list would settle events before Okta is taken to show them
 	}
+	if o.Ruleset != "" {
+		o.Store = ruledStore{Store: o.Store, hash: o.Ruleset}
+	}
 	return &Engine{
-		tenant: o.Tenant, rules: o.Rules, mapper: newMapper(o.Rules), source: o.Source,
+		ruleset: o.Ruleset, tenant: o.Tenant, rules: o.Rules, mapper: newMapper(o.Rules), source: o.Source,
 		store: o.Store, owner: o.Owner, now: o.Now, newID: o.NewID, again: o.SecondLook, version: o.Version, interrupted: o.Interrupted, hold: o.Hold, lease: o.Lease, delay: o.Delay, pause: o.FullPause,
 		burst: o.Burst, listAsked: o.ListAsked,
 	}

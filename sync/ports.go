@@ -55,6 +55,14 @@ type Store interface {
 	// Blocked returns why the tenant's jobs rest, empty when they do not.
 	Blocked(ctx context.Context, tenant string) (string, error)
 
+	// SeenPeople returns the rows of everybody but those who were removed, with the values last seen, in order of id
+	// after `after`, at most limit.
+	SeenPeople(ctx context.Context, tenant, after string, limit int) ([]directory.Person, error)
+	// MovedPeople returns the ids of people whose row, or what was last seen of them, was written between the two
+	// times, both included, in order after `after`, at most limit.
+	MovedPeople(ctx context.Context, tenant string, from, to time.Time, after string, limit int) ([]string, error)
+
+	RulesStore
 	RunStore
 }
 
@@ -144,6 +152,17 @@ type RunStore interface {
 type Tx interface {
 	// Now is the database's clock at the start of the transaction.
 	Now() time.Time
+
+	// Rules is the hash of the rules in force; empty when nobody keeps which they are.
+	Rules() string
+	// AdoptRules brings rules into force that are next, and returns false when they are not, nor in force already.
+	AdoptRules(ctx context.Context, hash string) (bool, error)
+	// RefuseRules notes that an admin has rejected the run of rules that are next.
+	RefuseRules(ctx context.Context, hash string) error
+	// LookAtStrangers has the people who are quarantined and were never let in read by id, at most limit.
+	LookAtStrangers(ctx context.Context, limit int) error
+	// SeenPeople returns the rows of the ids that were not removed, with the values last seen, in order of id.
+	SeenPeople(ctx context.Context, ids []string) ([]directory.Person, error)
 
 	// People returns the rows of the ids, removed ones included, in order of id.
 	People(ctx context.Context, ids []string) ([]directory.Person, error)

@@ -52,6 +52,9 @@ func (x *execution) pull(ctx context.Context) error {
 	request := directory.PullRequest{
 		Scope: x.run.Scope, Deactivated: x.run.Scope.Kind == directory.ScopeFull && deactivated > 0, From: x.from,
 	}
+	if x.run.Rules != "" {
+		request.Groups = &e.rules.Groups
+	}
 	for page, err := range e.source.Pull(ctx, request) {
 		if err != nil {
 			return fmt.Errorf("read %s from Okta: %w", x.run.Scope.Public(), err)

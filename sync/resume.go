@@ -46,7 +46,7 @@ func (x *execution) begin(ctx context.Context) error {
 	if x.basis, err = e.basis(); err != nil {
 		return err
 	}
-	if x.run.Scope.Kind == directory.ScopeFull { // one group is read in moments
+	if x.run.Scope.Kind == directory.ScopeFull || x.run.Scope.Kind == directory.ScopeRules { // one group is read in moments
 		reading, found, err := e.store.Reading(ctx, e.tenant, x.run.ID, x.owner)
 		if err != nil {
 			return err
@@ -66,12 +66,12 @@ func (x *execution) start(ctx context.Context) error {
 	e := x.engine
 	before := x.run.Progress
 	// By the clock that all share: it says which of two runs has seen more.
-	began, err := e.store.Now(ctx)
+	began, err := x.begins(ctx)
 	if err != nil {
 		return fmt.Errorf("begin run %s: %w", x.run.ID, err)
 	}
 	x.run.StartedAt = &began
-	x.run.Progress = directory.Progress{CallsLeft: -1, Resumed: before.Resumed, Note: before.Note, Source: e.source.Name()}
+	x.run.Progress = directory.Progress{CallsLeft: -1, Resumed: before.Resumed, Note: before.Note, Source: e.source.Name(), Rules: e.ruleset}
 	x.run.State, x.run.Counts.Confirmed = directory.RunReading, 0
 	x.first, x.gone, x.absences, x.ignored, x.from, x.callsBefore = time.Time{}, nil, absences{}, map[string]bool{}, nil, 0
 	// Before Okta is asked: see Engine.Scope.
@@ -96,6 +96,20 @@ func (x *execution) start(ctx context.Context) error {
 		return err
 	}
 	return x.save(ctx)
+}
+
+// begins returns the database's clock. Under other rules than those in force it is that of the tenant's lock: whatever
+// was written before is there to be planned on, and what comes later is seen to have moved.
+func (x *execution) begins(ctx context.Context) (now time.Time, err error) {
+	e := x.engine
+	if x.run.Rules == "" {
+		return e.store.Now(ctx)
+	}
+	err = e.store.Update(ctx, e.tenant, func(_ context.Context, tx Tx) error {
+		now = tx.Now()
+		return nil
+	})
+	return now, err
 }
 
 // startOver is start after pages were read in vain, and says so.
@@ -153,6 +167,8 @@ func (x *execution) aged(ctx context.Context) (over bool, err error) {
 	switch {
 	case e.foreign(x.run):
 		old = "the tenant has another Okta org or app now than the plan was made of"
+	case x.run.Rules == "" && e.otherRules(x.run):
+		old = "the tenant's rules have changed since it was made"
 	case x.run.WaitsUntil != nil && !now.Before(*x.run.WaitsUntil):
 		old = fmt.Sprintf("the plan was good until %s (limits.plan_max_age)", stamp(*x.run.WaitsUntil))
 	case x.run.Decision == nil && x.run.StartedAt != nil && !now.Before(x.run.StartedAt.Add(e.rules.Limits.PlanMaxAge)):
@@ -172,6 +188,11 @@ func (x *execution) aged(ctx context.Context) (over bool, err error) {
 		"the reading started over: applying was interrupted after %d of %d planned changes, and %s", p.Applied, p.Planned, old)}
 	e.interrupted(x.run)
 	return false, nil
+}
+
+// otherRules says whether the run has planned by other rules than the engine's.
+func (e *Engine) otherRules(run directory.Run) bool {
+	return run.Progress.Rules != "" && e.ruleset != "" && run.Progress.Rules != e.ruleset
 }
 
 // foreign says whether the run has read another org or app than the tenant's present one.

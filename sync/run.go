@@ -90,9 +90,18 @@ type execution struct {
 	callsBefore int                  // to Okta, before it was interrupted
 	steps       int                  // that this execution has read
 	kept        directory.Run        // as it was last written
+
+	covered map[string]bool // sets of attributes that hold all that the rules read
 }
 
 func (x *execution) do(ctx context.Context) error {
+	if x.run.Rules != "" {
+		other, err := x.engine.under(ctx, x.run.Rules)
+		if err != nil {
+			return err
+		}
+		x.engine, x.cause.Rules = other, x.run.Rules
+	}
 	e := x.engine
 	if x.run.State == directory.RunApplying {
 		if over, err := x.aged(ctx); over || err != nil {
@@ -110,9 +119,12 @@ func (x *execution) do(ctx context.Context) error {
 			x.result, err = e.person(ctx, x.ticket, x.cause, &x.run, x.owner)
 			return err
 		}
-		if one {
+		switch {
+		case one:
 			err = x.planOne(ctx)
-		} else {
+		case x.run.Scope.Kind == directory.ScopeRules:
+			err = x.remap(ctx)
+		default:
 			err = x.read(ctx)
 		}
 		complete := err == nil
@@ -134,6 +146,11 @@ func (x *execution) do(ctx context.Context) error {
 	if over, err := x.overtaken(ctx); over || err != nil {
 		return err
 	}
+	if x.run.Rules != "" {
+		if over, err := x.adopt(ctx); over || err != nil {
+			return err
+		}
+	}
 	return x.apply(ctx)
 }
 
@@ -148,6 +165,11 @@ func (x *execution) apply(ctx context.Context) error {
 			break
 		}
 		if err := x.applyPlanned(ctx, planned); err != nil {
+			return err
+		}
+	}
+	if x.run.Rules != "" {
+		if err := x.catchUp(ctx); err != nil {
 			return err
 		}
 	}
@@ -237,6 +259,11 @@ func (x *execution) finish(ctx context.Context) error {
 	if err := x.markListed(ctx); err != nil {
 		return err
 	}
+	if x.run.Scope.Kind == directory.ScopeFull && x.run.Rules == "" {
+		if err := e.planNext(ctx); err != nil {
+			return err
+		}
+	}
 	run := e.finished(x.run, directory.RunSucceeded)
 	err := e.store.Update(ctx, e.tenant, func(ctx context.Context, tx Tx) error {
 		if run.Scope.Kind == directory.ScopeFull && !x.first.IsZero() {
@@ -244,6 +271,12 @@ func (x *execution) finish(ctx context.Context) error {
 			// was interrupted no longer knows, and leaves it to the next.
 			if err := tx.ReleaseQuarantinedBefore(ctx, x.first); err != nil {
 				return fmt.Errorf("release quarantined records: %w", err)
+			}
+		}
+		if x.run.Scope.Kind == directory.ScopeRules {
+			// Of those who were never let in nothing is kept.
+			if err := tx.LookAtStrangers(ctx, strangersAtMost); err != nil {
+				return err
 			}
 		}
 		var err error

@@ -280,3 +280,8 @@ func (c *Client) Snapshot(ctx context.Context, tenant string, each func(v1.Snaps
 		}
 	}
 }
+
+// Reload has the service take over its configuration file as it is now.
+func (c *Client) Reload(ctx context.Context) (v1.Reloaded, error) {
+	return call[v1.Reloaded](ctx, c, http.MethodPost, "/config/reload", nil, nil)
+}

@@ -35,11 +35,12 @@ type FieldChange struct {
 
 // Cause is why a change happened.
 type Cause struct {
-	Kind       string     `json:"kind" enum:"hook,log,nightly,manual,second_look,burst,policy" doc:"Event hook, System Log, scheduled full sync, an admin, the look that confirms an event, a full sync in place of many reads, or the policy for people who left"`
+	Kind       string     `json:"kind" enum:"hook,log,nightly,manual,second_look,burst,policy,rule_change" doc:"Event hook, System Log, scheduled full sync, an admin, the look that confirms an event, a full sync in place of many reads, the policy for people who left, or changed rules"`
 	RunID      string     `json:"run_id,omitempty"`
 	Events     []string   `json:"events,omitempty" doc:"uuids of the Okta events, oldest first"`
 	EventTypes []string   `json:"event_types,omitempty"`
 	Actor      string     `json:"actor,omitempty" doc:"Name of the admin token"`
+	Rules      string     `json:"rules,omitempty" doc:"Hash of the rules that a rule change brought into force"`
 	Published  *time.Time `json:"published,omitempty" doc:"When the oldest event happened in Okta"`
 	Approval   *Decision  `json:"approval,omitempty" doc:"Who approved the plan that this change was part of, if it needed that"`
 }

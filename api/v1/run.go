@@ -14,8 +14,9 @@ type ResyncRequest struct {
 type Run struct {
 	ID         string     `json:"id"`
 	Tenant     string     `json:"tenant"`
-	Scope      string     `json:"scope" doc:"full, person:<id> or group:<id>" example:"full"`
-	Cause      string     `json:"cause" enum:"hook,log,nightly,manual,second_look,burst"`
+	Scope      string     `json:"scope" doc:"full, person:<id>, group:<id>, or rules:<hash> for everybody as last seen, under changed rules" example:"full"`
+	Cause      string     `json:"cause" enum:"hook,log,nightly,manual,second_look,burst,rule_change"`
+	Rules      string     `json:"rules,omitempty" doc:"Hash of the rules that the run is to bring into force, or in a dry run to try"`
 	Date       string     `json:"date,omitempty" doc:"The scheduled day of a nightly run, UTC" example:"2026-08-20"`
 	By         string     `json:"by,omitempty" doc:"Name of the admin token that asked for it"`
 	State      string     `json:"state" enum:"queued,reading,applying,held,planned,succeeded,failed,cancelled,rejected,outdated" doc:"The first three are under way. held, and planned of a dry run, wait for an admin. The others are final"`

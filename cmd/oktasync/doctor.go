@@ -183,7 +183,7 @@ func (d *doctor) checkTenant(t config.Tenant) {
 	defer cancel()
 	d.part = directory.PartRead
 	name := func(what string) string { return t.Slug + ": " + what }
-	reader, err := newReader(t, func(context.Context) (time.Time, error) { return utcNow(), nil }, nil, nil, slog.New(slog.DiscardHandler))
+	reader, err := newReader(t, rulesOf(t).Groups, func(context.Context) (time.Time, error) { return utcNow(), nil }, nil, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		d.ill(name("settings"), "%v", err)
 		return

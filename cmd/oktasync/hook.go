@@ -78,7 +78,7 @@ func (w *hookWork) prepare(t hookTarget, cfg config.Config, manage bool) error {
 		return err
 	}
 	w.spec = w.knownHook.spec(spec)
-	w.reader, err = newReader(setupCredentials(w.env, tenant, manage), w.db.Now, nil, nil, slog.New(slog.DiscardHandler))
+	w.reader, err = newReader(setupCredentials(w.env, tenant, manage), rulesOf(tenant).Groups, w.db.Now, nil, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return fmt.Errorf("tenant %s: %w", tenant.Slug, err)
 	}

@@ -73,6 +73,12 @@ func (r *reconciler) measured(ctx context.Context, tenant, kind string, work fun
 	defer context.AfterFunc(parts.resting, func() { stop(context.Cause(parts.resting)) })()
 	started := time.Now()
 	result, err := work(ctx, parts.engine)
+	if moved := (*directory.RulesMoved)(nil); errors.As(err, &moved) {
+		r.log.Info("work was begun under rules that are no longer in force, and begins again", "tenant", tenant, "kind", kind)
+		if err := r.refresh(ctx); err != nil { // so that it meets the new ones
+			return err
+		}
+	}
 	if err != nil && errors.Is(context.Cause(ctx), errTenantRests) {
 		r.log.Info("work was cut short: the tenant was paused or removed", "tenant", tenant, "kind", kind)
 		return jobs.ErrIdle
@@ -183,6 +189,15 @@ func (r *resyncer) Start(ctx context.Context, run directory.Run) error {
 	}
 	r.enqueue(ctx, stored)
 	return nil
+}
+
+// propose hands in the rules of a tenant, and puts their run into the queue.
+func (r *resyncer) propose(ctx context.Context, p dirsync.Proposal) (dirsync.Proposed, error) {
+	done, err := dirsync.Propose(ctx, r.db, p)
+	if err == nil && done.Run.ID != "" {
+		r.enqueue(ctx, done.Run)
+	}
+	return done, err
 }
 
 func (r *resyncer) enqueue(ctx context.Context, run directory.Run) {

@@ -20,6 +20,9 @@ import (
 type liveTenant struct {
 	directory.TenantListing
 	settings config.Tenant // of no use with a Problem
+	// rules are those in force, with their hash: those of the settings may wait for a run.
+	rules   directory.Rules
+	ruleset string
 }
 
 // works says whether work is done for the tenant.
@@ -32,7 +35,7 @@ func (l liveTenant) works() bool { return l.Problem == "" && l.Pause == nil && l
 // with nothing to do costs nothing. When its settings change, work under way ends on
 // the parts that it began with, and the next task gets new ones.
 type registry struct {
-	build func(config.Tenant) (*tenantParts, error)
+	build func(liveTenant) (*tenantParts, error)
 	hooks atomic.Pointer[webhook.TenantList]
 
 	mu      sync.Mutex
@@ -57,7 +60,7 @@ type place struct {
 var errTenantRests = errors.New("the tenant was paused or removed")
 
 // newRegistry returns a list without tenants. build makes the parts of one.
-func newRegistry(build func(config.Tenant) (*tenantParts, error)) (*registry, error) {
+func newRegistry(build func(liveTenant) (*tenantParts, error)) (*registry, error) {
 	r := &registry{build: build, places: map[string]*place{}}
 	return r, r.set(nil)
 }
@@ -163,7 +166,7 @@ func (r *registry) use(slug string) (parts *tenantParts, done func(), err error)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.parts == nil {
-		if p.parts, err = r.build(p.tenant.settings); err != nil {
+		if p.parts, err = r.build(p.tenant); err != nil {
 			return nil, nil, fmt.Errorf("make ready tenant %s: %w", slug, err)
 		}
 		p.parts.resting, p.rest = context.WithCancelCause(context.Background())

@@ -36,7 +36,8 @@ func (d *door) CloseIdleConnections() {
 	d.shop.closed = append(d.shop.closed, d.url)
 }
 
-func (w *workshop) build(t config.Tenant) (*tenantParts, error) {
+func (w *workshop) build(of liveTenant) (*tenantParts, error) {
+	t := of.settings
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.fail != nil {

@@ -37,6 +37,7 @@ func (c serveCommand) Run(e *env) error {
 		return err
 	}
 	defer s.close()
+	s.reloads.load = func() (config.Config, error) { return e.load(true) }
 	listener, err := net.Listen("tcp", cfg.Server.Listen)
 	if err != nil {
 		return fmt.Errorf("listen on server.listen %s: %w", cfg.Server.Listen, err)
@@ -63,6 +64,7 @@ type service struct {
 	health   *health
 	http     *http.Server
 	resyncs  *resyncer
+	reloads  *reloader
 }
 
 // watchEvery is how soon those who wait for changes learn of what other processes committed.
@@ -95,12 +97,16 @@ func (s *service) construct(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.queue = jobs.NewClient(jobs.ClientOptions{Redis: s.redis.UniversalClient, Log: log})
+	s.resyncs = &resyncer{db: s.db, queue: s.queue, log: log}
 	s.book = newTenantBook(cfg, s.db, keys, s.tenants, log)
+	s.book.propose = s.resyncs.propose
 	if err := s.book.refresh(ctx); err != nil {
 		return err
 	}
-	s.queue = jobs.NewClient(jobs.ClientOptions{Redis: s.redis.UniversalClient, Log: log})
-	s.resyncs = &resyncer{db: s.db, queue: s.queue, log: log}
+	s.reloads = &reloader{book: s.book, log: log, load: func() (config.Config, error) {
+		return config.Config{}, errors.New("this process was not started from a configuration file")
+	}}
 	chores := s.chores(m)
 	s.workers = jobs.NewServer(jobs.ServerOptions{
 		Redis:      s.redis.UniversalClient,
@@ -156,7 +162,7 @@ func (s *service) constructWeb(owner string, m *metrics) error {
 	s.health = &health{db: s.db, queue: s.queue, tenants: s.tenants, metrics: m}
 	s.health.register(e)
 	admin, err := api.New(api.Options{
-		Tokens: adminTokens(s.cfg), Tenants: s.tenants.slugs, Admin: &tenantAdmin{book: s.book},
+		Tokens: adminTokens(s.cfg), Tenants: s.tenants.slugs, Admin: &tenantAdmin{book: s.book}, Reloader: s.reloads,
 		Reader: s.db, Resyncer: s.resyncs, Decider: &decider{tenants: s.tenants, queue: s.queue, metrics: m, log: s.log}, Archive: s.db, Enqueuer: s.queue,
 		Failures: failures, Version: version, Logger: s.log,
 		AuthFailed: func(string) { m.authFailed.WithLabelValues("api").Inc() },
@@ -194,6 +200,9 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 		}
 	}
 	group.Go(func() { s.book.Run(background) })
+	signals, stopSignals := hangups()
+	defer stopSignals()
+	group.Go(func() { s.reloads.Run(background, signals) })
 	if s.cfg.HasRole(config.RoleScheduler) {
 		group.Go(func() { (&eraser{db: s.db, grace: eraseGrace, log: s.log}).Run(background) })
 		group.Go(func() { s.sweeper.Run(background) })

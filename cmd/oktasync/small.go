@@ -21,6 +21,8 @@ func (versionCommand) Run(e *env) error {
 type configCommand struct {
 	Check configCheckCommand `cmd:"" help:"Say everything that is wrong with the configuration."`
 	Print configPrintCommand `cmd:"" help:"Print the effective configuration, secrets redacted."`
+
+	Reload configReloadCommand `cmd:"" help:"Have the running service take over the changed configuration file."`
 }
 
 type configCheckCommand struct{}

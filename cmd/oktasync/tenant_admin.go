@@ -130,7 +130,7 @@ func (a *tenantAdmin) checked(slug string, document config.Document) (directory.
 			hosts.take(t.settings)
 		}
 	}
-	if _, err := a.book.cfg.LoadTenant(slug, document, hosts); err != nil {
+	if _, err := a.book.config().LoadTenant(slug, document, hosts); err != nil {
 		return directory.TenantRecord{}, invalidSettings(err)
 	}
 	record, err := sealDocument(a.book.keys, slug, document)
@@ -188,7 +188,7 @@ func (a *tenantAdmin) Test(ctx context.Context, slug string) ([]directory.Findin
 	if t.Problem != "" {
 		return nil, directory.Refuse(directory.ErrConflict, "tenant %s can't be tested: it %s", slug, t.Problem)
 	}
-	cfg := a.book.cfg
+	cfg := a.book.config()
 	cfg.Tenants = nil
 	for _, other := range a.book.registry.all() {
 		if other.Problem == "" {
@@ -214,7 +214,7 @@ func (a *tenantAdmin) DropSettings(ctx context.Context, act directory.Act) error
 }
 
 func (a *tenantAdmin) notOfFile(slug string) error {
-	if _, inFile := a.book.cfg.Tenant(slug); inFile {
+	if _, inFile := a.book.config().Tenant(slug); inFile {
 		return directory.Refuse(directory.ErrConflict, "tenant %s stands in the configuration file and is changed there, not by the API", slug)
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/oktasync/oktasync/config"
@@ -29,7 +30,8 @@ const (
 // tenantBook puts the tenants of the configuration file and those of the database together
 // into the registry, and follows what other processes change.
 type tenantBook struct {
-	cfg      config.Config
+	cfg      atomic.Pointer[config.Config]
+	propose  proposer // nil: a command only looks
 	db       *store.DB
 	keys     *seal.Keys
 	registry *registry
@@ -41,6 +43,7 @@ type tenantBook struct {
 	seen    time.Time // when it was last noted that the file's tenants are configured
 	opened  map[string]openedTenant
 	told    map[string]string // problems and warnings that the log has, by slug
+	handed  map[string]string // hashes of the rules that this process has handed in, by slug
 }
 
 // openedTenant is a tenant of the database as it was opened from a version of its record.
@@ -51,9 +54,14 @@ type openedTenant struct {
 }
 
 func newTenantBook(cfg config.Config, db *store.DB, keys *seal.Keys, r *registry, log *slog.Logger) *tenantBook {
-	return &tenantBook{cfg: cfg, db: db, keys: keys, registry: r, log: log,
-		version: -1, seen: time.Now(), opened: map[string]openedTenant{}, told: map[string]string{}}
+	b := &tenantBook{db: db, keys: keys, registry: r, log: log,
+		version: -1, seen: time.Now(), opened: map[string]openedTenant{}, told: map[string]string{}, handed: map[string]string{}}
+	b.cfg.Store(&cfg)
+	return b
 }
+
+// config is the configuration as it was last loaded.
+func (b *tenantBook) config() config.Config { return *b.cfg.Load() }
 
 // Run follows the list until ctx ends.
 func (b *tenantBook) Run(ctx context.Context) {
@@ -99,18 +107,33 @@ func (b *tenantBook) refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tenants := b.list(records, time.Now())
-	if err := b.registry.set(tenants); err != nil {
-		return fmt.Errorf("use the list of tenants: %w", err)
+	tenants, err := b.takeOver(ctx, records, false, "")
+	if err != nil {
+		return err
 	}
 	b.version, b.read = version, time.Now()
 	b.tell(tenants)
 	return nil
 }
 
+// takeOver puts the tenants into the registry. Rules that changed are handed in, those that an admin has rejected only with
+// again.
+func (b *tenantBook) takeOver(ctx context.Context, records []directory.TenantRecord, again bool, by string) ([]liveTenant, error) {
+	tenants := b.list(records, time.Now())
+	if b.propose != nil {
+		if err := b.withRules(ctx, tenants, again, by); err != nil {
+			return nil, err
+		}
+	}
+	if err := b.registry.set(tenants); err != nil {
+		return nil, fmt.Errorf("use the list of tenants: %w", err)
+	}
+	return tenants, nil
+}
+
 func (b *tenantBook) fileSlugs() []string {
 	var slugs []string
-	for _, t := range b.cfg.Tenants {
+	for _, t := range b.config().Tenants {
 		slugs = append(slugs, t.Slug)
 	}
 	return slugs
@@ -124,7 +147,7 @@ func (b *tenantBook) list(records []directory.TenantRecord, now time.Time) []liv
 	}
 	hosts := hostOwners{}
 	var tenants []liveTenant
-	for _, t := range b.cfg.Tenants {
+	for _, t := range b.config().Tenants {
 		hosts.take(t)
 		r := byslug[t.Slug]
 		delete(byslug, t.Slug)
@@ -147,7 +170,7 @@ func (b *tenantBook) list(records []directory.TenantRecord, now time.Time) []liv
 			if !known || o.version != r.Version {
 				o = openedTenant{version: r.Version}
 				var err error
-				if o.tenant, err = openTenant(b.cfg, b.keys, r); err != nil {
+				if o.tenant, err = openTenant(b.config(), b.keys, r); err != nil {
 					o.problem = err.Error()
 				}
 			}

@@ -42,7 +42,7 @@ func (v *tenantView) list() []liveTenant {
 
 // config is the configuration with all tenants whose settings are right.
 func (v *tenantView) config() config.Config {
-	cfg := v.book.cfg
+	cfg := v.book.config()
 	cfg.Tenants = nil
 	for _, t := range v.list() {
 		if t.Problem == "" {

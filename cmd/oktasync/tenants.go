@@ -29,14 +29,15 @@ type tenantParts struct {
 
 // partsBuilder returns the function that makes one tenant's parts. owner names this
 // process in leases.
-func partsBuilder(db *store.DB, shared redis.UniversalClient, m *metrics, owner string, log *slog.Logger) func(config.Tenant) (*tenantParts, error) {
-	return func(t config.Tenant) (*tenantParts, error) {
-		reader, err := newReader(t, db.Now, shared, m.oktaObserver(t.Slug), log)
+func partsBuilder(db *store.DB, shared redis.UniversalClient, m *metrics, owner string, log *slog.Logger) func(liveTenant) (*tenantParts, error) {
+	return func(of liveTenant) (*tenantParts, error) {
+		t := of.settings
+		reader, err := newReader(t, of.rules.Groups, db.Now, shared, m.oktaObserver(t.Slug), log)
 		if err != nil {
 			return nil, err
 		}
 		return &tenantParts{cfg: t, reader: reader, engine: dirsync.New(dirsync.Options{
-			Tenant: t.Slug, Rules: rulesOf(t), Source: reader, Store: engineStore{db}, Owner: owner,
+			Tenant: t.Slug, Rules: of.rules, Ruleset: of.ruleset, Source: reader, Store: engineStore{db}, Owner: owner,
 			Now: utcNow, NewID: newRunID, Lease: runLease, Hold: holdLeases(db, t.Slug, runLease, leaseBeat, log), SecondLook: t.Okta.SecondLook, Burst: t.Okta.Burst,
 			Version: version,
 			Interrupted: func(run directory.Run) {
@@ -52,7 +53,7 @@ func partsBuilder(db *store.DB, shared redis.UniversalClient, m *metrics, owner 
 
 // newReader makes the reader of one tenant's Okta org. The rate budget is shared
 // with other replicas through Redis, where there is one.
-func newReader(t config.Tenant, clock func(context.Context) (time.Time, error), shared redis.UniversalClient,
+func newReader(t config.Tenant, groups directory.GroupSelection, clock func(context.Context) (time.Time, error), shared redis.UniversalClient,
 	observe func(string, int, time.Duration, time.Duration), log *slog.Logger,
 ) (*okta.Reader, error) {
 	credentials := okta.Credentials{Token: t.Okta.Token.Reveal()}
@@ -67,7 +68,7 @@ func newReader(t config.Tenant, clock func(context.Context) (time.Time, error), 
 	}
 	return okta.New(okta.Options{
 		Tenant: t.Slug, OrgURL: t.Okta.URL, Credentials: credentials, AppID: t.Okta.AppID,
-		Groups: rulesOf(t).Groups, Clock: clock, Governor: governor, AllowHTTP: t.Okta.AllowHTTP,
+		Groups: groups, Clock: clock, Governor: governor, AllowHTTP: t.Okta.AllowHTTP,
 		Concurrency: t.Okta.Concurrency, Logger: log, Observe: observe, Now: utcNow,
 	})
 }

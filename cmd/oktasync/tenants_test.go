@@ -121,6 +121,7 @@ func (h *house) open() *process {
 	if err != nil {
 		h.t.Fatal(err)
 	}
+	s.reloads.load = func() (config.Config, error) { return config.Load(config.Options{Environ: h.environ()}) }
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		h.t.Fatal(err)

@@ -39,6 +39,7 @@ func testLastSeen(f *fixture) {
 		return tx.NoteSeen(ctx, map[string]directory.LastSeen{"u3": lastSeen("b2", "Miller"), "zz": lastSeen("b2", "nobody")}, at(1))
 	})
 	f.same("beside the row", values(), []string{`u1 b1 h Cook {"user.title":"Cook"}`, `u2 b1 h Smith {"user.title":"Smith"}`, `u3 b2 h Miller {"user.title":"Miller"}`})
-	f.same("the sets", must(f.db.SeenBases(f.ctx, tenant))(f), map[string]int{"b1": 2, "b2": 1})
+	f.must(f.db.PutRuleset(f.ctx, tenant, directory.Ruleset{Hash: "r1", Body: json.RawMessage(`{}`), Basis: "b2", Attributes: []string{"user.title"}}))
+	f.same("the sets", must(f.db.SeenSets(f.ctx, tenant))(f), []directory.SeenSet{{Basis: "b1", People: 2}, {Basis: "b2", Attributes: []string{"user.title"}, People: 1}})
 	f.same("hashes", must(f.db.Hashes(f.ctx, tenant, []string{"u3"}))(f), map[string]directory.RowHashes{"u3": {Row: "hash u3", Seen: "h Miller"}})
 }

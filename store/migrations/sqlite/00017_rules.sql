@@ -5,6 +5,8 @@
 alter table people add column seen text not null default '';
 alter table people add column seen_basis text not null default '';
 alter table people add column seen_hash text not null default '';
+-- When it was written.
+alter table people add column seen_at integer;
 
 -- The rules of a tenant, by their hash: those in force, and those that a run plans by. basis names the set of
 -- attributes that they read, which is listed in attributes.
@@ -30,6 +32,7 @@ alter table tenants drop column rules_refused;
 alter table tenants drop column rules_next;
 alter table tenants drop column rules;
 drop table rules;
+alter table people drop column seen_at;
 alter table people drop column seen_hash;
 alter table people drop column seen_basis;
 alter table people drop column seen;

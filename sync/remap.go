@@ -1,0 +1,175 @@
+package sync
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+// rulesAgainAfter is how long work waits that was begun under rules which are no longer in force.
+const rulesAgainAfter = time.Second
+
+// strangersAtMost is how many people in quarantine, who were never let in, are read by id when rules have changed. The
+// next full sync settles the others.
+const strangersAtMost = 1000
+
+// remap plans what the run's rules would make of everybody as last seen, page by page. Okta is not asked.
+func (x *execution) remap(ctx context.Context) error {
+	e := x.engine
+	if err := x.sets(ctx); err != nil {
+		return err
+	}
+	after := ""
+	for _, p := range x.from {
+		after = p.Next
+	}
+	for {
+		rows, err := e.store.SeenPeople(ctx, e.tenant, after, pageSize)
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			return nil
+		}
+		var planned []directory.PlannedChange
+		for i := range rows {
+			_, changes, err := x.mapAgain(&rows[i])
+			if err != nil {
+				return err
+			}
+			planned = append(planned, changes...)
+		}
+		after = rows[len(rows)-1].ID
+		x.run.Progress.Pages++
+		x.run.Progress.People += len(rows)
+		if err := x.step(ctx, planned, directory.Page{Positions: []directory.Position{{List: "people", Next: after}}}); err != nil {
+			return err
+		}
+		if len(rows) < pageSize {
+			return nil
+		}
+	}
+}
+
+// mapAgain compares a row with what the rules make of what was last seen. False says that this cannot be told: too
+// little was seen, or nothing.
+func (x *execution) mapAgain(row *directory.Person) (known bool, planned []directory.PlannedChange, err error) {
+	seen, known, err := x.seenAgain(*row)
+	if err != nil || !known {
+		return false, nil, err
+	}
+	_, planned, err = x.engine.plannedPerson(row, seen)
+	return true, planned, err
+}
+
+// seenAgain is the sight that the row was made of, as far as it is kept. Status and assignment are those of the row,
+// which takes them from later and smaller looks, too.
+func (x *execution) seenAgain(row directory.Person) (seen directory.PersonSeen, known bool, err error) {
+	seen = directory.PersonSeen{
+		ID: row.ID, At: row.ObservedAt, Exists: row.OktaStatus != directory.OktaDeleted, OktaStatus: row.OktaStatus,
+		Assigned: row.Present(), AssignmentScope: row.Assignment, Profile: map[string]any{}, AppProfile: map[string]any{},
+	}
+	if row.Status == directory.StatusSuspended && directory.StatusOf(row.OktaStatus) == directory.StatusActive {
+		seen.AssignmentStatus = "SUSPENDED" // the app user was, not the user
+	}
+	if row.Detached() {
+		if x.engine.rules.Deprovision.Policy == directory.DeprovisionFromTeam {
+			return seen, false, nil // stays as it is
+		}
+		if row.OktaStatus != "DEPROVISIONED" {
+			return seen, true, nil // goes as it is
+		}
+	}
+	if len(row.Seen.Values) == 0 || !x.covered[row.Seen.Basis] {
+		return seen, false, nil
+	}
+	values := map[string]any{}
+	if err := json.Unmarshal(row.Seen.Values, &values); err != nil {
+		return seen, false, fmt.Errorf("decode what was last seen of person %s: %w", row.ID, err)
+	}
+	for name, value := range values {
+		switch key, ofApp := strings.CutPrefix(name, "app."); {
+		case name == "app.userName":
+			seen.AppUserName, _ = value.(string)
+		case ofApp:
+			seen.AppProfile[key] = value
+		default:
+			seen.Profile[strings.TrimPrefix(name, "user.")] = value
+		}
+	}
+	return seen, true, nil
+}
+
+// catchUp maps those again who moved between the beginning of the plan and the moment when its rules came into force:
+// they were written by the old rules, and the plan does not know them, or no longer fits. Of whom too little was seen is
+// read by id.
+func (x *execution) catchUp(ctx context.Context) error {
+	e := x.engine
+	if err := x.sets(ctx); err != nil {
+		return err
+	}
+	for after := ""; ; {
+		ids, err := e.store.MovedPeople(ctx, e.tenant, *x.run.StartedAt, *x.run.Progress.Adopted, after, pageSize)
+		if err != nil {
+			return err
+		}
+		if len(ids) == 0 {
+			return nil
+		}
+		after = ids[len(ids)-1]
+		var done applied
+		run := x.run
+		err = e.store.Update(ctx, e.tenant, func(ctx context.Context, tx Tx) error {
+			rows, err := tx.SeenPeople(ctx, ids)
+			if err != nil {
+				return err
+			}
+			var planned []directory.PlannedChange
+			for i := range rows {
+				known, changes, err := x.mapAgain(&rows[i])
+				if err != nil {
+					return err
+				}
+				planned = append(planned, changes...)
+				if !known && rows[i].Present() {
+					if err := tx.AskSecondLook(ctx, directory.PersonScope(rows[i].ID), 0); err != nil {
+						return err
+					}
+				}
+			}
+			if done, err = e.applyBatch(ctx, tx, planned, x.cause); err != nil {
+				return err
+			}
+			if err := appendChanges(ctx, tx, done.changes); err != nil {
+				return err
+			}
+			run = x.counted(done)
+			return tx.SaveRun(ctx, run, x.owner, e.lease)
+		})
+		if err != nil {
+			return fmt.Errorf("map %d people again who moved since run %s was planned: %w", len(ids), x.run.ID, err)
+		}
+		x.run = run
+		x.result.count(done)
+		if len(ids) < pageSize {
+			return nil
+		}
+	}
+}
+
+// sets notes which sets of attributes hold all that the run's rules read.
+func (x *execution) sets(ctx context.Context) error {
+	sets, err := x.engine.store.SeenSets(ctx, x.engine.tenant)
+	if err != nil {
+		return err
+	}
+	x.covered = map[string]bool{x.engine.mapper.basis: true}
+	for _, set := range sets {
+		x.covered[set.Basis] = set.Attributes != nil && lacking(set.Attributes, x.engine.mapper.named) == ""
+	}
+	return nil
+}
