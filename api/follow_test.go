@@ -13,6 +13,7 @@ import (
 
 	"github.com/oktasync/oktasync/api/client"
 	"github.com/oktasync/oktasync/api/v1"
+	product "github.com/oktasync/oktasync/client"
 	"github.com/oktasync/oktasync/directory"
 	"github.com/oktasync/oktasync/store"
 	"github.com/oktasync/oktasync/store/storetest"
@@ -84,6 +85,16 @@ func (c *consumer) now() [2][]string {
 	return c.copy.sorted()
 }
 
+// following is the client that products use.
+func (r *feedRig) following(tenant string) *product.Client {
+	r.t.Helper()
+	c, err := product.New(product.Options{URL: r.url, Token: tokenAlice, Tenant: tenant})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return c
+}
+
 // A consumer that fails a quarter of the time, and whose cursor expires once, ends with what is there.
 func TestFollow(t *testing.T) {
 	t.Parallel()
@@ -93,9 +104,9 @@ func TestFollow(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	follower := &consumer{random: rand.New(rand.NewPCG(3, 9))}
-	options := client.FollowOptions{Limit: 3, Wait: 5 * time.Second, FirstPause: time.Millisecond}
+	options := product.FollowOptions{Limit: 3, Wait: 5 * time.Second, FirstPause: time.Millisecond}
 	ended := make(chan error, 1)
-	follow := func() { ended <- r.api.Follow(ctx, "acme", options, follower) }
+	follow := func() { ended <- r.following("acme").Follow(ctx, options, follower) }
 	go follow()
 	random := rand.New(rand.NewPCG(8, 8))
 	scramble := func() {
@@ -151,7 +162,7 @@ func TestFollowGivesUp(t *testing.T) {
 		"from the future":         {"acme", "7"},
 	} {
 		var answer *client.Error
-		err := r.api.Follow(t.Context(), test.tenant, client.FollowOptions{}, &consumer{cursor: test.cursor})
+		err := r.following(test.tenant).Follow(t.Context(), product.FollowOptions{}, &consumer{cursor: test.cursor})
 		if !errors.As(err, &answer) {
 			t.Errorf("%s: %v", name, err)
 		}

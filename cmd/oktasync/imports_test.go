@@ -43,7 +43,13 @@ func TestImportRules(t *testing.T) {
 				// Benchmarks, the chaos kit, what end-to-end tests share, and the store's
 				// conformance suite are test code.
 				testCode := slices.Contains([]string{"bench", "chaos", "e2e"}, folder) || path.Base(pkg) == "storetest"
-				if target != "directory" && target != folder && !testCode {
+				// Products import client, which may not drag the service along; examples are products.
+				forProducts := map[string][]string{"client": {"api/client", "api/v1"}, "examples": {"client"}}[folder]
+				if forProducts != nil {
+					if target != folder && !slices.Contains(forProducts, ours) {
+						t.Errorf("%s imports %s; it is for products, which must not import more than %v", pkg, ours, forProducts)
+					}
+				} else if target != "directory" && target != folder && !testCode {
 					t.Errorf("%s imports %s; only cmd may", pkg, ours)
 				}
 				if folder == "config" || folder == "directory" && ours != "directory" {

@@ -36,6 +36,7 @@ type commands struct {
 	Tenants     tenantsCommand     `cmd:"" help:"Add, test, pause, resume, remove and list tenants while the service runs."`
 	Keys        keysCommand        `cmd:"" help:"Make, list and replace the keys that encrypt stored credentials."`
 	People      peopleCommand      `cmd:"" help:"Look people up, and erase who left."`
+	Export      exportCommand      `cmd:"" help:"Write the directory to a file, as NDJSON or CSV."`
 	Acts        actsCommand        `cmd:"" help:"List what admins did, when and why."`
 	Events      eventsCommand      `cmd:"" help:"Show how events came: by hook, by System Log, or by both."`
 	Quarantine  quarantineCommand  `cmd:"" help:"List records that cannot be applied, with the reasons."`

@@ -9,7 +9,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/oktasync/oktasync/api/v1"
+	"github.com/oktasync/oktasync/api/client"
 )
 
 // Consumer keeps a copy of a tenant's directory. Each method is one transaction of its own
@@ -20,10 +20,10 @@ type Consumer interface {
 	Cursor(ctx context.Context) (string, error)
 	// Replace replaces the whole copy by a snapshot. Its first line has the cursor. When the lines
 	// yield an error, the snapshot is not whole and nothing of it may be kept: return the error.
-	Replace(ctx context.Context, lines iter.Seq2[v1.SnapshotLine, error]) error
+	Replace(ctx context.Context, lines iter.Seq2[Line, error]) error
 	// Apply applies changes in their order and stores the cursor. There may be no changes. Some
 	// may have been applied before, or be in the snapshot already.
-	Apply(ctx context.Context, changes []v1.Change, cursor string) error
+	Apply(ctx context.Context, changes []Event, cursor string) error
 }
 
 // FollowOptions say how to follow a tenant's changes. Zero values mean the usual.
@@ -39,12 +39,12 @@ type FollowOptions struct {
 
 const longestPause = time.Minute
 
-// Follow keeps the consumer's copy equal to the tenant's directory until ctx ends, and returns ctx's
+// Follow keeps the consumer's copy equal to the directory until ctx ends, and returns ctx's
 // error. It starts with a snapshot where no cursor is stored, and takes another one when the
 // service no longer has the changes after the cursor (410). Failures that may pass, the consumer's
 // own among them, are tried again. What only a person can mend is returned: a token without the
 // right, a tenant that does not exist, a cursor of another tenant or from the future.
-func (c *Client) Follow(ctx context.Context, tenant string, o FollowOptions, to Consumer) error {
+func (c *Client) Follow(ctx context.Context, o FollowOptions, to Consumer) error {
 	if o.Limit == 0 {
 		o.Limit = 500
 	}
@@ -56,7 +56,7 @@ func (c *Client) Follow(ctx context.Context, tenant string, o FollowOptions, to 
 	}
 	pause, startOver := o.FirstPause, false
 	for {
-		err := c.followOnce(ctx, tenant, o, to, &startOver)
+		err := c.followOnce(ctx, o, to, &startOver)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -64,14 +64,14 @@ func (c *Client) Follow(ctx context.Context, tenant string, o FollowOptions, to 
 			pause = o.FirstPause
 			continue
 		}
-		var answer *Error
+		var answer *client.Error
 		again := pause/2 + rand.N(pause/2+1) // so that many consumers do not come back at once
 		if errors.As(err, &answer) {
 			switch answer.Status {
 			case http.StatusGone:
 				startOver = true
 			case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusUnprocessableEntity:
-				return fmt.Errorf("follow the changes of tenant %s: %w", tenant, err)
+				return fmt.Errorf("follow the changes of tenant %s: %w", c.tenant, err)
 			}
 			again = max(again, answer.RetryAfter)
 		}
@@ -88,19 +88,19 @@ func (c *Client) Follow(ctx context.Context, tenant string, o FollowOptions, to 
 }
 
 // followOnce takes one step: a snapshot, or one page of changes.
-func (c *Client) followOnce(ctx context.Context, tenant string, o FollowOptions, to Consumer, startOver *bool) error {
+func (c *Client) followOnce(ctx context.Context, o FollowOptions, to Consumer, startOver *bool) error {
 	cursor, err := to.Cursor(ctx)
 	if err != nil {
 		return fmt.Errorf("read the stored cursor: %w", err)
 	}
 	if cursor == "" || *startOver {
-		if err := to.Replace(ctx, c.lines(ctx, tenant)); err != nil {
-			return fmt.Errorf("take over a snapshot of tenant %s: %w", tenant, err)
+		if err := to.Replace(ctx, c.Snapshot(ctx)); err != nil {
+			return fmt.Errorf("take over a snapshot of tenant %s: %w", c.tenant, err)
 		}
 		*startOver = false
 		return nil
 	}
-	page, err := c.Changes(ctx, tenant, ChangeFilter{After: cursor, Types: o.Types, Limit: o.Limit, Wait: o.Wait})
+	page, err := c.api.Changes(ctx, c.tenant, client.ChangeFilter{After: cursor, Types: o.Types, Limit: o.Limit, Wait: o.Wait})
 	if err != nil {
 		return err
 	}
@@ -108,24 +108,7 @@ func (c *Client) followOnce(ctx context.Context, tenant string, o FollowOptions,
 		return nil // nothing happened
 	}
 	if err := to.Apply(ctx, page.Items, page.Cursor); err != nil {
-		return fmt.Errorf("apply %d changes of tenant %s: %w", len(page.Items), tenant, err)
+		return fmt.Errorf("apply %d changes of tenant %s: %w", len(page.Items), c.tenant, err)
 	}
 	return nil
-}
-
-var errEnough = errors.New("the consumer reads no further")
-
-// lines are those of a snapshot. A last one is an error when it is not whole.
-func (c *Client) lines(ctx context.Context, tenant string) iter.Seq2[v1.SnapshotLine, error] {
-	return func(yield func(v1.SnapshotLine, error) bool) {
-		err := c.Snapshot(ctx, tenant, func(line v1.SnapshotLine) error {
-			if !yield(line, nil) {
-				return errEnough
-			}
-			return nil
-		})
-		if err != nil && !errors.Is(err, errEnough) {
-			yield(v1.SnapshotLine{}, err)
-		}
-	}
 }
