@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -122,21 +121,11 @@ func (in *changesInput) wait() (time.Duration, error) {
 }
 
 func parseTypes(names []string) ([]directory.ChangeType, error) {
-	var types []directory.ChangeType
-	for _, name := range names {
-		prefix, all := strings.CutSuffix(name, "*")
-		before := len(types)
-		for _, t := range directory.ChangeTypes() {
-			if string(t) == name || all && strings.HasSuffix(prefix, ".") && strings.HasPrefix(string(t), prefix) {
-				types = append(types, t)
-			}
-		}
-		if len(types) == before {
-			return nil, huma.Error422UnprocessableEntity("there is no type of change called " + name + "; there are " + joined(directory.ChangeTypes()))
-		}
+	types, unknown := directory.MatchTypes(names)
+	if unknown != "" {
+		return nil, huma.Error422UnprocessableEntity("there is no type of change called " + unknown + "; there are " + joined(directory.ChangeTypes()))
 	}
-	slices.Sort(types)
-	return slices.Compact(types), nil
+	return types, nil
 }
 
 func joined(types []directory.ChangeType) string {

@@ -74,6 +74,21 @@ func TestOpenAPIListsEverything(t *testing.T) {
 		"POST /tenants/{tenant}/archive/discard",
 		"POST /tenants/{tenant}/archive/retry",
 		"GET /tenants/{tenant}/changes",
+		"GET /tenants/{tenant}/endpoints",
+		"POST /tenants/{tenant}/endpoints",
+		"DELETE /tenants/{tenant}/endpoints/{endpoint}",
+		"GET /tenants/{tenant}/endpoints/{endpoint}",
+		"PATCH /tenants/{tenant}/endpoints/{endpoint}",
+		"GET /tenants/{tenant}/endpoints/{endpoint}/attempts",
+		"GET /tenants/{tenant}/endpoints/{endpoint}/deliveries",
+		"GET /tenants/{tenant}/endpoints/{endpoint}/deliveries/{message}",
+		"POST /tenants/{tenant}/endpoints/{endpoint}/disable",
+		"POST /tenants/{tenant}/endpoints/{endpoint}/enable",
+		"POST /tenants/{tenant}/endpoints/{endpoint}/redrive",
+		"POST /tenants/{tenant}/endpoints/{endpoint}/retire",
+		"POST /tenants/{tenant}/endpoints/{endpoint}/retry",
+		"POST /tenants/{tenant}/endpoints/{endpoint}/rotate",
+		"POST /tenants/{tenant}/endpoints/{endpoint}/test",
 		"GET /tenants/{tenant}/events/health",
 		"GET /tenants/{tenant}/groups",
 		"GET /tenants/{tenant}/groups/{id}/members",
@@ -119,6 +134,7 @@ func TestAnswersFollowTheDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	of := map[string]string{"remove-tenant": "dust", "change-tenant": "coal", "drop-tenant-settings": "coal"}
+	endpointOf := map[string]string{"remove-endpoint": "old"}
 	for _, slug := range []string{"coal", "dust"} {
 		r.book.tenants[slug] = directory.TenantDetail{
 			TenantListing: directory.TenantListing{Tenant: slug, Source: directory.TenantOfAPI}, Settings: []byte(`{"a":1}`), Secrets: []string{"secret"},
@@ -130,6 +146,8 @@ func TestAnswersFollowTheDocument(t *testing.T) {
 			State: directory.RunHeld, CreatedAt: at, PlannedAt: &at, WaitsUntil: &at, Error: "too many would leave"})
 	}
 	examples := map[string]string{
+		"add-endpoint": `{"name":"mail","url":"https://mail.example/in"}`, "change-endpoint": `{"types":["person.*"]}`, "disable-endpoint": `{"reason":"it moves"}`,
+		"rotate-endpoint-secret": `{"overlap":"1h"}`, "retry-deliveries": `{}`, "redrive-deliveries": `{"id":"msg_feed_1"}`,
 		"add-tenant":    `{"tenant":"ember","settings":{"okta":{"url":"https://ember.okta.com"},"secret":"x"},"paused":"first"}`,
 		"change-tenant": `{"settings":{}}`, "pause-tenant": `{"reason":"x"}`, "remove-tenant": `{"confirm":"dust"}`,
 		"approve-run": `{"reason":"it is right"}`, "reject-run": `{"reason":"it is wrong"}`, "erase-person": `{"reason":"they asked"}`,
@@ -170,7 +188,7 @@ func TestAnswersFollowTheDocument(t *testing.T) {
 		if op.method == http.MethodPost {
 			run = "wait-" + id
 		}
-		path := strings.NewReplacer("{tenant}", cmp.Or(of[id], "acme"), "{who}", adaID, "groups/{id}", "groups/"+salesID, "runs/{id}", "runs/"+run).Replace(op.path)
+		path := strings.NewReplacer("{tenant}", cmp.Or(of[id], "acme"), "{who}", adaID, "{endpoint}", cmp.Or(endpointOf[id], "crm"), "{message}", "msg_feed_1", "groups/{id}", "groups/"+salesID, "runs/{id}", "runs/"+run).Replace(op.path)
 		t.Run(id, func(t *testing.T) {
 			a := r.do(op.method, path, examples[id])
 			if a.status > 299 {

@@ -56,16 +56,17 @@ type Failures interface {
 type Options struct {
 	Tokens []Token
 	// Tenants returns the slugs of all tenants, sorted.
-	Tenants  func() []string
-	Admin    TenantAdmin
-	Reloader Reloader
-	Reader   Reader
-	Resyncer Resyncer
-	Decider  Decider
-	Archive  Archive
-	Enqueuer Enqueuer
-	Failures Failures
-	Logger   *slog.Logger
+	Tenants   func() []string
+	Admin     TenantAdmin
+	Reloader  Reloader
+	Reader    Reader
+	Resyncer  Resyncer
+	Decider   Decider
+	Archive   Archive
+	Endpoints EndpointAdmin
+	Enqueuer  Enqueuer
+	Failures  Failures
+	Logger    *slog.Logger
 	// AuthFailed counts callers without a right token; reason is "missing",
 	// "wrong" or "limited". It may be nil.
 	AuthFailed func(reason string)
@@ -87,6 +88,7 @@ type Server struct {
 	resyncer   Resyncer
 	decider    Decider
 	archive    Archive
+	endpoints  EndpointAdmin
 	enqueuer   Enqueuer
 	failures   Failures
 	feedSlots  chan struct{} // one for each request that reads changes
@@ -100,8 +102,8 @@ type Server struct {
 // New returns a server. It fails when a part is missing or a token is not
 // usable. Without tokens every request is refused.
 func New(o Options) (*Server, error) {
-	if o.Tenants == nil || o.Admin == nil || o.Reloader == nil || o.Reader == nil || o.Resyncer == nil || o.Decider == nil || o.Archive == nil || o.Enqueuer == nil || o.Failures == nil || o.Logger == nil {
-		return nil, errors.New("make admin API: tenants, their admin, reloader, reader, resyncer, decider, archive, enqueuer, failures and logger are all needed")
+	if o.Tenants == nil || o.Admin == nil || o.Reloader == nil || o.Reader == nil || o.Resyncer == nil || o.Decider == nil || o.Archive == nil || o.Endpoints == nil || o.Enqueuer == nil || o.Failures == nil || o.Logger == nil {
+		return nil, errors.New("make admin API: tenants, their admin, reloader, reader, resyncer, decider, archive, endpoints, enqueuer, failures and logger are all needed")
 	}
 	tokens, err := newTokenSet(o.Tokens)
 	if err != nil {
@@ -120,7 +122,7 @@ func New(o Options) (*Server, error) {
 		o.Now = time.Now
 	}
 	return &Server{
-		tokens: tokens, tenants: o.Tenants, admin: o.Admin, reloader: o.Reloader, reader: o.Reader, resyncer: o.Resyncer, decider: o.Decider, archive: o.Archive,
+		tokens: tokens, tenants: o.Tenants, admin: o.Admin, reloader: o.Reloader, reader: o.Reader, resyncer: o.Resyncer, decider: o.Decider, archive: o.Archive, endpoints: o.Endpoints,
 		enqueuer: o.Enqueuer, failures: o.Failures, log: o.Logger, authFailed: o.AuthFailed,
 		version: o.Version, timeout: o.Timeout, now: o.Now,
 		feedSlots: make(chan struct{}, feedReaders),
@@ -147,6 +149,7 @@ func (s *Server) Register(e *echo.Echo) error {
 	s.addChanges(described)
 	s.addSnapshot(described)
 	s.addArchive(described)
+	s.addEndpoints(described)
 	s.addActs(described)
 	s.addEvents(described)
 

@@ -18,6 +18,7 @@ type Config struct {
 	API       API
 	Alerts    Alerts
 	Mail      Mail
+	Deliver   Deliver
 	Workers   Workers
 	Queue     Queue
 	Retention Retention
@@ -172,6 +173,8 @@ type Workers struct {
 	Groups  int
 	Bulk    int
 	Upkeep  int
+	// Deliveries is how many endpoints are delivered to at a time. It waits for receivers nearly all of its time.
+	Deliveries int
 }
 
 // Total is the number of tasks that may each hold a connection to the database. A chore

@@ -93,7 +93,7 @@ func TestLoadFillsInDefaults(t *testing.T) {
 	if diff := cmp.Diff(wantServer, c.Server); diff != "" {
 		t.Errorf("server (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(Workers{Leavers: 4, People: 8, Groups: 3, Bulk: 2, Upkeep: 4}, c.Workers); diff != "" {
+	if diff := cmp.Diff(Workers{Leavers: 4, People: 8, Groups: 3, Bulk: 2, Upkeep: 4, Deliveries: 16}, c.Workers); diff != "" {
 		t.Errorf("workers (-want +got):\n%s", diff)
 	}
 	if c.Log.Level != slog.LevelInfo || c.Log.Format != LogJSON {

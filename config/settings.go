@@ -206,6 +206,16 @@ func settings() []setting {
 			field: textField(func(t target) *string { return &c(t).Mail.From }, checkMailbox),
 		},
 		{
+			key:   "deliver.allow",
+			doc:   "Receivers of webhooks (docs/webhooks.md) inside of your own network: a host name, an address or a network (CIDR), each with a port behind a colon or for all ports, such as app.internal:8443, 10.1.2.0/24 or [fd00::1]:8080. Only to these goes what is not https, and only to these and to public addresses goes anything.",
+			field: receiversField(),
+		},
+		{
+			key: "deliver.parallel", def: "8",
+			doc:   "Requests at the same time to one endpoint. What is about one person never is at the same time.",
+			field: countField(func(t target) *int { return &c(t).Deliver.Parallel }, 1, 128),
+		},
+		{
 			key: "workers.leavers", def: "4",
 			doc:   "Tasks at the same time that are reserved for people who lose access.",
 			field: countField(func(t target) *int { return &c(t).Workers.Leavers }, 1, 100),
@@ -229,6 +239,11 @@ func settings() []setting {
 			key: "workers.upkeep", def: "4",
 			doc:   "Recurring chores at the same time, such as reading the System Log: each takes a second or two, once a minute for each tenant.",
 			field: countField(func(t target) *int { return &c(t).Workers.Upkeep }, 1, 50),
+		},
+		{
+			key: "workers.deliveries", def: "16",
+			doc:   "Endpoints that are delivered to at the same time. As many again are there for receivers that answer slowly or not at all, so that these delay nobody else.",
+			field: countField(func(t target) *int { return &c(t).Workers.Deliveries }, 1, 200),
 		},
 		{
 			key: "queue.check_interval", def: "50ms",

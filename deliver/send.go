@@ -63,17 +63,24 @@ func (s *Sender) Send(ctx context.Context, id string, body []byte) Outcome {
 	case response.StatusCode == http.StatusGone:
 		return Outcome{Gone: true, Problem: "the receiver answered 410: it wants no more of these"}
 	default:
-		return Outcome{Wait: retryAfter(response.Header), Problem: fmt.Sprintf("the receiver answered %d", response.StatusCode)}
+		return Outcome{Wait: retryAfter(response.Header, s.now()), Problem: fmt.Sprintf("the receiver answered %d", response.StatusCode)}
 	}
 }
 
-// retryAfter reads the seconds that a receiver asked for.
-func retryAfter(header http.Header) time.Duration {
-	seconds, err := strconv.Atoi(header.Get("Retry-After"))
-	if err != nil || seconds < 0 || seconds > 24*60*60 {
+// retryAfter reads how long a receiver asks us to wait, in seconds or as a date (RFC 9110, 10.2.3). More than a day is
+// no answer.
+func retryAfter(header http.Header, now time.Time) time.Duration {
+	text := header.Get("Retry-After")
+	wait := time.Duration(0)
+	if seconds, err := strconv.Atoi(text); err == nil && seconds <= 24*60*60 {
+		wait = time.Duration(seconds) * time.Second
+	} else if at, err := http.ParseTime(text); err == nil {
+		wait = at.Sub(now)
+	}
+	if wait < 0 || wait > 24*time.Hour {
 		return 0
 	}
-	return time.Duration(seconds) * time.Second
+	return wait
 }
 
 // Backoff says how long to wait after so many attempts, from 1; false when enough were made. It is the

@@ -43,6 +43,17 @@ const (
 
 	ActErase ActKind = "person.erase" // had what is kept of somebody who left erased
 
+	ActEndpointAdd     ActKind = "endpoint.add"     // had changes posted to an address
+	ActEndpointChange  ActKind = "endpoint.change"  // changed address or filter
+	ActEndpointRotate  ActKind = "endpoint.rotate"  // gave it another secret
+	ActEndpointRetire  ActKind = "endpoint.retire"  // ended the old secret
+	ActEndpointEnable  ActKind = "endpoint.enable"  // let deliveries go on
+	ActEndpointDisable ActKind = "endpoint.disable" // let them rest
+	ActEndpointTest    ActKind = "endpoint.test"    // had a test event sent
+	ActEndpointRemove  ActKind = "endpoint.remove"  // ended it for good
+	ActDeliveryRetry   ActKind = "delivery.retry"   // had what waits tried at once
+	ActDeliveryRedrive ActKind = "delivery.redrive" // took up again what had been given up
+
 	ActTenantAdd    ActKind = "tenant.add"    // made a tenant
 	ActTenantChange ActKind = "tenant.change" // changed its settings or credentials
 	ActTenantPause  ActKind = "tenant.pause"  // let its work rest

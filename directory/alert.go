@@ -13,6 +13,11 @@ const (
 	AlertHooksLost     AlertKind = "hooks.lost"          // many events came by the System Log only
 	AlertTenantBlocked AlertKind = "tenant.blocked"      // Okta refuses the credentials
 	AlertAppUnusable   AlertKind = "app.unusable"        // the app in Okta is inactive or gone
+
+	AlertEndpointFailing AlertKind = "endpoint.failing" // a receiver of changes has taken nothing for long
+	AlertEndpointGone    AlertKind = "endpoint.gone"    // it wants no more, and was disabled
+	AlertEndpointMissed  AlertKind = "endpoint.missed"  // changes were no longer kept when their turn came
+	AlertDeliveryDead    AlertKind = "delivery.dead"    // a change was given up
 )
 
 // Resolved is the alert which says that what this one told of is over.

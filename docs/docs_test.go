@@ -174,8 +174,8 @@ func TestSettings(t *testing.T) {
 	list := read(t, "configuration.md")
 	known := append(found(t, list, "(?m)^\\| `([a-z_.]+)` \\|"), found(t, list, "(?m)^\\| `[a-z_.]+` \\| `(OKTASYNC_[A-Z_]+)`")...)
 	known = append(known, "OKTASYNC_CONFIG", "OKTASYNC_API_URL", "OKTASYNC_API_TOKEN", "OKTASYNC_SETUP_TOKEN")
-	expression := regexp.MustCompile("`((?:database|redis|server|log|api|alerts|workers|queue|retention|okta|hook|nightly|limits|groups)\\.[a-z_.]+|OKTASYNC_[A-Z_]+)")
-	for _, page := range []string{"operations.md", "api.md", "feed.md", "emulator.md", "dependencies.md"} {
+	expression := regexp.MustCompile("`((?:database|redis|server|log|api|alerts|workers|queue|retention|deliver|encryption|okta|hook|nightly|limits|groups)\\.[a-z_.]+|OKTASYNC_[A-Z_]+)")
+	for _, page := range []string{"operations.md", "api.md", "feed.md", "webhooks.md", "emulator.md", "dependencies.md"} {
 		for _, match := range expression.FindAllStringSubmatch(read(t, page), -1) {
 			if name := strings.TrimRight(match[1], "."); !slices.ContainsFunc(known, func(k string) bool { return k == name || strings.HasPrefix(k, name+".") }) {
 				t.Errorf("%s names %s, which is no setting", page, name)
@@ -193,7 +193,7 @@ func TestCommands(t *testing.T) {
 	for _, name := range found(t, fields, `(?m)^\t([A-Z][A-Za-z]+) `) {
 		known = append(known, strings.ToLower(name))
 	}
-	for _, page := range []string{"operations.md", "api.md", "feed.md", "emulator.md"} {
+	for _, page := range []string{"operations.md", "api.md", "feed.md", "webhooks.md", "emulator.md"} {
 		for _, block := range append(blocks(read(t, page), "console"), blocks(read(t, page), "sh")...) {
 			for _, match := range regexp.MustCompile(`(?m)(?:^|\$ |&& )oktasync ([a-z]+)`).FindAllStringSubmatch(block, -1) {
 				if !slices.Contains(known, match[1]) {
@@ -209,7 +209,7 @@ func TestLinks(t *testing.T) {
 	anchor := func(heading string) string {
 		return strings.ReplaceAll(regexp.MustCompile(`[^a-z0-9 -]`).ReplaceAllString(strings.ToLower(heading), ""), " ", "-")
 	}
-	for _, page := range []string{"operations.md", "api.md", "feed.md", "emulator.md", "dependencies.md"} {
+	for _, page := range []string{"operations.md", "api.md", "feed.md", "webhooks.md", "emulator.md", "dependencies.md"} {
 		for _, match := range regexp.MustCompile(`\]\(([^):]+)\)`).FindAllStringSubmatch(read(t, page), -1) {
 			file, fragment, _ := strings.Cut(match[1], "#")
 			if file == "" {

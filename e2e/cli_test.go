@@ -9,12 +9,15 @@ import (
 	"time"
 
 	"github.com/oktasync/oktasync/emulator"
+	"github.com/oktasync/oktasync/seal"
 )
 
 // TestCommands uses the command line against a running service.
 func TestCommands(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{org: emulator.Options{People: 1200}})
+	w := newWorld(t, setup{org: emulator.Options{People: 1200}, settings: map[string]any{
+		"deliver.allow": []string{"127.0.0.1"}, "encryption.keys": []string{seal.NewKey()},
+	}})
 	w.start()
 	w.synced(2 * time.Minute)
 	w.compare()
@@ -78,6 +81,7 @@ func TestCommands(t *testing.T) {
 	if out, status := w.cli("resync"); status != 2 || !contains(out, "--full") {
 		t.Errorf("resync without a scope: status %d, want 2: %s", status, out)
 	}
+	w.webhooks(who.ID, people[6])
 	w.hungUp(who.ID)
 	w.service.terminate(25 * time.Second)
 	if out, status := w.cli("runs"); status != 1 || !contains(out, "is it running") {

@@ -6,6 +6,7 @@
 //	                         groups  ──> 3 slots ──────┼─> Reconciler
 //	Schedule ──> run row ──> bulk    ──> 2 slots ──────┘
 //	Upkeep ───> chore row ─> upkeep  ──> 4 slots ────────> Chore
+//	Postman ──> endpoint row ─> deliveries ──> 16 slots, and 16 for slow ones ──> Courier
 //	Sweeper  ──> what waits in the tables and has no task
 //
 // No tenant gets in the way of the others: what one sends beyond its share goes to backlog

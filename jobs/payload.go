@@ -29,6 +29,9 @@ type payload struct {
 	Claims int64 `json:"claims,omitempty"`
 	// Chore is set where the task is a turn of a chore.
 	Chore directory.Chore `json:"chore,omitempty"`
+	// Endpoint is set where the task is a turn at one; Slow is how it was when the task was made.
+	Endpoint string `json:"endpoint,omitempty"`
+	Slow     bool   `json:"slow,omitempty"`
 	// Urgent says which rule applies.
 	Urgent bool `json:"urgent,omitempty"`
 	// Backlog marks a task beyond its tenant's share.
@@ -100,6 +103,8 @@ func (p payload) rule(taskType string) (rule, error) {
 		return runRule(p.Kind)
 	case typeChore:
 		return choreRule(), nil
+	case typeTurn:
+		return turnRule(p.Slow), nil
 	case typeCheck:
 		return checkRule(), nil
 	default:

@@ -10,17 +10,18 @@ import (
 // The queues. Names must not contain braces: asynq uses the name as the hash tag
 // of all keys of a queue, so that on Redis Cluster one queue lives in one slot.
 const (
-	QueueLeavers    = "leavers"    // people who may lose access
-	QueuePeople     = "people"     // all other people
-	QueueGroups     = "groups"     // groups with their members
-	QueueBulk       = "bulk"       // full runs
-	QueueUpkeep     = "upkeep"     // chores
-	QueueDeliveries = "deliveries" // the outgoing feed
+	QueueLeavers    = "leavers"         // people who may lose access
+	QueuePeople     = "people"          // all other people
+	QueueGroups     = "groups"          // groups with their members
+	QueueBulk       = "bulk"            // full runs
+	QueueUpkeep     = "upkeep"          // chores
+	QueueDeliveries = "deliveries"      // endpoints of products
+	QueueSlow       = "deliveries-slow" // those that answer slowly, or not at all
 )
 
 // Queues lists all queues in order of priority, those of the backlog last.
 func Queues() []string {
-	queues := []string{QueueLeavers, QueuePeople, QueueGroups, QueueBulk, QueueUpkeep, QueueDeliveries}
+	queues := []string{QueueLeavers, QueuePeople, QueueGroups, QueueBulk, QueueUpkeep, QueueDeliveries, QueueSlow}
 	for _, urgent := range []bool{true, false} {
 		for shard := range backlogShards {
 			queues = append(queues, backlogName(shard, urgent))
@@ -35,6 +36,7 @@ const (
 	typeSpread = "reconcile:scopes" // many scopes, becomes a task for each
 	typeRun    = "reconcile:run"
 	typeChore  = "upkeep:chore" // one turn of a chore of a tenant
+	typeTurn   = "deliver:turn" // one turn at an endpoint
 	typeCheck  = "upkeep:check" // does Okta let a blocked tenant in again?
 )
 
@@ -94,6 +96,15 @@ const fullTimeout = 12 * time.Hour
 
 // checkRule is for a tenant that is blocked and has no events that could be tried.
 func checkRule() rule { return rule{queue: QueueUpkeep, timeout: time.Minute} }
+
+// turnRule has no retries: what is left is found due again.
+func turnRule(slow bool) rule {
+	queue := QueueDeliveries
+	if slow {
+		queue = QueueSlow
+	}
+	return rule{queue: queue, timeout: turnTimeout, delays: []time.Duration{time.Second}}
+}
 
 // choreRule has a delay for a task whose worker died only: a chore that fails is due again.
 func choreRule() rule {

@@ -31,9 +31,11 @@ type ServerOptions struct {
 	Reconciler Reconciler
 	Ledger     Ledger
 	Chores     []Chore
-	// Leavers, People, Groups, Bulk and Upkeep are the numbers of worker slots; 4, 8,
-	// 3, 2 and 4 when zero.
-	Leavers, People, Groups, Bulk, Upkeep int
+	// Courier delivers; without one the process takes no turns at endpoints.
+	Courier Courier
+	// Leavers, People, Groups, Bulk, Upkeep and Deliveries are the numbers of worker slots; 4, 8,
+	// 3, 2, 4 and 16 when zero.
+	Leavers, People, Groups, Bulk, Upkeep, Deliveries int
 	// Grace is how long running tasks may go on after Stop, 20 s when zero.
 	// The whole stop takes at most a few seconds more.
 	Grace time.Duration
@@ -111,7 +113,7 @@ func (o ServerOptions) lanes() []lane {
 	}
 	poll := orDefault(o.Poll, 50*time.Millisecond)
 	people := slots(o.People, 8)
-	return []lane{
+	lanes := []lane{
 		{queues: map[string]int{QueueLeavers: 1}, slots: slots(o.Leavers, 4), poll: poll, shared: true},
 		{queues: map[string]int{QueueLeavers: 2, QueuePeople: 1}, slots: people - people/2, poll: poll, shared: true},
 		{queues: backlogQueues(), slots: max(1, people/2), poll: 4 * poll, shared: true, mixed: true},
@@ -119,6 +121,13 @@ func (o ServerOptions) lanes() []lane {
 		{queues: map[string]int{QueueBulk: 1}, slots: slots(o.Bulk, 2), poll: 10 * poll},
 		{queues: map[string]int{QueueUpkeep: 1}, slots: slots(o.Upkeep, 4), poll: 4 * poll},
 	}
+	if o.Courier != nil {
+		// Who answers slowly, or not at all, keeps a slot for long, so those share slots of their own.
+		lanes = append(lanes,
+			lane{queues: map[string]int{QueueDeliveries: 1}, slots: slots(o.Deliveries, 16), poll: poll},
+			lane{queues: map[string]int{QueueSlow: 1}, slots: slots(o.Deliveries, 16), poll: 4 * poll})
+	}
+	return lanes
 }
 
 // NewServer prepares workers; Start begins to work.
@@ -126,7 +135,7 @@ func NewServer(o ServerOptions) *Server {
 	base, cancel := context.WithCancelCause(context.Background())
 	s := &Server{
 		work: &worker{
-			redis: o.Redis, reconciler: o.Reconciler, ledger: o.Ledger, chores: make(map[directory.Chore]Chore),
+			redis: o.Redis, reconciler: o.Reconciler, ledger: o.Ledger, chores: make(map[directory.Chore]Chore), courier: o.Courier,
 			base: base, now: o.Now, log: o.Log,
 		},
 		grace:   orDefault(o.Grace, 20*time.Second),

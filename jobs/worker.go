@@ -23,6 +23,7 @@ type worker struct {
 	reconciler Reconciler
 	ledger     Ledger
 	chores     map[directory.Chore]Chore
+	courier    Courier
 	base       context.Context // ends when the service stops
 	now        func() time.Time
 	log        *slog.Logger
@@ -106,8 +107,11 @@ func (w *worker) process(ctx context.Context, task *asynq.Task) error {
 	defer stop(nil)
 	defer context.AfterFunc(w.base, func() { stop(errStopping) })()
 
-	if j.taskType == typeChore {
+	switch j.taskType {
+	case typeChore:
 		return w.chore(limited, j)
+	case typeTurn:
+		return w.turnAt(limited, j)
 	}
 	err = j.withoutLogin(w.attempt(limited, j))
 	switch {

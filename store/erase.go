@@ -47,6 +47,9 @@ func tenantTables() []tenantTable {
 		{name: "hooks"},
 		{name: "hook_uses", key: "secret"},
 		{name: "tenant_settings"},
+		{name: "delivery_attempts", key: "endpoint, no"},
+		{name: "deliveries", key: "pos"},
+		{name: "endpoints", key: "id"},
 		// Who made and who removed a tenant is still to be told when it is gone.
 		{name: "acts", key: "id", keep: "kind in ('tenant.add', 'tenant.remove')"},
 	}

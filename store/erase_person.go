@@ -54,7 +54,7 @@ func (t *Tx) Erase(ctx context.Context, people []directory.Person) ([]string, er
 		do   func(context.Context) error
 	}{
 		{"rows", e.rows}, {"changes", e.changes}, {"plans", e.plans}, {"quarantine", e.quarantine},
-		{"parked events", e.parked}, {"runs", e.runs}, {"acts", e.acts}, {"teams", e.emptyTeams},
+		{"parked events", e.parked}, {"runs", e.runs}, {"acts", e.acts}, {"attempts to deliver", e.attempts}, {"teams", e.emptyTeams},
 	} {
 		if err := step.do(ctx); err != nil {
 			return nil, fmt.Errorf("erase what %s keep of %d people: %w", step.what, len(people), err)
@@ -208,6 +208,13 @@ func (e *personEraser) runs(ctx context.Context) error {
 		return err
 	}
 	const quiet = `update runs set error = '' where tenant = $1 and scope_kind = 'person' and scope_id {in $2} and error <> ''`
+	_, err := e.db.exec(ctx, e.tx, quiet, e.tenant, e.ids)
+	return err
+}
+
+// attempts: what a receiver said may repeat what it was sent.
+func (e *personEraser) attempts(ctx context.Context) error {
+	const quiet = `update delivery_attempts set answer = '' where tenant = $1 and about {in $2} and answer <> ''`
 	_, err := e.db.exec(ctx, e.tx, quiet, e.tenant, e.ids)
 	return err
 }

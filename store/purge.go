@@ -62,6 +62,9 @@ func (d *DB) Purge(ctx context.Context, keep Retention) (int, error) {
 			return 0, fmt.Errorf("purge alerts: %w", err)
 		}
 	}
+	if err := d.purgeDeliveries(ctx); err != nil {
+		return 0, err
+	}
 	if err := d.purgeStaging(ctx); err != nil {
 		return 0, fmt.Errorf("purge what finished runs have staged: %w", err)
 	}

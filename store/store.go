@@ -39,6 +39,7 @@ type DB struct {
 	locker              lock.SessionLocker
 	heads               heads
 	full                atomic.Pointer[fullDisk]
+	committed           atomic.Pointer[func()]
 }
 
 // New returns a store. It does not talk to the database.

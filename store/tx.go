@@ -59,6 +59,9 @@ func (d *DB) Update(ctx context.Context, tenant string, fn func(context.Context,
 	})
 	if err == nil && t.seq > locked {
 		d.heads.advance(tenant, t.feed, t.seq)
+		if tell := d.committed.Load(); tell != nil {
+			(*tell)()
+		}
 	}
 	return err
 }

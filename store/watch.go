@@ -76,6 +76,9 @@ func (h *heads) stop() {
 	}
 }
 
+// OnCommit has tell called after each commit of this process that added changes. tell must return at once.
+func (d *DB) OnCommit(tell func()) { d.committed.Store(&tell) }
+
 // AwaitChange waits until the tenant's feed has a change after the last one of seen. It holds
 // no connection meanwhile. A commit of this process is noticed at once, those of others
 // when Watch looks. False means that the context, or Watch, ended first.

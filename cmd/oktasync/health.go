@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/oktasync/oktasync/directory"
 	"github.com/oktasync/oktasync/jobs"
 	"github.com/oktasync/oktasync/okta"
 	"github.com/oktasync/oktasync/store"
@@ -127,8 +128,38 @@ func (h *health) tenantWarnings(ctx context.Context) []string {
 			say(m.Tenant, "%s", warning)
 		}
 	}
+	endpoints, err := h.db.AllEndpoints(ctx, h.tenants.working(), endpointsMeasured)
+	if err != nil {
+		return append(warnings, err.Error())
+	}
+	for _, e := range endpoints {
+		if since := e.Health.FailingSince; since != nil && time.Since(*since) > time.Hour && e.Disabled == nil {
+			say(e.Tenant, "has endpoint %s (%s), which has taken nothing since %s: %s", e.ID, e.Name, since.UTC().Format(time.RFC3339), e.Health.LastProblem)
+		}
+		if e.Health.Dead > 0 {
+			say(e.Tenant, "has endpoint %s (%s), at which %d changes were given up: oktasync deliveries list %s --state dead", e.ID, e.Name, e.Health.Dead, e.ID)
+		}
+	}
 	slices.Sort(warnings)
 	return warnings
+}
+
+// endpointsMeasured is how many endpoints have gauges, those that are behind most: each is a few series.
+const endpointsMeasured = 500
+
+// collectEndpoint hands out how the deliveries to an endpoint go.
+func collectEndpoint(e directory.Endpoint, set gaugeSetter) {
+	lag, failing := 0.0, 0.0
+	if e.Health.Oldest != nil && e.Disabled == nil {
+		lag = max(0, time.Since(*e.Health.Oldest).Seconds())
+	}
+	if e.Health.FailingSince != nil {
+		failing = 1
+	}
+	set(gauge("webhook_lag_seconds", "Age of the oldest change that an endpoint has not got yet.", "tenant", "endpoint"), lag, e.Tenant, e.ID)
+	set(gauge("webhook_waiting", "Changes that failed at an endpoint and are tried again, or wait behind such.", "tenant", "endpoint"), float64(e.Health.Waiting), e.Tenant, e.ID)
+	set(gauge("webhook_dead", "Changes that were given up at an endpoint.", "tenant", "endpoint"), float64(e.Health.Dead), e.Tenant, e.ID)
+	set(gauge("webhook_failing", "Whether nothing has arrived at an endpoint since an attempt failed.", "tenant", "endpoint"), failing, e.Tenant, e.ID)
 }
 
 // stateCollector reads gauges when they are asked for.
@@ -197,6 +228,13 @@ func (s *stateCollector) Collect(out chan<- prometheus.Metric) {
 	}
 	for _, h := range measured {
 		collectEvents(h, set)
+	}
+	endpoints, err := s.h.db.AllEndpoints(ctx, s.h.tenants.slugs(), endpointsMeasured)
+	if err != nil {
+		databaseUp = 0
+	}
+	for _, e := range endpoints {
+		collectEndpoint(e, set)
 	}
 	stats, err := s.h.queue.Stats(ctx)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 
 type keysCommand struct {
 	New    keysNewCommand    `cmd:"" help:"Print a new key for encryption.keys."`
-	List   keysListCommand   `cmd:"" help:"List the keys by id, and how many tenants need each."`
+	List   keysListCommand   `cmd:"" help:"List the keys by id, and how many tenants and secrets of endpoints need each."`
 	Rotate keysRotateCommand `cmd:"" help:"Encrypt all stored credentials with the first of encryption.keys."`
 }
 
@@ -70,19 +70,34 @@ func (keysListCommand) Run(e *env) error {
 			needed[id]++
 		}
 	}
+	endpoints, err := db.EndpointSecrets(e.ctx)
+	if err != nil {
+		return err
+	}
+	signing := map[string]int{}
+	for _, p := range endpoints {
+		for _, s := range p.Secrets {
+			signing[seal.KeyID(s.Sealed)]++
+		}
+	}
+	for id := range signing {
+		if needed[id] == 0 {
+			needed[id] = 0 // it may be missing
+		}
+	}
 	var rows [][]string
 	for i, id := range keys.IDs() {
 		use := "decrypts"
 		if i == 0 {
 			use = "encrypts and decrypts"
 		}
-		rows = append(rows, []string{id, use, fmt.Sprint(needed[id])})
+		rows = append(rows, []string{id, use, fmt.Sprint(needed[id]), fmt.Sprint(signing[id])})
 		delete(needed, id)
 	}
 	for _, id := range slices.Sorted(maps.Keys(needed)) {
-		rows = append(rows, []string{id, "MISSING: add it to encryption.keys", fmt.Sprint(needed[id])})
+		rows = append(rows, []string{id, "MISSING: add it to encryption.keys", fmt.Sprint(needed[id]), fmt.Sprint(signing[id])})
 	}
-	return table(e.out, "KEY\tUSE\tTENANTS", rows)
+	return table(e.out, "KEY\tUSE\tTENANTS\tENDPOINT SECRETS", rows)
 }
 
 // keysOf returns the ids of the keys that a tenant's secrets need, sorted.
@@ -123,12 +138,17 @@ func (keysRotateCommand) Run(e *env) error {
 			done++
 		}
 	}
+	signing, endpointsFailed := rewrapEndpoints(e, keys, db)
+	failed = append(failed, endpointsFailed...)
+	if signing > 0 {
+		fmt.Fprintf(e.out, "The secrets of %d endpoint(s) are encrypted with key %s now.\n", signing, keys.IDs()[0])
+	}
 	fmt.Fprintf(e.out, "The credentials of %d tenant(s) are encrypted with key %s now.\n", done, keys.IDs()[0])
 	if len(failed) > 0 {
-		return fmt.Errorf("%d tenant(s) could not be done and are as they were:\n%w", len(failed), errors.Join(failed...))
+		return fmt.Errorf("%d tenant(s) or endpoint(s) could not be done and are as they were:\n%w", len(failed), errors.Join(failed...))
 	}
 	if len(keys.IDs()) > 1 {
-		fmt.Fprintf(e.out, "No tenant needs %s any more. Take it out of encryption.keys once every process has been started with the new key.\n",
+		fmt.Fprintf(e.out, "Nothing needs %s any more. Take it out of encryption.keys once every process has been started with the new key.\n",
 			strings.Join(keys.IDs()[1:], ", "))
 	}
 	return nil
@@ -162,4 +182,48 @@ func rewrap(e *env, keys *seal.Keys, db *store.DB, r directory.TenantRecord) (bo
 			return false, err
 		}
 	}
+}
+
+// rewrapEndpoints does the same for what endpoints sign with, and returns how many it was needed for.
+func rewrapEndpoints(e *env, keys *seal.Keys, db *store.DB) (done int, failed []error) {
+	for attempt := 1; attempt <= 5; attempt++ { // one that is changed meanwhile is looked at again
+		failed = nil
+		endpoints, err := db.EndpointSecrets(e.ctx)
+		if err != nil {
+			return done, []error{err}
+		}
+		for _, p := range endpoints {
+			changed, err := rewrapEndpoint(e, keys, db, p)
+			if err != nil {
+				failed = append(failed, fmt.Errorf("endpoint %s of tenant %s: %w", p.ID, p.Tenant, err))
+			}
+			if changed {
+				done++
+			}
+		}
+		if !slices.ContainsFunc(failed, func(err error) bool { return errors.Is(err, directory.ErrConflict) }) {
+			break
+		}
+	}
+	return done, failed
+}
+
+func rewrapEndpoint(e *env, keys *seal.Keys, db *store.DB, p directory.Endpoint) (bool, error) {
+	changed := false
+	for i := range p.Secrets {
+		s := &p.Secrets[i]
+		renewed, err := keys.Rewrap(s.Sealed, p.Tenant, "endpoint", p.ID, s.ID)
+		if err != nil {
+			return false, fmt.Errorf("secret %s can't be decrypted: %w", s.ID, err)
+		}
+		changed = changed || renewed != s.Sealed
+		s.Sealed = renewed
+	}
+	if !changed {
+		return false, nil
+	}
+	if err := db.ReplaceEndpointSecrets(e.ctx, p); err != nil {
+		return false, err
+	}
+	return true, nil
 }

@@ -41,6 +41,8 @@ type commands struct {
 	Events      eventsCommand      `cmd:"" help:"Show how events came: by hook, by System Log, or by both."`
 	Quarantine  quarantineCommand  `cmd:"" help:"List records that cannot be applied, with the reasons."`
 	Archive     archiveCommand     `cmd:"" help:"List, retry or discard work that failed for good."`
+	Endpoints   endpointsCommand   `cmd:"" help:"Have changes posted to your product, and see how that goes."`
+	Deliveries  deliveriesCommand  `cmd:"" help:"List, show and repeat what was posted to an endpoint."`
 	Emulator    emulatorCommand    `cmd:"" help:"Serve an emulated Okta org, for tests."`
 	Demo        demoCommand        `cmd:"" help:"Show the main job on an emulated org."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Exit 0 when the service on this machine is alive."`

@@ -31,6 +31,8 @@ type metrics struct {
 	oktaWait   *prometheus.HistogramVec
 	authFailed *prometheus.CounterVec
 	alerts     *prometheus.CounterVec
+	deliveries *prometheus.CounterVec
+	answerTime *prometheus.HistogramVec
 }
 
 func newMetrics() *metrics {
@@ -63,6 +65,8 @@ func newMetrics() *metrics {
 	m.oktaWait = histogram("okta_budget_wait_seconds", "Time that calls waited for the rate budget.", long, "tenant", "bucket")
 	m.authFailed = counter("authentication_failures_total", "Refused secrets and tokens.", "door")
 	m.alerts = counter("alerts_total", "Attempts to send an alert.", "channel", "result")
+	m.deliveries = counter("webhook_attempts_total", "Attempts to deliver a change to an endpoint of a product.", "tenant", "result")
+	m.answerTime = histogram("webhook_answer_seconds", "Time that receivers took to answer.", long, "tenant")
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -111,4 +115,14 @@ func (m *metrics) changed(tenant string, result dirsync.Result) {
 	for changeType, n := range result.Changes {
 		m.changes.WithLabelValues(tenant, string(changeType)).Add(float64(n))
 	}
+}
+
+// attempted counts an attempt at an endpoint.
+func (m *metrics) attempted(tenant, _ string, attempt directory.Attempt) {
+	result := "failed"
+	if attempt.OK {
+		result = "delivered"
+	}
+	m.deliveries.WithLabelValues(tenant, result).Inc()
+	m.answerTime.WithLabelValues(tenant).Observe(attempt.Took.Seconds())
 }

@@ -47,24 +47,28 @@ func (c serveCommand) Run(e *env) error {
 
 // service is one running process, made of the parts that its roles need.
 type service struct {
-	cfg      config.Config
-	log      *slog.Logger
-	db       *store.DB
-	redis    *jobs.Redis
-	tenants  *registry
-	book     *tenantBook
-	queue    *jobs.Client
-	workers  *jobs.Server
-	sweeper  *jobs.Sweeper
-	alerts   []*deliver.Alerts // one for each channel that is configured
-	upkeep   *jobs.Upkeep
-	schedule *jobs.Schedule
-	hooks    *webhook.Handler
-	uses     *webhook.Uses
-	health   *health
-	http     *http.Server
-	resyncs  *resyncer
-	reloads  *reloader
+	cfg       config.Config
+	log       *slog.Logger
+	db        *store.DB
+	redis     *jobs.Redis
+	tenants   *registry
+	book      *tenantBook
+	queue     *jobs.Client
+	workers   *jobs.Server
+	sweeper   *jobs.Sweeper
+	alerts    []*deliver.Alerts // one for each channel that is configured
+	upkeep    *jobs.Upkeep
+	poster    *deliver.Poster
+	postman   *jobs.Postman
+	courier   *courier
+	endpoints *endpointAdmin
+	schedule  *jobs.Schedule
+	hooks     *webhook.Handler
+	uses      *webhook.Uses
+	health    *health
+	http      *http.Server
+	resyncs   *resyncer
+	reloads   *reloader
 }
 
 // watchEvery is how soon those who wait for changes learn of what other processes committed.
@@ -107,14 +111,16 @@ func (s *service) construct(ctx context.Context) error {
 	s.reloads = &reloader{book: s.book, log: log, load: func() (config.Config, error) {
 		return config.Config{}, errors.New("this process was not started from a configuration file")
 	}}
+	s.constructDeliveries(keys, m)
 	chores := s.chores(m)
 	s.workers = jobs.NewServer(jobs.ServerOptions{
 		Redis:      s.redis.UniversalClient,
 		Reconciler: &reconciler{tenants: s.tenants, refresh: s.book.refresh, db: s.db, metrics: m, log: log},
 		Ledger:     s.db,
 		Chores:     chores,
+		Courier:    s.courier,
 		Leavers:    cfg.Workers.Leavers, People: cfg.Workers.People, Groups: cfg.Workers.Groups, Bulk: cfg.Workers.Bulk,
-		Upkeep: cfg.Workers.Upkeep, Grace: cfg.Server.ShutdownGrace, Poll: cfg.Queue.CheckInterval, Log: log,
+		Upkeep: cfg.Workers.Upkeep, Deliveries: cfg.Workers.Deliveries, Grace: cfg.Server.ShutdownGrace, Poll: cfg.Queue.CheckInterval, Log: log,
 	})
 	if s.alerts, err = newAlerts(cfg, s.db, m, log); err != nil {
 		return err
@@ -163,7 +169,7 @@ func (s *service) constructWeb(owner string, m *metrics) error {
 	s.health.register(e)
 	admin, err := api.New(api.Options{
 		Tokens: adminTokens(s.cfg), Tenants: s.tenants.slugs, Admin: &tenantAdmin{book: s.book}, Reloader: s.reloads,
-		Reader: s.db, Resyncer: s.resyncs, Decider: &decider{tenants: s.tenants, queue: s.queue, metrics: m, log: s.log}, Archive: s.db, Enqueuer: s.queue,
+		Reader: s.db, Resyncer: s.resyncs, Decider: &decider{tenants: s.tenants, queue: s.queue, metrics: m, log: s.log}, Archive: s.db, Endpoints: s.endpoints, Enqueuer: s.queue,
 		Failures: failures, Version: version, Logger: s.log,
 		AuthFailed: func(string) { m.authFailed.WithLabelValues("api").Inc() },
 	})
@@ -198,6 +204,7 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 		if err := s.workers.Start(); err != nil {
 			return err
 		}
+		group.Go(func() { s.postman.Run(background) })
 	}
 	group.Go(func() { s.book.Run(background) })
 	signals, stopSignals := hangups()
@@ -248,6 +255,9 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 
 // close closes the connections, last of all.
 func (s *service) close() {
+	if s.poster != nil {
+		s.poster.Close()
+	}
 	if s.tenants != nil {
 		s.tenants.close()
 	}

@@ -1,0 +1,68 @@
+package deliver
+
+import (
+	"context"
+	"slices"
+
+	"github.com/oktasync/oktasync/directory"
+)
+
+// filtered returns the changes that an endpoint asked for by team. A change is a team's when the person is in it
+// now, or when it is the change that brings the person there or takes the person away. Of people who left, and
+// of whom nobody can tell any more in which team they were, everybody hears that they did: nobody must keep
+// an account because of a filter.
+func (t *turn) filtered(ctx context.Context, changes []directory.Change) ([]directory.Change, error) {
+	if len(t.lane.Teams) == 0 || len(changes) == 0 {
+		return changes, nil
+	}
+	var people []string
+	for _, c := range changes {
+		if c.PersonID != "" {
+			people = append(people, c.PersonID)
+		}
+	}
+	teams, err := t.o.Box.TeamsOf(ctx, t.lane.Tenant, people)
+	if err != nil {
+		return nil, err
+	}
+	var wanted []directory.Change
+	for _, c := range changes {
+		if ofTeams(c, teams[c.PersonID], t.lane.Teams) {
+			wanted = append(wanted, c)
+		}
+	}
+	return wanted, nil
+}
+
+// ofTeams says whether a change is about one of the teams; now is the team of its person.
+func ofTeams(c directory.Change, now string, teams []string) bool {
+	switch {
+	case c.Subject == directory.SubjectTeam:
+		return slices.Contains(teams, c.SubjectID)
+	case c.PersonID == "":
+		return false
+	}
+	before, told := movedBetween(c)
+	if slices.Contains(teams, now) || slices.ContainsFunc(before, func(team string) bool { return slices.Contains(teams, team) }) {
+		return true
+	}
+	return now == "" && !told && slices.Contains([]directory.ChangeType{
+		directory.PersonRemoved, directory.PersonDeactivated, directory.PersonDetached, directory.PersonErased,
+	}, c.Type)
+}
+
+// movedBetween returns the teams that a change takes its person out of and into, and whether it is such a change.
+func movedBetween(c directory.Change) (teams []string, moved bool) {
+	for _, f := range c.Fields {
+		if f.Field != "team" {
+			continue
+		}
+		moved = true
+		for _, value := range []any{f.Before, f.After} {
+			if id, isText := value.(string); isText {
+				teams = append(teams, id)
+			}
+		}
+	}
+	return teams, moved
+}
