@@ -38,33 +38,60 @@ func (s *Server) getPlan(ctx context.Context, in *planInput) (*pageOut[v1.Planne
 	if err != nil {
 		return nil, err
 	}
-	names, err := s.names(ctx, in.Tenant, planned)
+	one, err := describePlanned(ctx, s.reader, in.Tenant, planned)
 	if err != nil {
 		return nil, err
-	}
-	one := func(c directory.PlannedChange) v1.PlannedChange {
-		return v1.PlannedChange{
-			Seq: c.Seq, Type: string(c.Type), Subject: string(c.Subject), SubjectID: c.SubjectID, PersonID: c.PersonID,
-			Name: names(c), ObservedAt: c.ObservedAt.UTC(), Fields: convert(c.Fields, fieldAnswer),
-		}
 	}
 	return page(planned, in.Limit, one, func(c directory.PlannedChange) string { return strconv.FormatInt(c.Seq, 10) }), nil
 }
 
-// names returns what to call those whom planned changes are about. Whoever the plan itself makes
+// namesReader is what names in a plan are read from.
+type namesReader interface {
+	People(ctx context.Context, tenant string, ids []string) ([]directory.Person, error)
+	Groups(ctx context.Context, tenant string, ids []string) ([]directory.Group, error)
+}
+
+// describePlanned returns how each of the planned changes is shown.
+func describePlanned(ctx context.Context, r namesReader, tenant string, planned []directory.PlannedChange) (func(directory.PlannedChange) v1.PlannedChange, error) {
+	names, err := plannedNames(ctx, r, tenant, planned)
+	if err != nil {
+		return nil, err
+	}
+	return func(c directory.PlannedChange) v1.PlannedChange {
+		return v1.PlannedChange{
+			Seq: c.Seq, Type: string(c.Type), Subject: string(c.Subject), SubjectID: c.SubjectID, PersonID: c.PersonID,
+			Name: names(c), ObservedAt: c.ObservedAt.UTC(), Fields: convert(c.Fields, fieldAnswer),
+		}
+	}, nil
+}
+
+// RunOf is a run, and PlannedOf are changes that it has planned, as the API shows them, for commands that work on the
+// database alone.
+func RunOf(r directory.Run) v1.Run { return runOf(r) }
+
+// PlannedOf: see RunOf.
+func PlannedOf(ctx context.Context, r namesReader, tenant string, planned []directory.PlannedChange) ([]v1.PlannedChange, error) {
+	one, err := describePlanned(ctx, r, tenant, planned)
+	if err != nil {
+		return nil, err
+	}
+	return convert(planned, one), nil
+}
+
+// plannedNames returns what to call those whom planned changes are about. Whoever the plan itself makes
 // is known by the row that it would write.
-func (s *Server) names(ctx context.Context, tenant string, planned []directory.PlannedChange) (func(directory.PlannedChange) string, error) {
+func plannedNames(ctx context.Context, r namesReader, tenant string, planned []directory.PlannedChange) (func(directory.PlannedChange) string, error) {
 	var people, groups []string
 	for _, c := range planned {
 		if c.Subject == directory.SubjectMembership {
 			people, groups = append(people, c.PersonID), append(groups, c.SubjectID)
 		}
 	}
-	known, err := s.reader.People(ctx, tenant, people)
+	known, err := r.People(ctx, tenant, people)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.reader.Groups(ctx, tenant, groups)
+	rows, err := r.Groups(ctx, tenant, groups)
 	if err != nil {
 		return nil, err
 	}

@@ -55,3 +55,19 @@ func (c Config) differing(next Config) []string {
 	slices.Sort(keys)
 	return keys
 }
+
+// Difference is a setting that differs between two configurations.
+type Difference struct{ Key, Before, After string }
+
+// Differing lists the tenant's settings that differ in another configuration of it, in the order of the documentation.
+// Secrets look alike here.
+func (t Tenant) Differing(next Tenant) []Difference {
+	var all []Difference
+	for _, s := range tenantSettings() {
+		before, after := s.show(target{tenant: &t}), s.show(target{tenant: &next})
+		if before != after {
+			all = append(all, Difference{Key: s.key, Before: printable(before), After: printable(after)})
+		}
+	}
+	return all
+}

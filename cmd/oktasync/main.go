@@ -32,6 +32,7 @@ type commands struct {
 	Token       tokenCommand       `cmd:"" help:"Make a token for the admin API."`
 	Resync      resyncCommand      `cmd:"" help:"Ask the running service to read Okta again."`
 	Plan        planCommand        `cmd:"" help:"Show what a sync would change, and change nothing."`
+	Rules       rulesCommand       `cmd:"" help:"Try rules before they are used."`
 	Runs        runsCommand        `cmd:"" help:"List and show syncs, and decide about those that wait."`
 	Tenants     tenantsCommand     `cmd:"" help:"Add, test, pause, resume, remove and list tenants while the service runs."`
 	Keys        keysCommand        `cmd:"" help:"Make, list and replace the keys that encrypt stored credentials."`

@@ -48,7 +48,7 @@ func (c planCommand) Run(e *env) error {
 		out = file
 	}
 	buffered := bufio.NewWriter(out)
-	if err := writePlan(e, service, run, c.JSON, buffered); err != nil {
+	if err := writePlan(run, planPages(e, service, run), c.JSON, buffered); err != nil {
 		return err
 	}
 	if err := buffered.Flush(); err != nil {
@@ -60,13 +60,16 @@ func (c planCommand) Run(e *env) error {
 	return nil
 }
 
-// writePlan writes the summary and then every change. One page is in memory at a time.
-func writePlan(e *env, service *client.Client, run v1.Run, asJSON bool, out io.Writer) error {
-	changes := func(each func(v1.PlannedChange)) error {
-		return everyPage(func(after string) (v1.Page[v1.PlannedChange], error) {
-			return service.Plan(e.ctx, run.Tenant, run.ID, client.Paging{After: after, Limit: 1000})
-		}, each)
+// planPages asks the service for the pages of a plan.
+func planPages(e *env, service *client.Client, run v1.Run) func(after string) (v1.Page[v1.PlannedChange], error) {
+	return func(after string) (v1.Page[v1.PlannedChange], error) {
+		return service.Plan(e.ctx, run.Tenant, run.ID, client.Paging{After: after, Limit: 1000})
 	}
+}
+
+// writePlan writes the summary and then every change. One page is in memory at a time.
+func writePlan(run v1.Run, page func(after string) (v1.Page[v1.PlannedChange], error), asJSON bool, out io.Writer) error {
+	changes := func(each func(v1.PlannedChange)) error { return everyPage(page, each) }
 	if !asJSON {
 		fmt.Fprintln(out, planWords(run))
 		return changes(func(c v1.PlannedChange) { fmt.Fprint(out, plannedWords(c)) })

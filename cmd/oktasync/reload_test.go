@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -34,6 +36,32 @@ func TestReload(t *testing.T) {
 	titled := func() bool { title, department := person(); return title == department }
 
 	p.command(0, "are in force", "config", "reload") // nothing has changed
+
+	// What changed files would do is shown before they are used.
+	saved := func(name, more string) string {
+		configured(more)
+		h.environ()
+		path := filepath.Join(h.folder, name)
+		if err := os.WriteFile(path, done(os.ReadFile(filepath.Join(h.folder, "config.yml")))(t), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	worse := saved("worse.yml", "required: [clan]\n")
+	more := saved("more.yml", "mapping: {title: user.nickName}\n")
+	changed := saved("new.yml", "mapping: {title: user.department}\n")
+	was := saved("old.yml", "")
+	p.command(1, "clan", "rules", "diff", was, worse)
+	p.command(1, "user.nickName, which was never read", "rules", "diff", was, more)
+	p.command(0, "would make 0 changes", "rules", "diff", was, was)
+	plan := p.command(0, "mapping.title.from: [user.title] -> [user.department]", "rules", "diff", was, changed)
+	if !strings.Contains(plan, "Nothing was changed.") || !strings.Contains(plan, "person.updated") || !strings.Contains(plan, someone) {
+		t.Errorf("the diff of two files:\n%s", plan)
+	}
+	p.command(0, `"cause":"manual"`, "rules", "diff", was, changed, "--json")
+	if title, _ := person(); title != before {
+		t.Errorf("the diff changed the title to %q", title)
+	}
 
 	configured("required: [clan]\nteam_from: tribe\n")
 	for _, mistake := range []string{"required", "team_from"} {

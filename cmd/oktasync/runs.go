@@ -110,7 +110,7 @@ func (c runsShowCommand) Run(e *env) error {
 	fmt.Fprintln(e.out)
 	run.Error = "" // it has been said
 	if c.Changes {
-		return writePlan(e, service, run, false, e.out)
+		return writePlan(run, planPages(e, service, run), false, e.out)
 	}
 	fmt.Fprint(e.out, planWords(run))
 	return nil
