@@ -78,7 +78,10 @@ func TestReading(t *testing.T) {
 	}
 	ada := fmt.Sprintf(personAda, "", "")
 	detail := fmt.Sprintf(personAda, `,"name":"Grace Hopper"`,
-		`,"groups":[{"id":"00g1sales00000000001","name":"Sales / EMEA"}],"changes":`+changesOf(adaID, down(30, 15)...))
+		`,"groups":[{"id":"00g1sales00000000001","name":"Sales / EMEA"}],
+			"roles":[{"set":"access","role":"admin","rule":"admins","via":"group 00g1sales00000000001","since":"2026-08-20T08:00:00Z"}],
+			"licenses":[{"pool":"seat","held":false,"place":7,"rule":"sales","via":"group 00g1sales00000000001","entitled_since":"2026-08-20T08:00:00Z"}],
+			"changes":`+changesOf(adaID, down(30, 15)...))
 	r := start(t, nil)
 	team := company().teams[0].ID
 
@@ -106,6 +109,8 @@ func TestReading(t *testing.T) {
 		"members, first page":            {"/tenants/acme/groups/" + salesID + "/members?limit=1", page(adaID, `{"person_id":"`+adaID+`"}`)},
 		"members, second page":           {"/tenants/acme/groups/" + salesID + "/members?limit=1&after=" + adaID, page("", `{"person_id":"`+linusID+`"}`)},
 		"members, none":                  {"/tenants/acme/groups/" + firstID + "/members", page("")},
+		"roles":                          {"/tenants/acme/roles", page("", `{"set":"access","role":"reader","people":0,"keep_last":false,"kept":0}`, `{"set":"access","role":"admin","people":2,"keep_last":true,"kept":1}`, `{"set":"old","role":"owner","people":1,"keep_last":false,"kept":0}`)},
+		"licenses":                       {"/tenants/acme/licenses", page("", `{"pool":"seat","cap":50,"held":50,"waiting":7,"on_cap_decrease":"keep_oldest"}`, `{"pool":"free","held":0,"waiting":0,"on_cap_decrease":"stop"}`, `{"pool":"old","held":1,"waiting":0}`)},
 		"runs":                           {"/tenants/acme/runs", page("", runNightly)},
 		"run":                            {"/tenants/acme/runs/run-1", runNightly},
 		"quarantine":                     {"/tenants/acme/quarantine", page("", `{"person_id":"00u1q000000000000001","reason":"has no e-mail","fields":["email"],"since":"2026-08-20T08:00:00Z","last_seen":"2026-08-20T08:00:00Z"}`)},

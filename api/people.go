@@ -112,6 +112,9 @@ func (s *Server) getPerson(ctx context.Context, in *PersonInput) (*body[v1.Perso
 		return nil, err
 	}
 	detail.Groups = convert(groups, func(g directory.Group) v1.Ref { return v1.Ref{ID: g.ID, Name: g.Name} })
+	if err := s.addGrants(ctx, in.Tenant, &detail); err != nil {
+		return nil, err
+	}
 	changes, err := s.reader.Changes(ctx, in.Tenant, directory.ChangeQuery{PersonID: p.ID, Limit: recentChanges, Newest: true})
 	if err != nil {
 		return nil, err

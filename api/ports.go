@@ -10,6 +10,7 @@ import (
 // Reader reads directories. Unknown things are directory.ErrNotFound. Lists are
 // in order of id after `after`, at most limit.
 type Reader interface {
+	GrantReader
 	// FindPerson finds by id, login or e-mail, present people first; several are
 	// directory.ErrAmbiguous.
 	FindPerson(ctx context.Context, tenant, who string) (directory.Person, error)

@@ -72,7 +72,7 @@ func TestEveryOperationFailsCleanly(t *testing.T) {
 	for _, path := range []string{
 		"/tenants", "/tenants/acme", "/tenants/acme/people", "/tenants/acme/people/x", "/tenants/acme/people/x/changes", "/tenants/acme/teams",
 		"/tenants/acme/groups", "/tenants/acme/groups/x/members", "/tenants/acme/changes", "/tenants/acme/quarantine",
-		"/tenants/acme/ignored-attributes", "/tenants/acme/archive", "/tenants/acme/runs", "/tenants/acme/acts",
+		"/tenants/acme/ignored-attributes", "/tenants/acme/roles", "/tenants/acme/licenses", "/tenants/acme/archive", "/tenants/acme/runs", "/tenants/acme/acts",
 	} {
 		if a := r.do(http.MethodGet, path, ""); a.status != http.StatusInternalServerError || strings.Contains(a.body, "10.0.0.5") {
 			t.Errorf("%s: %d %s", path, a.status, a.body)

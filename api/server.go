@@ -55,6 +55,8 @@ type Failures interface {
 // Options are what the API needs.
 type Options struct {
 	Tokens []Token
+	// Grants returns a tenant's rules about roles and licenses; nil: no tenant has any.
+	Grants func(tenant string) directory.GrantRules
 	// Tenants returns the slugs of all tenants, sorted.
 	Tenants   func() []string
 	Admin     TenantAdmin
@@ -85,6 +87,7 @@ type Server struct {
 	admin      TenantAdmin
 	reloader   Reloader
 	reader     Reader
+	grants     func(tenant string) directory.GrantRules
 	resyncer   Resyncer
 	decider    Decider
 	archive    Archive
@@ -118,11 +121,14 @@ func New(o Options) (*Server, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = defaultTimeout
 	}
+	if o.Grants == nil {
+		o.Grants = func(string) directory.GrantRules { return directory.GrantRules{} }
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	return &Server{
-		tokens: tokens, tenants: o.Tenants, admin: o.Admin, reloader: o.Reloader, reader: o.Reader, resyncer: o.Resyncer, decider: o.Decider, archive: o.Archive, endpoints: o.Endpoints,
+		tokens: tokens, tenants: o.Tenants, admin: o.Admin, reloader: o.Reloader, reader: o.Reader, grants: o.Grants, resyncer: o.Resyncer, decider: o.Decider, archive: o.Archive, endpoints: o.Endpoints,
 		enqueuer: o.Enqueuer, failures: o.Failures, log: o.Logger, authFailed: o.AuthFailed,
 		version: o.Version, timeout: o.Timeout, now: o.Now,
 		feedSlots: make(chan struct{}, feedReaders),
@@ -146,6 +152,7 @@ func (s *Server) Register(e *echo.Echo) error {
 	s.addPeople(described)
 	s.addErase(described)
 	s.addGroups(described)
+	s.addRoles(described)
 	s.addChanges(described)
 	s.addSnapshot(described)
 	s.addArchive(described)

@@ -161,6 +161,7 @@ func (r *rig) options() Options {
 			{"carol", hashOf(tokenCarol), directory.RoleRead},
 		},
 		Tenants: func() []string { return []string{"acme", "globex"} },
+		Grants:  rulesOfAcme,
 		Admin:   r.book, Reloader: r.book, Reader: r.memory, Resyncer: r.memory, Decider: r.memory, Archive: r.memory, Endpoints: newDesk(), Enqueuer: r.memory,
 		Failures: &countFailures{limit: 20}, Logger: slog.New(slog.NewTextHandler(r.log, nil)), Now: testNow,
 	}

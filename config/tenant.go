@@ -24,6 +24,9 @@ type Tenant struct {
 	Groups       Groups
 	Limits       Limits
 	Deprovision  Deprovision
+	RoleSets     []RoleSet
+	LicensePools []LicensePool
+	Protected    []string // ids or logins of people from whom no rule takes anything
 
 	prefix string // what its keys begin with: "" or "tenants.<slug>."
 }
@@ -98,6 +101,9 @@ type Limits struct {
 	People  Limit
 	Members Limit
 	Groups  Limit
+	// Roles and Licenses are those of people who stay.
+	Roles    Limit
+	Licenses Limit
 
 	PlanMaxAge time.Duration // how long a plan that is over them may wait for approval
 	Safety     string        // SafetyUpToLimit, SafetyAll or SafetyNone
@@ -139,6 +145,11 @@ func (t Tenant) Attributes() []string {
 	}
 	for _, field := range t.CustomFields {
 		all = append(all, field.attributes()...)
+	}
+	for _, rule := range t.grantRules() {
+		if rule.Attribute != "" {
+			all = append(all, rule.Attribute)
+		}
 	}
 	slices.Sort(all)
 	return slices.Compact(all)

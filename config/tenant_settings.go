@@ -223,6 +223,9 @@ func ruleSettings() []setting {
 	all = append(all, limit("limits.people", "people", func(t target) *Limit { return &u(t).Limits.People }, "500", "0.1", "5")...)
 	all = append(all, limit("limits.groups", "groups", func(t target) *Limit { return &u(t).Limits.Groups }, "50", "0.2", "3")...)
 	all = append(all, limit("limits.members", "members of one group", func(t target) *Limit { return &u(t).Limits.Members }, "1000", "0.5", "10")...)
+	all = append(all, limit("limits.roles", "roles of people who stay", func(t target) *Limit { return &u(t).Limits.Roles }, "500", "0.1", "10")...)
+	all = append(all, limit("limits.licenses", "licenses of people who stay", func(t target) *Limit { return &u(t).Limits.Licenses }, "500", "0.1", "10")...)
+	all = append(all, grantSettings()...)
 	all = append(all, setting{
 		key: "limits.safety", def: SafetyUpToLimit,
 		doc:   "Which deactivations and suspensions are applied while a plan waits for approval, those alone that Okta states itself (DEPROVISIONED, SUSPENDED): as many as limits.people.absolute, all, or none.",

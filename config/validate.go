@@ -232,6 +232,7 @@ func (l *loader) checkTenant(c *Config, t *Tenant, hosts map[string]string) {
 	l.checkHook(t, hosts)
 	l.checkRules(t)
 	l.checkGrace(c, t)
+	l.checkGrants(t)
 }
 
 // checkGrace: once the row of somebody who left is forgotten, nothing tells any more whose history

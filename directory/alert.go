@@ -13,6 +13,8 @@ const (
 	AlertHooksLost     AlertKind = "hooks.lost"          // many events came by the System Log only
 	AlertTenantBlocked AlertKind = "tenant.blocked"      // Okta refuses the credentials
 	AlertAppUnusable   AlertKind = "app.unusable"        // the app in Okta is inactive or gone
+	AlertRoleKept      AlertKind = "role.kept"           // no rule gives a role any more to the last person who has it
+	AlertPoolOverCap   AlertKind = "license_pool.over"   // more licenses are held than there are, and none may be taken
 
 	AlertEndpointFailing AlertKind = "endpoint.failing" // a receiver of changes has taken nothing for long
 	AlertEndpointGone    AlertKind = "endpoint.gone"    // it wants no more, and was disabled

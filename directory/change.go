@@ -16,6 +16,8 @@ const (
 	SubjectPerson     SubjectKind = "person"
 	SubjectMembership SubjectKind = "membership"
 	SubjectRun        SubjectKind = "run" // changes nothing in the directory
+	SubjectRole       SubjectKind = "role"
+	SubjectLicense    SubjectKind = "license"
 )
 
 // ChangeType says what happened.
@@ -40,9 +42,15 @@ const (
 	MembershipAdded      ChangeType = "membership.added"
 	MembershipRemoved    ChangeType = "membership.removed"
 
-	SyncCompleted ChangeType = "sync.completed" // a run ended, and did what it was to do
-	SyncHeld      ChangeType = "sync.held"      // a run waits for an admin
-	SyncFailed    ChangeType = "sync.failed"    // a run ended without
+	SyncCompleted    ChangeType = "sync.completed" // a run ended, and did what it was to do
+	SyncHeld         ChangeType = "sync.held"      // a run waits for an admin
+	SyncFailed       ChangeType = "sync.failed"    // a run ended without
+	RoleGranted      ChangeType = "role.granted"
+	RoleRevoked      ChangeType = "role.revoked"
+	LicenseGranted   ChangeType = "license.granted"
+	LicenseWaiting   ChangeType = "license.waiting"   // entitled, and there was none left
+	LicenseReleased  ChangeType = "license.released"  // no longer held
+	LicenseWithdrawn ChangeType = "license.withdrawn" // no longer waited for
 )
 
 // FieldChange is one field's value before and after; nil means no value.
@@ -89,8 +97,8 @@ type Change struct {
 	At        time.Time     `json:"at"`                   // when it was committed, database's clock
 	Type      ChangeType    `json:"type"`
 	Subject   SubjectKind   `json:"subject"`
-	SubjectID string        `json:"subject_id"`          // person, team or group; the group of a membership
-	PersonID  string        `json:"person_id,omitempty"` // the person, for person and membership changes
+	SubjectID string        `json:"subject_id"`          // person, team or group; the group of a membership; the role; the pool of a license
+	PersonID  string        `json:"person_id,omitempty"` // the person, for all changes but those of teams and groups
 	Fields    []FieldChange `json:"fields"`
 	Cause     Cause         `json:"cause"`
 	// State is the subject as it was right after the change, where that was asked for

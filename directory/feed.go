@@ -21,5 +21,6 @@ func ChangeTypes() []ChangeType {
 		PersonCreated, PersonUpdated, PersonSuspended, PersonReactivated, PersonDeactivated, PersonRemoved, PersonDetached, PersonErased,
 		PersonManagerChanged, TeamCreated, TeamRemoved, GroupCreated, GroupUpdated, GroupRemoved, MembershipAdded, MembershipRemoved,
 		SyncCompleted, SyncHeld, SyncFailed,
+		RoleGranted, RoleRevoked, LicenseGranted, LicenseWaiting, LicenseReleased, LicenseWithdrawn,
 	}
 }

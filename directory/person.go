@@ -94,6 +94,9 @@ type Profile struct {
 	Unfit map[Field]Unfit `json:"unfit,omitempty"`
 	// Emptied lists fields of the product's own that it has emptied, sorted: Okta does not fill them again.
 	Emptied []Field `json:"emptied,omitempty"`
+	// Attributes are the values that rules about roles and licenses read, by attribute. Without them an
+	// event about a group would have to ask Okta for each member's profile.
+	Attributes map[string][]string `json:"attributes,omitempty"`
 }
 
 // Field returns a pointer to the named field, nil when there is no such field.

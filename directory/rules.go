@@ -53,6 +53,9 @@ type Limits struct {
 	People  Limit // people deactivated, removed or suspended by one run
 	Members Limit // members removed from one group by one run, unless the group itself is gone
 	Groups  Limit // groups removed by one run
+	Roles   Limit // roles taken by one run from people who stay
+	// Licenses is the same for licenses.
+	Licenses Limit
 	// PlanMaxAge is how long a plan may wait for approval.
 	PlanMaxAge time.Duration
 	// Safety says which deactivations and suspensions go through while a plan waits.
@@ -80,6 +83,7 @@ type Rules struct {
 	TeamFrom Field   // the field that gives the primary team
 	Groups   GroupSelection
 	Limits   Limits
+	Grants   GrantRules
 
 	Deprovision Deprovision
 }
@@ -137,6 +141,9 @@ func DefaultRules() Rules {
 			People:  Limit{Absolute: 500, Fraction: 0.1, Floor: 5},
 			Members: Limit{Absolute: 1000, Fraction: 0.5, Floor: 10},
 			Groups:  Limit{Absolute: 50, Fraction: 0.2, Floor: 3},
+			Roles:   Limit{Absolute: 500, Fraction: 0.1, Floor: 10},
+
+			Licenses: Limit{Absolute: 500, Fraction: 0.1, Floor: 10},
 
 			PlanMaxAge: 24 * time.Hour,
 			Safety:     SafetyUpToLimit,

@@ -178,6 +178,11 @@ type PlanCounts struct {
 	GroupsBefore int                 // groups before the plan
 	GroupsLeave  int                 // of these, which would be removed
 	Groups       []GroupRemovalCount // groups that stay and lose members, by id
+
+	RolesBefore    int // roles that people have
+	RolesLeave     int // of these, which would be taken from people who stay, without another in their place
+	LicensesBefore int // licenses that are held
+	LicensesLeave  int // of these, which would be taken from people who stay
 }
 
 // GroupRemovalCount is how many members one group would lose.

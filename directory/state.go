@@ -30,6 +30,34 @@ type State struct {
 // customField begins the names of fields of Profile.Custom.
 const customField = "custom."
 
+// attributeField begins the names of fields of Profile.Attributes.
+const attributeField = "attribute."
+
+// setAttribute gives an attribute its values, nil for none.
+func (p *Person) setAttribute(name string, value any) bool {
+	items, isList := value.([]any)
+	if !isList && value != nil {
+		return false
+	}
+	all := maps.Clone(p.Profile.Attributes) // other states may share it
+	if all == nil {
+		all = map[string][]string{}
+	}
+	delete(all, name)
+	for _, item := range items {
+		text, isText := item.(string)
+		if !isText {
+			return false
+		}
+		all[name] = append(all[name], text)
+	}
+	p.Profile.Attributes = all
+	if len(all) == 0 {
+		p.Profile.Attributes = nil
+	}
+	return true
+}
+
 // SetField gives a field that the changes of people name a value, nil for none. It returns false when
 // there is no such field, or when the value is not of its kind.
 func (p *Person) SetField(field string, value any) bool {
@@ -44,6 +72,9 @@ func (p *Person) SetField(field string, value any) bool {
 		}
 		p.Profile.Custom[name] = value
 		return true
+	}
+	if name, isAttribute := strings.CutPrefix(field, attributeField); isAttribute {
+		return p.setAttribute(name, value)
 	}
 	text, isText := value.(string)
 	if !isText && value != nil {

@@ -312,8 +312,8 @@ func TestSQL(t *testing.T) {
 		columns := strings.TrimSuffix(strings.ReplaceAll(row[2]+","+row[3], "`", ""), ",")
 		selects = append(selects, [2]string{"", "select " + columns + " from " + row[1]})
 	}
-	if len(selects) != 5 {
-		t.Fatalf("%d views are described, want 5", len(selects))
+	if len(selects) != 7 {
+		t.Fatalf("%d views are described, want 7", len(selects))
 	}
 	for _, q := range queries {
 		selects = append(selects, [2]string{q[1], q[2]})
@@ -549,7 +549,7 @@ func TestReaderRole(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(relations) < 20 || len(listed) != 5 {
+	if len(relations) < 20 || len(listed) != 7 {
 		t.Fatalf("there are %v, listed are %v", relations, listed)
 	}
 	var seen string

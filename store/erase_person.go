@@ -53,7 +53,7 @@ func (t *Tx) Erase(ctx context.Context, people []directory.Person) ([]string, er
 		what string
 		do   func(context.Context) error
 	}{
-		{"rows", e.rows}, {"changes", e.changes}, {"plans", e.plans}, {"quarantine", e.quarantine},
+		{"rows", e.rows}, {"roles and licenses", e.grants}, {"changes", e.changes}, {"plans", e.plans}, {"quarantine", e.quarantine},
 		{"parked events", e.parked}, {"runs", e.runs}, {"acts", e.acts}, {"attempts to deliver", e.attempts}, {"teams", e.emptyTeams},
 	} {
 		if err := step.do(ctx); err != nil {
@@ -76,6 +76,16 @@ func (e *personEraser) rows(ctx context.Context) error {
 	const query = `update people set manager_id = '', manager_wanted = '', manager_problem = '', created_at = {at $3}, seen = '', seen_basis = '', seen_hash = '', seen_at = null where tenant = $1 and id {in $2}`
 	_, err := e.db.exec(ctx, e.tx, query, e.tenant, e.ids, e.now)
 	return err
+}
+
+// grants: what was taken with the row has gone already; what is left was kept, or is of rules that are no more.
+func (e *personEraser) grants(ctx context.Context) error {
+	for _, table := range []string{"role_grants", "license_claims", "grants_dirty"} {
+		if _, err := e.db.exec(ctx, e.tx, `delete from `+table+` where tenant = $1 and person_id {in $2}`, e.tenant, e.ids); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // keptValues are the fields whose values tell what happened, and nothing about who it was.

@@ -81,20 +81,21 @@ func (d *DB) planned(ctx context.Context, tenant, run, which string, values ...a
 	query := `
 		select seq, type, subject, subject_id, person_id, before_hash, observed_at, fields, after
 		from plan where tenant = $1 and run = $2 and ` + which + ` order by seq limit $4`
-	scan := func(s scanner) (c directory.PlannedChange, err error) {
-		var after string
-		err = s.Scan(&c.Seq, &c.Type, &c.Subject, &c.SubjectID, &c.PersonID, &c.BeforeHash, moment{&c.ObservedAt},
-			jsonText{&c.Fields}, &after)
-		if after != "" {
-			c.After = json.RawMessage(after)
-		}
-		return c, err
-	}
-	changes, err := list(ctx, d, d.read, scan, query, append([]any{tenant, run}, values...)...)
+	changes, err := list(ctx, d, d.read, scanPlanned, query, append([]any{tenant, run}, values...)...)
 	if err != nil {
 		return nil, fmt.Errorf("read the plan of run %s of tenant %s: %w", run, tenant, err)
 	}
 	return changes, nil
+}
+
+func scanPlanned(s scanner) (c directory.PlannedChange, err error) {
+	var after string
+	err = s.Scan(&c.Seq, &c.Type, &c.Subject, &c.SubjectID, &c.PersonID, &c.BeforeHash, moment{&c.ObservedAt},
+		jsonText{&c.Fields}, &after)
+	if after != "" {
+		c.After = json.RawMessage(after)
+	}
+	return c, err
 }
 
 // GroupsOfPeople counts the present memberships of the people, by group.

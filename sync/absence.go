@@ -218,6 +218,9 @@ func (x *execution) judge(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("sum up the plan of run %s: %w", x.run.ID, err)
 	}
+	if err := x.countGrants(ctx, &counts); err != nil {
+		return err
+	}
 	var reasons []string
 	a := x.absences
 	switch {

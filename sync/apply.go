@@ -34,21 +34,24 @@ type batch struct {
 	joins      []directory.Change
 	parts      []directory.Change
 	groupsGone []directory.Change
+	left       []string // people who are not, or no longer, present
+	grantsMade []directory.Change
+	grantsGone []directory.Change
 }
 
 // applyBatch writes planned changes whose rows are still as the plan found them. The caller
 // holds the tenant's lock through tx, and appends the returned changes to the history.
 func (e *Engine) applyBatch(ctx context.Context, tx Tx, planned []directory.PlannedChange, cause directory.Cause) (applied, error) {
 	b := &batch{engine: e, tx: tx, cause: cause, planned: planned, came: map[string]bool{}}
-	for _, step := range []func(context.Context) error{b.load, b.applyGroups, b.applyPeople, b.applyMemberships} {
+	for _, step := range []func(context.Context) error{b.load, b.applyGroups, b.applyPeople, b.applyMemberships, b.applyGrants} {
 		if err := step(ctx); err != nil {
 			return applied{}, err
 		}
 	}
 	// Additions from the outside in, removals from the inside out: whoever reads
 	// the history in order never meets a member of something that is not there.
-	b.out.changes = slices.Concat(b.teams, b.groupsMade, b.peopleMade, b.joins)
-	b.out.changes = append(slices.Clone(b.parts), b.out.changes...)
+	b.out.changes = slices.Concat(b.teams, b.groupsMade, b.peopleMade, b.joins, b.grantsMade)
+	b.out.changes = slices.Concat(b.grantsGone, b.parts, b.out.changes)
 	b.out.changes = append(b.out.changes, b.groupsGone...)
 	return b.out, nil
 }
@@ -337,6 +340,9 @@ func (b *batch) writePeople(ctx context.Context, writes []personWrite, quarantin
 		b.peopleMade = append(b.peopleMade, b.change(w.change))
 		if !inDirectory(w.after) {
 			leavers = append(leavers, w.after.ID)
+		}
+		if !w.after.Present() {
+			b.left = append(b.left, w.after.ID)
 		}
 		if !stillBad[w.after.ID] && !w.change.StatusOnly {
 			sound = append(sound, w.after.ID)

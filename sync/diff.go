@@ -230,6 +230,11 @@ func personFields(before, after directory.Person) []directory.FieldChange {
 	for _, f := range slices.Compact(emptied) {
 		add("emptied."+string(f), was(before.Profile, f), was(after.Profile, f))
 	}
+	names = append(sortedKeys(before.Profile.Attributes), sortedKeys(after.Profile.Attributes)...)
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		add("attribute."+name, orNone(before.Profile.Attributes[name]), orNone(after.Profile.Attributes[name]))
+	}
 	return fields
 }
 
@@ -239,6 +244,18 @@ func orNil(text string) any {
 		return nil
 	}
 	return text
+}
+
+// orNone is orNil for several texts.
+func orNone(texts []string) any {
+	if len(texts) == 0 {
+		return nil
+	}
+	values := make([]any, len(texts))
+	for i, t := range texts {
+		values[i] = t
+	}
+	return values
 }
 
 // diffGroup compares one group's row with what Okta was seen to say.

@@ -36,5 +36,8 @@ func (x *execution) planOne(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("plan %s: %w", x.run.Scope.Public(), err)
 	}
-	return x.plan(ctx, planned)
+	if err := x.plan(ctx, planned); err != nil {
+		return err
+	}
+	return x.planGrants(ctx)
 }

@@ -52,6 +52,7 @@ type Engine struct {
 	rules       directory.Rules
 	mapper      *mapper
 	ruleset     string
+	grants      *grantRules
 	source      Source
 	store       Store
 	owner       string
@@ -89,7 +90,7 @@ func New(o Options) *Engine {
 		o.Store = ruledStore{Store: o.Store, hash: o.Ruleset}
 	}
 	return &Engine{
-		ruleset: o.Ruleset, tenant: o.Tenant, rules: o.Rules, mapper: newMapper(o.Rules), source: o.Source,
+		ruleset: o.Ruleset, tenant: o.Tenant, rules: o.Rules, mapper: newMapper(o.Rules), grants: newGrantRules(o.Rules.Grants), source: o.Source,
 		store: o.Store, owner: o.Owner, now: o.Now, newID: o.NewID, again: o.SecondLook, version: o.Version, interrupted: o.Interrupted, hold: o.Hold, lease: o.Lease, delay: o.Delay, pause: o.FullPause,
 		burst: o.Burst, listAsked: o.ListAsked,
 	}

@@ -21,6 +21,14 @@ func Guard(limits directory.Limits, plan directory.PlanCounts, doubts []string) 
 		reasons = append(reasons, fmt.Sprintf("%d of %d groups would be removed, over the limit of %s; a role that no longer sees "+
 			"groups looks the same as groups that are gone", plan.GroupsLeave, plan.GroupsBefore, describe(limits.Groups)))
 	}
+	if limits.Roles.Exceeded(plan.RolesLeave, plan.RolesBefore) {
+		reasons = append(reasons, fmt.Sprintf("%d of %d roles would be taken from people who stay, over the limit of %s",
+			plan.RolesLeave, plan.RolesBefore, describe(limits.Roles)))
+	}
+	if limits.Licenses.Exceeded(plan.LicensesLeave, plan.LicensesBefore) {
+		reasons = append(reasons, fmt.Sprintf("%d of %d licenses would be taken from people who stay, over the limit of %s",
+			plan.LicensesLeave, plan.LicensesBefore, describe(limits.Licenses)))
+	}
 	over := 0
 	for _, g := range plan.Groups {
 		if !limits.Members.Exceeded(g.Leave, g.Before) {

@@ -21,6 +21,8 @@ type mapper struct {
 	used   map[string]bool // attributes that some rule reads, as "user.x" or "app.x"
 	named  []string        // the same, sorted
 	basis  string          // their name as a set
+	// granting are those that rules about roles and licenses read.
+	granting []attribute
 }
 
 // rule makes one field.
@@ -54,6 +56,10 @@ func newMapper(rules directory.Rules) *mapper {
 		}
 		m.add(r)
 	}
+	m.granting = attributes(rules.Grants.Attributes())
+	for _, a := range m.granting {
+		m.used[a.String()] = true
+	}
 	m.named = sortedKeys(m.used) // when every rule has said what it reads
 	m.basis = basisOf(m.named)
 	return m
@@ -86,6 +92,20 @@ func (m *mapper) profile(seen directory.PersonSeen, keep directory.Profile) dire
 			}
 			p.Unfit[r.field] = unfit
 		}
+	}
+	for _, a := range m.granting {
+		name := a.String()
+		values := a.texts(&seen)
+		if a.app && !seen.Assigned {
+			values = keep.Attributes[name]
+		}
+		if len(values) == 0 {
+			continue
+		}
+		if p.Attributes == nil {
+			p.Attributes = map[string][]string{}
+		}
+		p.Attributes[name] = values
 	}
 	return p
 }
@@ -251,6 +271,13 @@ func personHash(p directory.Person) string {
 	}
 	for _, f := range p.Profile.Emptied {
 		write("emptied " + string(f))
+	}
+	for _, key := range sortedKeys(p.Profile.Attributes) {
+		write("attribute " + key)
+		write(strconv.Itoa(len(p.Profile.Attributes[key])))
+		for _, value := range p.Profile.Attributes[key] {
+			write(value)
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }

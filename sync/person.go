@@ -139,6 +139,9 @@ func (e *Engine) decidePerson(ctx context.Context, tx Tx, seen directory.PersonS
 	if err != nil {
 		return err
 	}
+	if !e.grants.rules.None() && (have != nil || len(planned) > 0) {
+		planned = append(planned, grantsDueFor(seen.ID, seen.At))
+	}
 	done, err := e.applyBatch(ctx, tx, planned, cause)
 	if err != nil {
 		return err

@@ -144,7 +144,12 @@ type RunStore interface {
 	PlanOf(ctx context.Context, tenant, run string, types []directory.ChangeType, after int64, limit int) ([]directory.PlannedChange, error)
 	// GroupsOfPeople counts the present memberships of the people, by group.
 	GroupsOfPeople(ctx context.Context, tenant string, people []string) (map[string]int, error)
-	// PlanCounts sums the plan up for the guard.
+	// GrantBasis returns the rules by which everybody's roles and licenses were last worked out, in the form
+	// that SetGrantBasis was given.
+	GrantBasis(ctx context.Context, tenant string) (string, error)
+	// CountGrants returns how many roles people have, and how many licenses they hold.
+	CountGrants(ctx context.Context, tenant string) (roles, licenses int, err error)
+	// PlanCounts sums the plan up for the guard, but for roles and licenses.
 	PlanCounts(ctx context.Context, tenant, run string) (directory.PlanCounts, error)
 }
 
@@ -202,6 +207,8 @@ type Tx interface {
 
 	// Joiners returns which of the people the run's plan creates or brings back.
 	Joiners(ctx context.Context, run string, people []string) (map[string]bool, error)
+
+	GrantTx
 
 	// ManagerEdges returns the edges of the people that have a row, in order of id.
 	ManagerEdges(ctx context.Context, ids []string) ([]directory.ManagerEdge, error)

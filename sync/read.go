@@ -33,6 +33,9 @@ func (x *execution) read(ctx context.Context) error {
 	if err := x.planMemberships(ctx); err != nil {
 		return err
 	}
+	if err := x.planGrants(ctx); err != nil {
+		return err
+	}
 	x.run.Progress.ListsRefuted = x.run.Progress.ListsRefuted || x.absences.Hidden > 0
 	// Last, so that nobody is a member of a group that is not there.
 	planned, err := diffGroups(ctx, x.groups, x.gone, e.rules)

@@ -202,7 +202,7 @@ func (e *Engine) under(ctx context.Context, hash string) (*Engine, error) {
 	}
 	other := *e
 	rules.Limits = e.rules.Limits
-	other.rules, other.mapper, other.ruleset = rules, newMapper(rules), hash
+	other.rules, other.mapper, other.grants, other.ruleset = rules, newMapper(rules), newGrantRules(rules.Grants), hash
 	if s, ruled := e.store.(ruledStore); ruled {
 		other.store = s.Store
 	}

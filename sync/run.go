@@ -85,6 +85,8 @@ type execution struct {
 	ignored  map[string]bool
 	saved    time.Time // last progress
 
+	grants      *grantPlan // of this execution; nil where the plan is of an earlier one
+	newBasis    string     // by which rules everybody's roles and licenses were worked out
 	basis       string
 	from        []directory.Position // where an interrupted reading goes on
 	callsBefore int                  // to Okta, before it was interrupted
@@ -123,7 +125,9 @@ func (x *execution) do(ctx context.Context) error {
 		case one:
 			err = x.planOne(ctx)
 		case x.run.Scope.Kind == directory.ScopeRules:
-			err = x.remap(ctx)
+			if err = x.remap(ctx); err == nil {
+				err = x.planGrants(ctx)
+			}
 		default:
 			err = x.read(ctx)
 		}
@@ -172,6 +176,9 @@ func (x *execution) apply(ctx context.Context) error {
 		if err := x.catchUp(ctx); err != nil {
 			return err
 		}
+	}
+	if err := x.settleGrants(ctx); err != nil {
+		return err
 	}
 	for more := true; more; {
 		var err error
@@ -271,6 +278,11 @@ func (x *execution) finish(ctx context.Context) error {
 			// was interrupted no longer knows, and leaves it to the next.
 			if err := tx.ReleaseQuarantinedBefore(ctx, x.first); err != nil {
 				return fmt.Errorf("release quarantined records: %w", err)
+			}
+		}
+		if x.grants != nil && x.grants.everybody {
+			if err := tx.SetGrantBasis(ctx, x.newBasis); err != nil {
+				return err
 			}
 		}
 		if x.run.Scope.Kind == directory.ScopeRules {

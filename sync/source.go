@@ -83,6 +83,15 @@ func (a attribute) of(seen *directory.PersonSeen) any {
 	}
 }
 
+// texts returns the attribute's values as texts: one, or those of a list.
+func (a attribute) texts(seen *directory.PersonSeen) []string {
+	value := a.of(seen)
+	if items, isList := value.([]any); isList {
+		return asList(items)
+	}
+	return asList([]any{value})
+}
+
 // readsApp says whether the source needs the profile of the app user.
 func (s *source) readsApp() bool {
 	for _, list := range [2][]attribute{s.from, s.join} {

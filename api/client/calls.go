@@ -177,6 +177,16 @@ func (c *Client) Members(ctx context.Context, tenant, groupID string, p Paging) 
 	return get[v1.Page[v1.Member]](ctx, c, of(tenant, "groups", groupID, "members"), p.values())
 }
 
+// Roles returns how many people have each role.
+func (c *Client) Roles(ctx context.Context, tenant string) (v1.Page[v1.RoleCount], error) {
+	return get[v1.Page[v1.RoleCount]](ctx, c, of(tenant, "roles"), nil)
+}
+
+// Licenses returns the license pools.
+func (c *Client) Licenses(ctx context.Context, tenant string) (v1.Page[v1.LicensePool], error) {
+	return get[v1.Page[v1.LicensePool]](ctx, c, of(tenant, "licenses"), nil)
+}
+
 // Quarantine returns a page of the records that cannot be applied.
 func (c *Client) Quarantine(ctx context.Context, tenant string, p Paging) (v1.Page[v1.Quarantined], error) {
 	return get[v1.Page[v1.Quarantined]](ctx, c, of(tenant, "quarantine"), p.values())

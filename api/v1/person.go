@@ -44,8 +44,10 @@ type Manager struct {
 // PersonDetail is one person with groups and recent history.
 type PersonDetail struct {
 	Person
-	Groups  []Ref    `json:"groups" nullable:"false" doc:"Groups that the person is in"`
-	Changes []Change `json:"changes" nullable:"false" doc:"The last 20 changes, newest first"`
+	Groups   []Ref     `json:"groups" nullable:"false" doc:"Groups that the person is in"`
+	Roles    []Role    `json:"roles" nullable:"false" doc:"Roles that the person has"`
+	Licenses []License `json:"licenses" nullable:"false" doc:"Licenses that the person holds or waits for"`
+	Changes  []Change  `json:"changes" nullable:"false" doc:"The last 20 changes, newest first"`
 }
 
 // Ref names a team or group.

@@ -103,6 +103,12 @@ func (c peopleShowCommand) Run(e *env) error {
 		groups = append(groups, g.Name)
 	}
 	line("groups", strings.Join(groups, ", "))
+	for _, role := range p.Roles {
+		line("role", roleWords(role))
+	}
+	for _, license := range p.Licenses {
+		line("license", licenseWords(license))
+	}
 	for _, key := range slices.Sorted(maps.Keys(p.Profile.Custom)) {
 		line(key, fmt.Sprint(p.Profile.Custom[key]))
 	}

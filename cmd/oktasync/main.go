@@ -36,6 +36,8 @@ type commands struct {
 	Runs        runsCommand        `cmd:"" help:"List and show syncs, and decide about those that wait."`
 	Tenants     tenantsCommand     `cmd:"" help:"Add, test, pause, resume, remove and list tenants while the service runs."`
 	Keys        keysCommand        `cmd:"" help:"Make, list and replace the keys that encrypt stored credentials."`
+	Roles       rolesCommand       `cmd:"" help:"Show how many people have each role."`
+	Licenses    licensesCommand    `cmd:"" help:"Show the license pools: caps, held, waiting."`
 	People      peopleCommand      `cmd:"" help:"Look people up, and erase who left."`
 	Export      exportCommand      `cmd:"" help:"Write the directory to a file, as NDJSON or CSV."`
 	Acts        actsCommand        `cmd:"" help:"List what admins did, when and why."`

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/oktasync/oktasync/config"
 	"github.com/oktasync/oktasync/directory"
 )
@@ -17,6 +19,7 @@ func rulesOf(t config.Tenant) directory.Rules {
 		},
 		Limits: directory.Limits{
 			People: directory.Limit(t.Limits.People), Members: directory.Limit(t.Limits.Members), Groups: directory.Limit(t.Limits.Groups),
+			Roles: directory.Limit(t.Limits.Roles), Licenses: directory.Limit(t.Limits.Licenses),
 			PlanMaxAge: t.Limits.PlanMaxAge, Safety: directory.Safety(t.Limits.Safety),
 		},
 		Deprovision: directory.Deprovision{Policy: directory.DeprovisionPolicy(t.Deprovision.Policy), Grace: t.Deprovision.Grace},
@@ -27,6 +30,10 @@ func rulesOf(t config.Tenant) directory.Rules {
 	for _, c := range t.CustomFields {
 		rules.Custom = append(rules.Custom, directory.CustomField{Name: c.Name, Type: directory.CustomType(c.Type), Choices: c.Choices, Source: sourceOf(c.Source)})
 	}
+	rules.Grants = grantsOf(t)
+	// A rule about roles that no membership is kept for would never fit.
+	ids, patterns := t.GroupsNamed()
+	rules.Groups.IDs, rules.Groups.Names = slices.Concat(rules.Groups.IDs, ids), slices.Concat(rules.Groups.Names, patterns)
 	return rules
 }
 
@@ -41,6 +48,32 @@ func layouts(formats []string) []string {
 	var all []string
 	for _, format := range formats {
 		all = append(all, config.DateLayout(format))
+	}
+	return all
+}
+
+func grantsOf(t config.Tenant) directory.GrantRules {
+	grants := directory.GrantRules{Protected: t.Protected}
+	for _, s := range t.RoleSets {
+		set := directory.RoleSet{Name: s.Name, Combine: directory.Combination(s.Combine), Rules: grantRulesOf(s.Rules)}
+		for _, role := range s.Roles {
+			set.Roles = append(set.Roles, directory.RoleKind{Name: role, KeepLast: slices.Contains(s.KeepLast, role)})
+		}
+		grants.Sets = append(grants.Sets, set)
+	}
+	for _, p := range t.LicensePools {
+		grants.Pools = append(grants.Pools, directory.LicensePool{Name: p.Name, Cap: p.Cap, OnLower: directory.CapLowered(p.OnCapDecrease), Rules: grantRulesOf(p.Rules)})
+	}
+	return grants
+}
+
+func grantRulesOf(rules []config.GrantRule) []directory.GrantRule {
+	var all []directory.GrantRule
+	for _, r := range rules {
+		all = append(all, directory.GrantRule{
+			Name: r.Name, Line: r.Line, Role: r.Role, Groups: r.Groups, GroupNames: r.GroupNames, Attribute: r.Attribute, Values: r.Values,
+			Everyone: r.Everyone, Default: r.Default, Team: r.Team, TeamFrom: directory.TeamSource(r.TeamFrom),
+		})
 	}
 	return all
 }
