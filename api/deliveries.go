@@ -34,6 +34,11 @@ type takeUpInput struct {
 	Body v1.DeliveriesRequest
 }
 
+type replayInput struct {
+	EndpointPath
+	Body v1.ReplayRequest
+}
+
 func (s *Server) addDeliveries(to huma.API) {
 	tags := []string{"endpoints"}
 	add(s, to, directory.RoleRead, huma.Operation{
@@ -56,6 +61,11 @@ func (s *Server) addDeliveries(to huma.API) {
 		OperationID: "redrive-deliveries", Method: http.MethodPost, Path: "/tenants/{tenant}/endpoints/{endpoint}/redrive", Tags: tags,
 		Summary: "Take up again what was given up: one delivery, or all",
 	}, s.redriveDeliveries)
+	add(s, to, directory.RoleOperate, huma.Operation{
+		OperationID: "replay-changes", Method: http.MethodPost, Path: "/tenants/{tenant}/endpoints/{endpoint}/replay", Tags: tags,
+		Summary: "Send old changes once more, marked as replay: those since a moment, those of one person, or all that are kept",
+		Errors:  []int{http.StatusConflict},
+	}, s.replayChanges)
 }
 
 func (s *Server) listDeliveries(ctx context.Context, in *deliveriesInput) (*pageOut[v1.Delivery], error) {
@@ -117,6 +127,31 @@ func (s *Server) takeUp(ctx context.Context, in *takeUpInput, kind directory.Act
 	return &body[v1.DeliveriesTaken]{v1.DeliveriesTaken{Deliveries: n}}, nil
 }
 
+func (s *Server) replayChanges(ctx context.Context, in *replayInput) (*body[v1.DeliveriesTaken], error) {
+	if err := s.known(in.Tenant); err != nil {
+		return nil, err
+	}
+	types, err := parseTypes(in.Body.Types)
+	if err != nil {
+		return nil, err
+	}
+	q := directory.ChangeQuery{Types: types}
+	if in.Body.Person != "" {
+		p, err := s.findPerson(ctx, &PersonInput{TenantPath: in.TenantPath, Who: in.Body.Person})
+		if err != nil {
+			return nil, err
+		}
+		q.PersonID = p.ID
+	}
+	act := tenantAct(ctx, directory.ActReplay, in.Tenant, "")
+	n, err := s.endpoints.Replay(ctx, in.Tenant, in.Endpoint, in.Body.Since, q, act)
+	if err != nil {
+		return nil, err
+	}
+	s.log.InfoContext(ctx, "old changes are sent once more", "tenant", in.Tenant, "endpoint", in.Endpoint, "changes", n, "by", act.Actor)
+	return &body[v1.DeliveriesTaken]{v1.DeliveriesTaken{Deliveries: n}}, nil
+}
+
 func deliveryOf(feed string, d directory.Delivery) v1.Delivery {
 	return v1.Delivery{
 		ID: directory.MessageID(feed, d.Seq, d.Replay), Seq: d.Seq, Replay: d.Replay, About: d.About, State: string(d.State),
@@ -137,5 +172,7 @@ func attemptOf(feed string, a directory.Attempt) v1.DeliveryAttempt {
 
 // EventOf is a change as webhooks carry it. replay is the id of the replay that it is part of, if any.
 func EventOf(tenant string, c directory.Change, replay string) v1.Event {
-	return v1.Event{Type: string(c.Type), Timestamp: c.At.UTC(), Tenant: tenant, Replay: replay != "", Data: changeOf(c)}
+	data := changeOf(c)
+	data.Replay = replay != ""
+	return v1.Event{Type: string(c.Type), Timestamp: c.At.UTC(), Tenant: tenant, Replay: data.Replay, Data: data}
 }

@@ -34,6 +34,8 @@ type EndpointAdmin interface {
 	// Retry and Redrive take up one delivery, or all without a message.
 	Retry(ctx context.Context, tenant, which, message string, act directory.Act) (int, error)
 	Redrive(ctx context.Context, tenant, which, message string, act directory.Act) (int, error)
+	// Replay sends changes once more: those that q selects, since a moment or all that are kept.
+	Replay(ctx context.Context, tenant, which string, since *time.Time, q directory.ChangeQuery, act directory.Act) (int, error)
 }
 
 // longestOverlap is how long an old secret may sign beside a new one.

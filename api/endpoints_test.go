@@ -43,6 +43,9 @@ func TestEndpoints(t *testing.T) {
 		{"GET", "/crm/attempts", "", 200, `"message":"test"`, false},
 		{"POST", "/crm/retry", `{}`, 200, `{"deliveries":2}`, false},
 		{"POST", "/crm/redrive", `{"id":"msg_feed_1"}`, 200, `{"deliveries":2}`, false},
+		{"POST", "/crm/replay", `{"person":"` + adaID + `","types":["person.created"],"since":"2026-08-20T08:00:00Z"}`, 200, `{"deliveries":2}`, false},
+		{"POST", "/crm/replay", `{"types":["person.cloned"]}`, 422, "person.cloned", false},
+		{"POST", "/crm/replay", `{"person":"nobody"}`, 404, "nobody", false},
 		{"DELETE", "/mail", "", 200, `"name":"mail"`, false},
 	} {
 		a := r.do(step.method, "/tenants/acme/endpoints"+step.path, step.body)
@@ -56,7 +59,7 @@ func TestEndpoints(t *testing.T) {
 	}
 	want := []string{
 		"alice endpoint.add", "alice endpoint.change", "alice endpoint.rotate  24h0m0s", "alice endpoint.disable it moves", "alice endpoint.enable", "alice endpoint.retire",
-		"alice endpoint.test", "alice delivery.retry", "alice delivery.redrive msg_feed_1", "alice endpoint.remove",
+		"alice endpoint.test", "alice delivery.retry", "alice delivery.redrive msg_feed_1", "alice delivery.replay true" + adaID + "[person.created]", "alice endpoint.remove",
 	}
 	if diff := cmp.Diff(want, acts); diff != "" {
 		t.Errorf("acts (-want +got):\n%s", diff)

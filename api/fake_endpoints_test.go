@@ -134,3 +134,7 @@ func (d *desk) Retry(ctx context.Context, tenant, which, message string, act dir
 func (d *desk) Redrive(ctx context.Context, tenant, which, message string, act directory.Act) (int, error) {
 	return d.Retry(ctx, tenant, which, message, act)
 }
+
+func (d *desk) Replay(ctx context.Context, tenant, which string, since *time.Time, q directory.ChangeQuery, act directory.Act) (int, error) {
+	return d.Retry(ctx, tenant, which, fmt.Sprint(since != nil, q.PersonID, q.Types), act)
+}

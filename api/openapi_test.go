@@ -85,6 +85,7 @@ func TestOpenAPIListsEverything(t *testing.T) {
 		"POST /tenants/{tenant}/endpoints/{endpoint}/disable",
 		"POST /tenants/{tenant}/endpoints/{endpoint}/enable",
 		"POST /tenants/{tenant}/endpoints/{endpoint}/redrive",
+		"POST /tenants/{tenant}/endpoints/{endpoint}/replay",
 		"POST /tenants/{tenant}/endpoints/{endpoint}/retire",
 		"POST /tenants/{tenant}/endpoints/{endpoint}/retry",
 		"POST /tenants/{tenant}/endpoints/{endpoint}/rotate",
@@ -149,7 +150,7 @@ func TestAnswersFollowTheDocument(t *testing.T) {
 	}
 	examples := map[string]string{
 		"add-endpoint": `{"name":"mail","url":"https://mail.example/in"}`, "change-endpoint": `{"types":["person.*"]}`, "disable-endpoint": `{"reason":"it moves"}`,
-		"rotate-endpoint-secret": `{"overlap":"1h"}`, "retry-deliveries": `{}`, "redrive-deliveries": `{"id":"msg_feed_1"}`,
+		"rotate-endpoint-secret": `{"overlap":"1h"}`, "retry-deliveries": `{}`, "replay-changes": `{"since":"2026-08-20T08:00:00Z"}`, "redrive-deliveries": `{"id":"msg_feed_1"}`,
 		"add-tenant":    `{"tenant":"ember","settings":{"okta":{"url":"https://ember.okta.com"},"secret":"x"},"paused":"first"}`,
 		"change-tenant": `{"settings":{}}`, "pause-tenant": `{"reason":"x"}`, "remove-tenant": `{"confirm":"dust"}`,
 		"approve-run": `{"reason":"it is right"}`, "reject-run": `{"reason":"it is wrong"}`, "erase-person": `{"reason":"they asked"}`,

@@ -16,7 +16,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
-const body = `{"id":"evt_7_00112233445566aa","tenant":"acme","seq":7,"type":"person.updated","subject":"person","subject_id":"00u1","fields":[],"cause":{"kind":"hook"},"replay":true}`
+const body = `{"type":"person.updated","timestamp":"2026-08-20T08:00:00Z","tenant":"acme","replay":true,"data":{"id":"evt_7_00112233445566aa","tenant":"acme","seq":7,"type":"person.updated","subject":"person","subject_id":"00u1","fields":[],"cause":{"kind":"hook"},"replay":true}}`
 
 var now = time.Unix(1_790_000_000, 0)
 

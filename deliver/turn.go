@@ -185,7 +185,7 @@ func (t *turn) fillWindow(ctx context.Context) error {
 			return err
 		}
 	}
-	page, err := t.o.Box.Feed(ctx, t.lane.Tenant, directory.ChangeQuery{After: t.read, Types: t.types, Limit: pageSize})
+	page, err := t.o.Box.Feed(ctx, t.lane.Tenant, directory.ChangeQuery{After: t.read, Types: t.types, Limit: pageSize, States: true})
 	if err != nil {
 		return err
 	}

@@ -52,6 +52,7 @@ const (
 	ActEndpointTest    ActKind = "endpoint.test"    // had a test event sent
 	ActEndpointRemove  ActKind = "endpoint.remove"  // ended it for good
 	ActDeliveryRetry   ActKind = "delivery.retry"   // had what waits tried at once
+	ActReplay          ActKind = "delivery.replay"  // had old changes sent once more
 	ActDeliveryRedrive ActKind = "delivery.redrive" // took up again what had been given up
 
 	ActTenantAdd    ActKind = "tenant.add"    // made a tenant

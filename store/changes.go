@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/oktasync/oktasync/directory"
 )
@@ -96,6 +97,29 @@ func (t *Tx) lastOf(ctx context.Context, changes []directory.Change) (map[string
 func (d *DB) Changes(ctx context.Context, tenant string, q directory.ChangeQuery) ([]directory.Change, error) {
 	page, err := d.Feed(ctx, tenant, q)
 	return page.Changes, err
+}
+
+// LastBefore returns the number of the last change that was committed before a moment, and is kept. It halves what is
+// left again and again: times grow with the numbers, and have no index.
+func (d *DB) LastBefore(ctx context.Context, tenant string, moment time.Time) (int64, error) {
+	page, err := d.Feed(ctx, tenant, directory.ChangeQuery{Newest: true, Limit: 1})
+	if err != nil {
+		return 0, err
+	}
+	before, after := page.Purged, page.Last+1 // the answer is before, once the two are neighbours
+	for before+1 < after {
+		middle := before + (after-before)/2
+		some, err := d.Changes(ctx, tenant, directory.ChangeQuery{After: middle - 1, Limit: 1})
+		if err != nil {
+			return 0, err
+		}
+		if len(some) == 1 && some[0].At.Before(moment) {
+			before = middle
+		} else {
+			after = middle
+		}
+	}
+	return before, nil
 }
 
 // Feed is Changes with the feed's beginning and end, as they were when the changes were

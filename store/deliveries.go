@@ -38,20 +38,23 @@ func (d *DB) WaitingAbouts(ctx context.Context, tenant, endpoint string, abouts 
 	return found, nil
 }
 
-// ChangesBySeq returns the changes of these numbers that are still kept, in order.
+// ChangesBySeq returns the changes of these numbers that are still kept, with states, in order.
 func (d *DB) ChangesBySeq(ctx context.Context, tenant string, seqs []int64) ([]directory.Change, error) {
 	const query = `
-		select c.seq, c.at, c.type, c.subject, c.subject_id, c.person_id, c.fields, c.cause
-		from {rows} cross join changes c where c.tenant = $1 and c.seq = v.seq order by c.seq`
+		select t.feed, c.seq, c.at, c.type, c.subject, c.subject_id, c.person_id, c.person_seq, c.fields, c.cause
+		from {rows} cross join tenants t cross join changes c where t.slug = $1 and c.tenant = $1 and c.seq = v.seq order by c.seq`
 	scan := func(s scanner) (c directory.Change, err error) {
 		c.Fields = []directory.FieldChange{}
-		return c, s.Scan(&c.Seq, moment{&c.At}, &c.Type, &c.Subject, &c.SubjectID, &c.PersonID, jsonText{&c.Fields}, jsonText{&c.Cause})
+		var feed string
+		err = s.Scan(&feed, &c.Seq, moment{&c.At}, &c.Type, &c.Subject, &c.SubjectID, &c.PersonID, &c.PersonSeq, jsonText{&c.Fields}, jsonText{&c.Cause})
+		c.ID, c.Tenant = directory.EventID(feed, c.Seq, c.At), tenant
+		return c, err
 	}
 	changes, err := listRows(ctx, d, d.read, scan, query, []Column{ints("seq", seqs, func(n *int64) int64 { return *n })}, tenant)
 	if err != nil {
 		return nil, fmt.Errorf("read %d changes of tenant %s: %w", len(seqs), tenant, err)
 	}
-	return changes, nil
+	return changes, d.addStates(ctx, tenant, changes)
 }
 
 // TeamsOf returns the primary team of each of these people that has one.
@@ -205,7 +208,7 @@ func (d *DB) promoteAll(ctx context.Context, tx *sql.Tx, tenant, endpoint string
 // Replay has changes that are kept delivered to an endpoint once more, marked with the id of the replay: those that q
 // selects, whether or not they were delivered before. Of one person they go before newer changes. It
 // returns how many; what is there already under this id is not added twice.
-func (d *DB) Replay(ctx context.Context, tenant, endpoint, replay string, q directory.ChangeQuery) (int, error) {
+func (d *DB) Replay(ctx context.Context, tenant, endpoint, replay string, q directory.ChangeQuery, act directory.Act) (int, error) {
 	where := `c.tenant = $1 and c.seq > $4 and ($5 = 0 or c.seq <= $5) and ($6 = '' or c.person_id = $6)`
 	values := []any{tenant, endpoint, replay, q.After, q.Through, q.PersonID}
 	if len(q.Types) > 0 {
@@ -226,7 +229,11 @@ func (d *DB) Replay(ctx context.Context, tenant, endpoint, replay string, q dire
 		if added, err = d.exec(ctx, tx, query, values...); err != nil {
 			return err
 		}
-		return d.promoteAll(ctx, tx, tenant, endpoint)
+		if err := d.promoteAll(ctx, tx, tenant, endpoint); err != nil {
+			return err
+		}
+		act.Tenant, act.Subject = tenant, "endpoint:"+endpoint
+		return d.record(ctx, tx, act)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("replay changes to endpoint %s of tenant %s: %w", endpoint, tenant, err)

@@ -86,3 +86,8 @@ func (c *Client) RetryDeliveries(ctx context.Context, tenant, which, message str
 func (c *Client) RedriveDeliveries(ctx context.Context, tenant, which, message string) (v1.DeliveriesTaken, error) {
 	return call[v1.DeliveriesTaken](ctx, c, http.MethodPost, of(tenant, "endpoints", which, "redrive"), nil, v1.DeliveriesRequest{ID: message})
 }
+
+// Replay has changes that are kept sent to an endpoint once more, marked as replay.
+func (c *Client) Replay(ctx context.Context, tenant, which string, request v1.ReplayRequest) (v1.DeliveriesTaken, error) {
+	return call[v1.DeliveriesTaken](ctx, c, http.MethodPost, of(tenant, "endpoints", which, "replay"), nil, request)
+}

@@ -120,6 +120,13 @@ type DeliveriesRequest struct {
 	ID string `json:"id,omitempty" maxLength:"200" doc:"The webhook-id of one; left out: all"`
 }
 
+// ReplayRequest says which changes are sent once more.
+type ReplayRequest struct {
+	Since  *time.Time `json:"since,omitempty" doc:"Only changes that were committed at this moment or later; left out: all that are kept"`
+	Person string     `json:"person,omitempty" maxLength:"320" doc:"Only changes about this person: Okta id, login or e-mail"`
+	Types  []string   `json:"types,omitempty" maxItems:"50" doc:"Only changes of these types; person.* stands for all that begin so"`
+}
+
 // DeliveriesTaken says how many were.
 type DeliveriesTaken struct {
 	Deliveries int `json:"deliveries"`

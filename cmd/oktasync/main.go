@@ -39,6 +39,7 @@ type commands struct {
 	Roles       rolesCommand       `cmd:"" help:"Show how many people have each role."`
 	Licenses    licensesCommand    `cmd:"" help:"Show the license pools: caps, held, waiting."`
 	People      peopleCommand      `cmd:"" help:"Look people up, and erase who left."`
+	Replay      replayCommand      `cmd:"" help:"Send old changes to an endpoint once more."`
 	Export      exportCommand      `cmd:"" help:"Write the directory to a file, as NDJSON or CSV."`
 	Acts        actsCommand        `cmd:"" help:"List what admins did, when and why."`
 	Events      eventsCommand      `cmd:"" help:"Show how events came: by hook, by System Log, or by both."`

@@ -198,9 +198,9 @@ func testLanes(f *fixture) {
 func testReplay(f *fixture) {
 	f.happen("u1", "u2", "u1")
 	f.endpoint("ep_a")
-	n := must(f.db.Replay(f.ctx, tenant, "ep_a", "r1", directory.ChangeQuery{PersonID: "u1"}))(f)
+	n := must(f.db.Replay(f.ctx, tenant, "ep_a", "r1", directory.ChangeQuery{PersonID: "u1"}, endpointAct(directory.ActReplay)))(f)
 	f.same("of one person", n, 2)
-	f.same("once", must(f.db.Replay(f.ctx, tenant, "ep_a", "r1", directory.ChangeQuery{Types: []directory.ChangeType{directory.PersonUpdated}}))(f), 1)
+	f.same("once", must(f.db.Replay(f.ctx, tenant, "ep_a", "r1", directory.ChangeQuery{Types: []directory.ChangeType{directory.PersonUpdated}}, endpointAct(directory.ActReplay)))(f), 1)
 	f.same("in order", f.dueDeliveries("ep_a"), []int64{1, 2})
 	row, attempts, err := f.db.Delivery(f.ctx, tenant, "ep_a", 3, "r1")
 	f.must(err)
@@ -210,6 +210,11 @@ func testReplay(f *fixture) {
 	changes := must(f.db.ChangesBySeq(f.ctx, tenant, []int64{3, 1, 99}))(f)
 	f.same("changes", len(changes), 2)
 	f.same("by number", changes[0].Seq, int64(1))
+	inFeed := must(f.db.Feed(f.ctx, tenant, directory.ChangeQuery{Limit: 3, States: true}))(f).Changes
+	f.same("as in the feed", changes, []directory.Change{inFeed[0], inFeed[2]})
+	moment := inFeed[0].At
+	f.same("since then", must(f.db.LastBefore(f.ctx, tenant, moment))(f), int64(0))
+	f.same("since now", must(f.db.LastBefore(f.ctx, tenant, f.now().Add(time.Hour)))(f), int64(3))
 	f.putPeople(people("u1")...)
 	f.same("teams", must(f.db.TeamsOf(f.ctx, tenant, []string{"u1", "u9"}))(f), map[string]string{"u1": "team1"})
 	must(f.db.RemoveEndpoint(f.ctx, tenant, "ep_a", endpointAct(directory.ActEndpointRemove)))(f)

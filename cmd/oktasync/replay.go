@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/oktasync/oktasync/api/v1"
+	"github.com/oktasync/oktasync/directory"
+)
+
+type replayCommand struct {
+	remote
+	To     string    `required:"" placeholder:"ENDPOINT" help:"The endpoint, by name or id."`
+	Since  time.Time `format:"2006-01-02T15:04:05Z07:00" placeholder:"TIME" help:"Only changes committed since then, such as 2026-11-22T03:00:00Z; all that are kept when left out."`
+	Person string    `help:"Only changes about this person: Okta id, login or e-mail."`
+	Types  []string  `help:"Only changes of these types, separated by commas; person.* stands for all that begin so."`
+}
+
+func (c replayCommand) Run(e *env) error {
+	service, err := c.connect(e)
+	if err != nil {
+		return err
+	}
+	request := v1.ReplayRequest{Person: c.Person, Types: c.Types}
+	if !c.Since.IsZero() {
+		request.Since = &c.Since
+	}
+	taken, err := service.Replay(e.ctx, c.remote.Tenant, c.To, request)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(e.out, "%d changes are sent to %s once more, marked as replay; see how far they are with: oktasync deliveries list %s\n", taken.Deliveries, c.To, c.To)
+	return nil
+}
+
+// Replay implements api.EndpointAdmin.
+func (a *endpointAdmin) Replay(ctx context.Context, tenant, which string, since *time.Time, q directory.ChangeQuery, act directory.Act) (int, error) {
+	e, err := a.Endpoint(ctx, tenant, which)
+	if err != nil {
+		return 0, err
+	}
+	if since != nil {
+		if q.After, err = a.LastBefore(ctx, tenant, *since); err != nil {
+			return 0, err
+		}
+	}
+	n, err := a.DB.Replay(ctx, tenant, e.ID, randomID(4), q, act)
+	a.wake()
+	return n, err
+}
