@@ -139,6 +139,8 @@ type award struct {
 	role string
 	team string
 	via  string
+	// group says that via is the id of a group; the result says so in via.
+	group bool
 }
 
 // entitlements are what the rules give one person: roles in order of set, role and team, pools in the
@@ -166,7 +168,7 @@ type entitlements struct {
 // Where several rules give the same, the first of the configuration is told, and of several groups that with
 // the least id.
 func (r *grantRules) evaluate(f facts, fits groupRules) entitlements {
-	hits := make([]award, 0, 8)
+	hits := make([]award, 0, 32)
 	for _, g := range f.groups {
 		for _, at := range fits[g.GroupID] {
 			rule := &r.lists[at.list].rules[at.rule]
@@ -177,9 +179,7 @@ func (r *grantRules) evaluate(f facts, fits groupRules) entitlements {
 			hits = append(hits, a)
 		}
 	}
-	for i := range hits {
-		hits[i].via = "group " + hits[i].via
-	}
+	ofGroups := len(hits)
 	for l := range r.lists {
 		list := &r.lists[l]
 		for i := range list.rules {
@@ -201,6 +201,7 @@ func (r *grantRules) evaluate(f facts, fits groupRules) entitlements {
 		}
 	}
 	for i := range hits {
+		hits[i].group = i < ofGroups
 		if hits[i].rule.TeamFrom == directory.TeamOfPerson {
 			hits[i].team = f.team
 		}
@@ -208,10 +209,33 @@ func (r *grantRules) evaluate(f facts, fits groupRules) entitlements {
 	// Who has no team cannot have a role in it.
 	hits = slices.DeleteFunc(hits, func(a award) bool { return a.rule.TeamFrom == directory.TeamOfPerson && a.team == "" })
 	hits = r.addDefaults(hits, f)
-	slices.SortFunc(hits, func(a, b award) int {
-		return cmp.Or(cmp.Compare(a.list, b.list), cmp.Compare(a.team, b.team), cmp.Compare(a.rank, b.rank), cmp.Compare(a.via, b.via), cmp.Compare(a.role, b.role))
-	})
-	return r.combine(hits)
+	slices.SortFunc(hits, compareAwards)
+	out := r.combine(hits)
+	for _, list := range [][]award{out.roles, out.licenses} {
+		for i := range list {
+			if list[i].group {
+				list[i].via = "group " + list[i].via
+			}
+		}
+	}
+	return out
+}
+
+// compareAwards orders awards by list, team and rule, and then by what the rule found.
+func compareAwards(a, b award) int {
+	if c := cmp.Compare(a.list, b.list); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(a.team, b.team); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(a.rank, b.rank); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(a.via, b.via); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.role, b.role)
 }
 
 // addDefaults adds what the defaults of those lists give that gave nothing else.

@@ -67,6 +67,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"changes/the feed":                            testFeed,
 		"changes/states":                              testStates,
 		"changes/wait":                                testAwait,
+		"grants":                                      testGrants,
 		"quarantine":                                  testQuarantine,
 		"ignored attributes":                          testIgnored,
 		"acts":                                        testActs,

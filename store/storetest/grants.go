@@ -1,0 +1,63 @@
+package storetest
+
+import (
+	"context"
+
+	"github.com/oktasync/oktasync/directory"
+	"github.com/oktasync/oktasync/store"
+)
+
+// testGrants writes roles and claims, reads them in their orders, and takes them away again.
+func testGrants(f *fixture) {
+	role := func(person, role, team string, kept directory.KeptBecause) directory.RoleGrant {
+		return directory.RoleGrant{PersonID: person, Set: "access", Role: role, Team: team, Rule: "r", Via: "everyone", Kept: kept, Since: at(1)}
+	}
+	claim := func(person string, held bool, since int, rank int) directory.LicenseClaim {
+		c := directory.LicenseClaim{PersonID: person, Pool: "seat", Held: held, Since: at(since), Rank: rank, Rule: "r", Via: "everyone"}
+		if held {
+			c.HeldAt = at(9)
+		}
+		return c
+	}
+	f.putMembers(member("g1", "u1"), member("g2", "u1"), member("g1", "u2"))
+	f.update(func(ctx context.Context, tx *store.Tx) error {
+		f.must(tx.PutGroups(ctx, []directory.Group{group("g1"), group("g2")}))
+		f.same("groups that count", must(tx.GroupsOfPeople(ctx, []string{"u1", "u2"}, []string{"g2"}, false))(f), []directory.GroupOfPerson{{PersonID: "u1", GroupID: "g2"}})
+		f.same("groups by name", must(tx.GroupsOfPeople(ctx, []string{"u2"}, nil, true))(f), []directory.GroupOfPerson{{PersonID: "u2", GroupID: "g1", Name: "Group g1"}})
+
+		grants := []directory.RoleGrant{role("u1", "admin", "", ""), role("u1", "editor", "t1", ""), role("u2", "admin", "", directory.KeptLast)}
+		f.must(tx.PutRoleGrants(ctx, grants))
+		f.must(tx.PutRoleGrants(ctx, grants[:1])) // again: changes nothing
+		f.same("roles", must(tx.RoleGrants(ctx, []string{"u2", "u1"}))(f), grants)
+		f.same("somebody else is admin", must(tx.RoleHeldBeside(ctx, "admin", []string{"u1"}))(f), true)
+		f.same("nobody else is editor", must(tx.RoleHeldBeside(ctx, "editor", []string{"u1"}))(f), false)
+		f.same("kept as last", must(tx.KeptAsLast(ctx, []string{"admin", "editor"}))(f), []string{"u2"})
+		f.must(tx.DropRoleGrants(ctx, grants[:1]))
+		f.same("roles after one is gone", must(tx.RoleGrants(ctx, []string{"u1"}))(f), grants[1:2])
+
+		claims := []directory.LicenseClaim{claim("u1", true, 1, 0), claim("u2", true, 2, 1), claim("u3", false, 4, 0), claim("u4", false, 3, 0)}
+		f.must(tx.PutLicenseClaims(ctx, claims))
+		f.same("claims", must(tx.LicenseClaims(ctx, []string{"u3", "u1"}))(f), []directory.LicenseClaim{claims[0], claims[2]})
+		f.same("held", must(tx.LicensesHeld(ctx, "seat"))(f), 2)
+		f.same("waiting", must(tx.LicensesWaiting(ctx, "seat"))(f), 2)
+		f.same("the line", must(tx.FirstInLine(ctx, "seat", "", 10))(f), []directory.LicenseClaim{claims[3], claims[2]})
+		f.same("the last entitled", must(tx.LastInPool(ctx, "seat", "", false, nil, 1))(f), claims[1:2])
+		f.same("the last but one", must(tx.LastInPool(ctx, "seat", "", true, []string{"u2"}, 5))(f), claims[:1])
+		f.must(tx.DropLicenseClaims(ctx, claims[1:2]))
+		f.same("held by one", must(tx.LicensesHeld(ctx, "seat"))(f), 1)
+
+		f.must(tx.MarkGrantsDirty(ctx, []string{"u9"}, []string{"g1"}))
+		f.same("queued", must(tx.DirtyGrants(ctx, 2))(f), []string{"u1", "u2"})
+		f.must(tx.DropGrantsDirty(ctx, []string{"u1"}))
+		f.same("still queued", must(tx.DirtyGrants(ctx, 9))(f), []string{"u2", "u9"})
+		f.same("affected", must(tx.AffectedPeople(ctx, "none", false, true, "u2", 9))(f), []string{"u9"})
+		return tx.SetGrantBasis(ctx, "basis")
+	})
+	f.same("basis", must(f.db.GrantBasis(f.ctx, tenant))(f), "basis")
+	f.same("basis of the neighbour", must(f.db.GrantBasis(f.ctx, neighbour))(f), "")
+	f.same("roles counted", must(f.db.RoleCounts(f.ctx, tenant))(f), []directory.RoleCount{{Set: "access", Role: "admin", People: 1, Kept: 1}, {Set: "access", Role: "editor", People: 1}})
+	f.same("pools counted", must(f.db.PoolCounts(f.ctx, tenant))(f), []directory.PoolCount{{Pool: "seat", Held: 1, Waiting: 2}})
+	_, line, err := f.db.GrantsOfPerson(f.ctx, tenant, "u3")
+	f.must(err)
+	f.same("the place in line", line[0].Place, 2)
+}
