@@ -5,6 +5,7 @@
 //	scripts/with-services.sh go run ./bench latency
 //	scripts/with-services.sh go run ./bench leavers -check
 //	scripts/with-services.sh go run ./bench tenants -check
+//	scripts/with-services.sh go run ./bench rulechange -people 10000 -check
 //	scripts/with-services.sh go run ./bench fullsync -people 10000 -groups 100 -check
 //
 // What is measured is the real binary, built by the command and run as a process

@@ -52,6 +52,7 @@ type setup struct {
 type installation struct {
 	org      *emulator.Server
 	service  *process
+	file     string // of its configuration
 	api      *client.Client
 	address  string // of the service
 	database string // URL
@@ -131,6 +132,7 @@ func (i *installation) serve(ctx context.Context, s setup, dir, queue string) er
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
+	i.file = file
 	cmd := exec.Command(s.binary, "serve", "--migrate")
 	cmd.Dir = dir
 	cmd.Env = append([]string{

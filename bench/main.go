@@ -14,15 +14,16 @@ import (
 
 // commands is the command line.
 type commands struct {
-	All      allCommand      `cmd:"" default:"1" help:"Everything, with the default sizes."`
-	Hooks    hooksCommand    `cmd:"" help:"Hook intake on Postgres and Redis, against a bare insert and commit."`
-	Latency  latencyCommand  `cmd:"" help:"From Okta's event to the committed directory, on an idle system."`
-	Leavers  leaversCommand  `cmd:"" help:"From a leaver's event to the commit, at Okta's limits and with many profile updates waiting."`
-	Tenants  tenantsCommand  `cmd:"" help:"From an event of one of 200 tenants to the commit, while another one floods."`
-	Fullsync fullsyncCommand `cmd:"" help:"First and second full sync: time, calls, memory, rows written."`
-	Burst    burstCommand    `cmd:"" help:"Calls that many assignments at once take."`
-	Plan     planCommand     `cmd:"" help:"A plan that the guard holds: read, paged, approved, applied."`
-	Floor    floorCommand    `cmd:"" hidden:"" help:"Serve the floor of the hook intake (started by hooks)."`
+	All        allCommand        `cmd:"" default:"1" help:"Everything, with the default sizes."`
+	Hooks      hooksCommand      `cmd:"" help:"Hook intake on Postgres and Redis, against a bare insert and commit."`
+	Latency    latencyCommand    `cmd:"" help:"From Okta's event to the committed directory, on an idle system."`
+	Leavers    leaversCommand    `cmd:"" help:"From a leaver's event to the commit, at Okta's limits and with many profile updates waiting."`
+	Tenants    tenantsCommand    `cmd:"" help:"From an event of one of 200 tenants to the commit, while another one floods."`
+	Fullsync   fullsyncCommand   `cmd:"" help:"First and second full sync: time, calls, memory, rows written."`
+	Burst      burstCommand      `cmd:"" help:"Calls that many assignments at once take."`
+	RuleChange ruleChangeCommand `cmd:"" name:"rulechange" help:"Changed rules: everybody mapped again on what was last seen."`
+	Plan       planCommand       `cmd:"" help:"A plan that the guard holds: read, paged, approved, applied."`
+	Floor      floorCommand      `cmd:"" hidden:"" help:"Serve the floor of the hook intake (started by hooks)."`
 }
 
 // env is what a command gets from the process.

@@ -21,6 +21,7 @@ type proposer func(ctx context.Context, p dirsync.Proposal) (dirsync.Proposed, e
 // settings, where this process has not done so: a change of them comes into force by a run. A process that did not read
 // a change itself hands nothing in, so that one with an older file takes nothing back.
 func (b *tenantBook) withRules(ctx context.Context, tenants []liveTenant, again bool, by string) error {
+	own := map[string]string{}
 	for _, t := range tenants {
 		if t.Problem != "" || t.Removal != nil {
 			continue
@@ -30,6 +31,7 @@ func (b *tenantBook) withRules(ctx context.Context, tenants []liveTenant, again 
 		if err != nil {
 			return err
 		}
+		own[t.Tenant] = set.Hash
 		if b.handed[t.Tenant] == set.Hash {
 			continue
 		}
@@ -54,10 +56,14 @@ func (b *tenantBook) withRules(ctx context.Context, tenants []liveTenant, again 
 		if !known {
 			continue
 		}
+		t.ruleset = set.Hash
+		if own[t.Tenant] == set.Hash {
+			t.rules = rulesOf(t.settings) // which know where in the file they stand
+			continue
+		}
 		if t.rules, err = dirsync.ReadRuleset(set); err != nil {
 			return err
 		}
-		t.ruleset = set.Hash
 	}
 	return nil
 }
