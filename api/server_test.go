@@ -142,15 +142,17 @@ func (s *safeBuffer) String() string {
 }
 
 type rig struct {
-	t      *testing.T
-	url    string
-	memory *memory
-	book   *book
-	log    *safeBuffer
+	t       *testing.T
+	url     string
+	memory  *memory
+	invites *inviteBox
+	book    *book
+	log     *safeBuffer
 }
 
 func newRig(t *testing.T) *rig {
-	return &rig{t: t, memory: company(), book: newBook(), log: &safeBuffer{}}
+	m := company()
+	return &rig{t: t, memory: m, invites: &inviteBox{memory: m}, book: newBook(), log: &safeBuffer{}}
 }
 
 // options are those of an API on the rig's memory.
@@ -162,7 +164,7 @@ func (r *rig) options() Options {
 		},
 		Tenants: func() []string { return []string{"acme", "globex"} },
 		Grants:  rulesOfAcme,
-		Admin:   r.book, Reloader: r.book, Reader: r.memory, Resyncer: r.memory, Decider: r.memory, Archive: r.memory, Endpoints: newDesk(), Enqueuer: r.memory,
+		Admin:   r.book, Reloader: r.book, Reader: r.memory, Resyncer: r.memory, Decider: r.memory, Invites: r.invites, Archive: r.memory, Endpoints: newDesk(), Enqueuer: r.memory,
 		Failures: &countFailures{limit: 20}, Logger: slog.New(slog.NewTextHandler(r.log, nil)), Now: testNow,
 	}
 }

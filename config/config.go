@@ -132,6 +132,9 @@ type Mail struct {
 	User     string // no sign-in when empty
 	Password Secret
 	From     string
+	// LinkKeys sign the links in invites: the first one signs, all are believed.
+	LinkKeys  []Secret
+	Templates string // folder with the texts of invites; empty: the text that is built in
 }
 
 // The ways to protect the conversation with the mail server.

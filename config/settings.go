@@ -216,6 +216,16 @@ func settings() []setting {
 			field: countField(func(t target) *int { return &c(t).Deliver.Parallel }, 1, 128),
 		},
 		{
+			key: "mail.link_keys", fromFile: true,
+			doc:   "Keys that sign the links in invites: 32 bytes in base64 each, from \"oktasync keys new\". The first one signs, both are believed, so that a key can be replaced. Needed to mail invites (docs/invites.md).",
+			field: secretsField(func(t target) *[]Secret { return &c(t).Mail.LinkKeys }, 2, checkEncryptionKey),
+		},
+		{
+			key:   "mail.templates",
+			doc:   "A folder with the texts of invites, by language and, in folders of their own, by tenant (docs/invites.md). Without it an English text is used.",
+			field: textField(func(t target) *string { return &c(t).Mail.Templates }, nil),
+		},
+		{
 			key: "workers.leavers", def: "4",
 			doc:   "Tasks at the same time that are reserved for people who lose access.",
 			field: countField(func(t target) *int { return &c(t).Workers.Leavers }, 1, 100),

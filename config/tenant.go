@@ -27,6 +27,7 @@ type Tenant struct {
 	RoleSets     []RoleSet
 	LicensePools []LicensePool
 	Protected    []string // ids or logins of people from whom no rule takes anything
+	Invites      Invites
 
 	prefix string // what its keys begin with: "" or "tenants.<slug>."
 }
@@ -104,6 +105,7 @@ type Limits struct {
 	// Roles and Licenses are those of people who stay.
 	Roles    Limit
 	Licenses Limit
+	Invites  int // people whom one run may create where they are invited with that
 
 	PlanMaxAge time.Duration // how long a plan that is over them may wait for approval
 	Safety     string        // SafetyUpToLimit, SafetyAll or SafetyNone

@@ -117,7 +117,8 @@ func tenantSettings() []setting {
 		},
 	}
 	all = append(all, mappingSettings()...)
-	return append(all, ruleSettings()...)
+	all = append(all, ruleSettings()...)
+	return append(all, inviteSettings()...)
 }
 
 // mappingSettings are those of sourceParts for each profile field.

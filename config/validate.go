@@ -233,6 +233,7 @@ func (l *loader) checkTenant(c *Config, t *Tenant, hosts map[string]string) {
 	l.checkRules(t)
 	l.checkGrace(c, t)
 	l.checkGrants(t)
+	l.checkInvites(c, t)
 }
 
 // checkGrace: once the row of somebody who left is forgotten, nothing tells any more whose history

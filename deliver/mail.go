@@ -17,7 +17,7 @@ import (
 	"github.com/oktasync/oktasync/directory"
 )
 
-// mailTimeout bounds each step of the conversation with the mail server; the whole takes at most twice as long.
+// mailTimeout is what MailerOptions.Timeout is by default.
 const mailTimeout = 15 * time.Second
 
 // MailerOptions names the mail server.
@@ -29,6 +29,8 @@ type MailerOptions struct {
 	Password string
 	From     string         // the sender's address
 	Roots    *x509.CertPool // authorities that are believed; those of the system when nil
+	// Timeout bounds each step of the conversation; 15 s when zero. The whole takes at most twice as long.
+	Timeout time.Duration
 }
 
 // Mailer hands mail to one SMTP server. It is safe for concurrent use.
@@ -48,6 +50,9 @@ func NewMailer(o MailerOptions) (*Mailer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the mail server's port: %w", err)
 	}
+	if o.Timeout <= 0 {
+		o.Timeout = mailTimeout
+	}
 	m := &Mailer{o: o, host: host, port: port}
 	if _, err := m.client(); err != nil {
 		return nil, fmt.Errorf("prepare to talk to the mail server: %w", err)
@@ -61,6 +66,7 @@ type Mail struct {
 	To      []string
 	Subject string
 	Text    string
+	HTML    string // besides Text; none when empty
 	At      time.Time
 }
 
@@ -76,7 +82,7 @@ func (m *Mailer) Send(ctx context.Context, letter Mail) Outcome {
 	if err != nil {
 		return Outcome{Problem: "the mail server's settings cannot be used"}
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*mailTimeout)
+	ctx, cancel := context.WithTimeout(ctx, 2*m.o.Timeout)
 	defer cancel()
 	if err := client.DialWithContext(ctx); err != nil {
 		return Outcome{Problem: connectProblem(err)}
@@ -112,9 +118,9 @@ func (m *Mailer) Check(ctx context.Context) error {
 	return nil
 }
 
-func (m *Mailer) client() (*mail.Client, error) {
+func (m *Mailer) client(more ...mail.Option) (*mail.Client, error) {
 	options := []mail.Option{
-		mail.WithPort(m.port), mail.WithTimeout(mailTimeout),
+		mail.WithPort(m.port), mail.WithTimeout(m.o.Timeout),
 		mail.WithTLSConfig(&tls.Config{ServerName: m.host, MinVersion: tls.VersionTLS12, RootCAs: m.o.Roots}),
 	}
 	switch {
@@ -128,7 +134,7 @@ func (m *Mailer) client() (*mail.Client, error) {
 	if m.o.User != "" {
 		options = append(options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(m.o.User), mail.WithPassword(m.o.Password))
 	}
-	return mail.NewClient(m.host, options...)
+	return mail.NewClient(m.host, append(options, more...)...)
 }
 
 func (m *Mailer) messages(letter Mail) ([]*mail.Msg, error) {
@@ -148,6 +154,9 @@ func (m *Mailer) messages(letter Mail) ([]*mail.Msg, error) {
 		message.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: so that nobody's absence answers
 		message.SetUserAgent("oktasync")
 		message.SetBodyString(mail.TypeTextPlain, letter.Text)
+		if letter.HTML != "" {
+			message.AddAlternativeString(mail.TypeTextHTML, letter.HTML)
+		}
 		messages = append(messages, message)
 	}
 	return messages, nil

@@ -54,6 +54,9 @@ const (
 	ActDeliveryRetry   ActKind = "delivery.retry"   // had what waits tried at once
 	ActReplay          ActKind = "delivery.replay"  // had old changes sent once more
 	ActDeliveryRedrive ActKind = "delivery.redrive" // took up again what had been given up
+	// ActInvitesRecover said whether the database is a restored one. Other acts about invites are
+	// named by InviteMove.Act.
+	ActInvitesRecover ActKind = "invites.recover"
 
 	ActTenantAdd    ActKind = "tenant.add"    // made a tenant
 	ActTenantChange ActKind = "tenant.change" // changed its settings or credentials

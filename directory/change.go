@@ -18,6 +18,7 @@ const (
 	SubjectRun        SubjectKind = "run" // changes nothing in the directory
 	SubjectRole       SubjectKind = "role"
 	SubjectLicense    SubjectKind = "license"
+	SubjectInvite     SubjectKind = "invite" // its id is the person's
 )
 
 // ChangeType says what happened.
@@ -41,6 +42,13 @@ const (
 	GroupRemoved         ChangeType = "group.removed"
 	MembershipAdded      ChangeType = "membership.added"
 	MembershipRemoved    ChangeType = "membership.removed"
+	InviteIsHeld         ChangeType = "invite.held"
+	InviteIsDue          ChangeType = "invite.due"
+	InviteIsSent         ChangeType = "invite.sent"
+	InviteIsAccepted     ChangeType = "invite.accepted"
+	InviteIsFailed       ChangeType = "invite.failed"
+	InviteIsUncertain    ChangeType = "invite.uncertain"
+	InviteIsRevoked      ChangeType = "invite.revoked"
 
 	SyncCompleted    ChangeType = "sync.completed" // a run ended, and did what it was to do
 	SyncHeld         ChangeType = "sync.held"      // a run waits for an admin
@@ -74,6 +82,7 @@ const (
 	CauseSecondLook CauseKind = "second_look" // a look that confirms what an event led to
 	CauseRules      CauseKind = "rule_change" // the tenant's rules have changed
 	CauseBurst      CauseKind = "burst"       // a full sync in place of many reads that events asked for
+	CauseInvites    CauseKind = "invites"     // an invite went out, or did not, or its time came
 )
 
 // Cause is why a change happened.

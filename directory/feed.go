@@ -20,6 +20,7 @@ func ChangeTypes() []ChangeType {
 	return []ChangeType{
 		PersonCreated, PersonUpdated, PersonSuspended, PersonReactivated, PersonDeactivated, PersonRemoved, PersonDetached, PersonErased,
 		PersonManagerChanged, TeamCreated, TeamRemoved, GroupCreated, GroupUpdated, GroupRemoved, MembershipAdded, MembershipRemoved,
+		InviteIsHeld, InviteIsDue, InviteIsSent, InviteIsAccepted, InviteIsFailed, InviteIsUncertain, InviteIsRevoked,
 		SyncCompleted, SyncHeld, SyncFailed,
 		RoleGranted, RoleRevoked, LicenseGranted, LicenseWaiting, LicenseReleased, LicenseWithdrawn,
 	}

@@ -56,6 +56,8 @@ type Limits struct {
 	Roles   Limit // roles taken by one run from people who stay
 	// Licenses is the same for licenses.
 	Licenses Limit
+	// Invites is how many people one run may make due for an invite. Zero: any number.
+	Invites int
 	// PlanMaxAge is how long a plan may wait for approval.
 	PlanMaxAge time.Duration
 	// Safety says which deactivations and suspensions go through while a plan waits.
@@ -86,6 +88,7 @@ type Rules struct {
 	Grants   GrantRules
 
 	Deprovision Deprovision
+	Invites     InviteRules
 }
 
 // Deprovision says what becomes of people who leave. Okta has four ways for that: the user is
@@ -149,5 +152,6 @@ func DefaultRules() Rules {
 			Safety:     SafetyUpToLimit,
 		},
 		Deprovision: Deprovision{Policy: DeprovisionDeactivate, Grace: 30 * 24 * time.Hour},
+		Invites:     InviteRules{Mode: InvitesHold, SendBy: InviteByMail},
 	}
 }

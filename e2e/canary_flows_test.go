@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -20,6 +21,7 @@ import (
 type laterFlows struct {
 	alertSecret, encryptionKey, readerToken string
 	alerts                                  atomic.Int32
+	office                                  *postOffice
 }
 
 // settings starts a receiver of alerts and returns what the service has to know.
@@ -34,11 +36,14 @@ func (f *laterFlows) settings(t *testing.T) map[string]any {
 		sum := sha256.Sum256([]byte(secret))
 		return map[string]string{"name": name, "sha256": hex.EncodeToString(sum[:]), "role": role}
 	}
-	return map[string]any{
+	f.office = openPostOffice(t)
+	settings := f.office.mailSettings()
+	maps.Copy(settings, map[string]any{
 		"okta.log.interval": "1s", "hook.check": "alarm", "hook.check_every": "1s", "encryption.keys": []string{f.encryptionKey},
 		"alerts.webhook.url": receiver.URL + "/" + canary, "alerts.webhook.secret": "whsec_" + f.alertSecret,
 		"api.tokens": []map[string]string{token("e2e", adminToken, "approve"), token("reader", f.readerToken, "read")},
-	}
+	})
+	return settings
 }
 
 // run goes through all of it. gone names somebody who left, leaver somebody who is going to.
@@ -61,6 +66,16 @@ func (f *laterFlows) run(w *world, gone, leaver string) {
 	if got, _ := w.send(http.MethodPost, "/api/v1/tenants/default/resyncs", "", strings.NewReader(`{"scope":"full"}`), bearer); got != http.StatusForbidden {
 		w.t.Errorf("the token that may read alone asked for a sync and was answered %d", got)
 	}
+
+	command(0, "invites", "release", "--everybody", "--reason", "a wave")
+	eventually(w.t, 2*time.Minute, "an invite is mailed", func() string {
+		if f.office.people(w.t) == 0 {
+			return "none"
+		}
+		return ""
+	})
+	command(0, "invites", "list")
+	command(0, "invites", "preview", "--everybody")
 
 	secret := "coal-" + canary + "-secret-0001"
 	settings := func(token string) string {

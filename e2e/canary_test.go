@@ -127,7 +127,7 @@ func TestNothingPersonalLeaks(t *testing.T) {
 		t.Log("nothing was logged at debug level")
 	}
 	for name, text := range map[string]string{"the log": w.service.Out.String(), "Redis": written(), "/metrics": metrics, "/readyz": ready} {
-		for _, secret := range []string{canary, "example.org", hookSecret, secondSecret, adminToken, oktaToken, later.alertSecret, later.encryptionKey} {
+		for _, secret := range []string{canary, "example.org", hookSecret, secondSecret, adminToken, oktaToken, later.alertSecret, later.encryptionKey, linkKey, "product.test/welcome?invite"} {
 			for line := range strings.Lines(text) {
 				if strings.Contains(strings.ToLower(line), strings.ToLower(secret)) {
 					t.Errorf("%s holds %q: %s", name, secret, line)

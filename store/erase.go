@@ -39,6 +39,7 @@ func tenantTables() []tenantTable {
 		{name: "teams", key: "id"},
 		{name: "people", key: "id"},
 		{name: "rules", key: "hash"},
+		{name: "invites", key: "person_id"},
 		{name: "changes", key: "seq"},
 		{name: "purged_people", key: "person_id"},
 		{name: "alerts", key: "id, channel"},

@@ -90,7 +90,7 @@ func (e *personEraser) grants(ctx context.Context) error {
 
 // keptValues are the fields whose values tell what happened, and nothing about who it was.
 func keptValues() []string {
-	return []string{"status", "okta_status", "assignment", "manager_problem", "source"}
+	return []string{"status", "okta_status", "assignment", "manager_problem", "source", "state"}
 }
 
 // emptied returns fields without the values that tell who somebody is.

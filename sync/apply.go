@@ -26,6 +26,7 @@ type batch struct {
 	groups  map[string]directory.Group
 	planned []directory.PlannedChange
 	came    map[string]bool // people whom this batch created or brought back
+	created []string        // people whom it created
 
 	out        applied
 	teams      []directory.Change
@@ -37,13 +38,14 @@ type batch struct {
 	left       []string // people who are not, or no longer, present
 	grantsMade []directory.Change
 	grantsGone []directory.Change
+	invites    []directory.Change
 }
 
 // applyBatch writes planned changes whose rows are still as the plan found them. The caller
 // holds the tenant's lock through tx, and appends the returned changes to the history.
 func (e *Engine) applyBatch(ctx context.Context, tx Tx, planned []directory.PlannedChange, cause directory.Cause) (applied, error) {
 	b := &batch{engine: e, tx: tx, cause: cause, planned: planned, came: map[string]bool{}}
-	for _, step := range []func(context.Context) error{b.load, b.applyGroups, b.applyPeople, b.applyMemberships, b.applyGrants} {
+	for _, step := range []func(context.Context) error{b.load, b.applyGroups, b.applyPeople, b.applyMemberships, b.applyGrants, b.applyInvites} {
 		if err := step(ctx); err != nil {
 			return applied{}, err
 		}
@@ -53,6 +55,7 @@ func (e *Engine) applyBatch(ctx context.Context, tx Tx, planned []directory.Plan
 	b.out.changes = slices.Concat(b.teams, b.groupsMade, b.peopleMade, b.joins, b.grantsMade)
 	b.out.changes = slices.Concat(b.grantsGone, b.parts, b.out.changes)
 	b.out.changes = append(b.out.changes, b.groupsGone...)
+	b.out.changes = append(b.out.changes, b.invites...)
 	return b.out, nil
 }
 
@@ -337,6 +340,9 @@ func (b *batch) writePeople(ctx context.Context, writes []personWrite, quarantin
 		rows[i] = w.after
 		b.people[w.after.ID] = w.after
 		b.came[w.after.ID] = !inDirectory(w.before) && inDirectory(w.after)
+		if w.change.Type == directory.PersonCreated {
+			b.created = append(b.created, w.after.ID)
+		}
 		b.peopleMade = append(b.peopleMade, b.change(w.change))
 		if !inDirectory(w.after) {
 			leavers = append(leavers, w.after.ID)

@@ -28,6 +28,8 @@ type naked struct {
 	db     *store.DB
 	sql    *sql.DB
 	tables string // a query that lists all tables and views
+
+	postgres bool
 }
 
 func nakedDatabases(t *testing.T) map[string]func(t *testing.T) naked {
@@ -57,7 +59,7 @@ func nakedDatabases(t *testing.T) map[string]func(t *testing.T) naked {
 		"Postgres": func(t *testing.T) naked {
 			address := storetest.PostgresDatabase(t, "")
 			db, err := postgres.Open(t.Context(), postgres.Options{URL: address})
-			n := naked{db: migrated(t, db, err), tables: `select relname from pg_class where relkind in ('r', 'v', 'm') and relnamespace = 'public'::regnamespace`}
+			n := naked{postgres: true, db: migrated(t, db, err), tables: `select relname from pg_class where relkind in ('r', 'v', 'm') and relnamespace = 'public'::regnamespace`}
 			config, err := pgx.ParseConfig(address)
 			if err != nil {
 				t.Fatal(err)

@@ -10,8 +10,8 @@ import (
 const maxReasons = 5
 
 // Guard judges a plan as a whole and returns a *directory.HeldError when it takes away more
-// than the limits allow, or when there are doubts about what it rests on. A plan that only adds,
-// and about which there are none, always passes.
+// than the limits allow, or invites more people, or when there are doubts about what it rests on. A plan that only adds, that
+// invites nobody, and about which there are none, always passes.
 func Guard(limits directory.Limits, plan directory.PlanCounts, doubts []string) error {
 	reasons := doubts
 	if limits.People.Exceeded(plan.PeopleLeave, plan.PeopleBefore) {
@@ -28,6 +28,9 @@ func Guard(limits directory.Limits, plan directory.PlanCounts, doubts []string) 
 	if limits.Licenses.Exceeded(plan.LicensesLeave, plan.LicensesBefore) {
 		reasons = append(reasons, fmt.Sprintf("%d of %d licenses would be taken from people who stay, over the limit of %s",
 			plan.LicensesLeave, plan.LicensesBefore, describe(limits.Licenses)))
+	}
+	if n := plan.ByType[directory.PersonCreated]; limits.Invites > 0 && n > limits.Invites {
+		reasons = append(reasons, fmt.Sprintf("%d people would be created and with that invited, over the limit of %d (limits.invites)", n, limits.Invites))
 	}
 	over := 0
 	for _, g := range plan.Groups {

@@ -64,6 +64,18 @@ type Store interface {
 
 	RulesStore
 	RunStore
+	InviteStore
+}
+
+// InviteStore reads invites.
+type InviteStore interface {
+	// ListInvites returns the invites that the selection means but for its share, with their people, in order
+	// of the person's id after `after`, at most limit. Whoever is in the directory has one: without a row it is held.
+	ListInvites(ctx context.Context, tenant string, sel directory.InviteSelection, after string, limit int) ([]directory.InviteCandidate, error)
+	// InvitesTurned says whether something has to be done about an invite before any is sent: Tx.TurnedInvites.
+	InvitesTurned(ctx context.Context, tenant string, mode directory.InvitesMode) (bool, error)
+	// InviteWaits says whether an invite may go out now: Tx.NextInvite.
+	InviteWaits(ctx context.Context, tenant string) (bool, error)
 }
 
 // RunStore keeps runs, what they have seen so far, and their plans. Nothing in it takes
@@ -219,6 +231,15 @@ type Tx interface {
 	MarkManagersDirty(ctx context.Context, people, refs []string) error
 	// TakeDirtyManagers removes up to limit people from that queue, in order of id.
 	TakeDirtyManagers(ctx context.Context, limit int) ([]string, error)
+
+	// Invites returns the rows of these people, in order of id. Who has none is held.
+	Invites(ctx context.Context, people []string) ([]directory.Invite, error)
+	PutInvites(ctx context.Context, invites []directory.Invite) error
+	// TurnedInvites returns invites that are held and whose time has come, that are sending and whose
+	// sender has died and, unless the mode is automatic, that are due without an admin's release.
+	TurnedInvites(ctx context.Context, mode directory.InvitesMode, limit int) ([]directory.Invite, error)
+	// NextInvite returns the invite that goes out next: the one that is due for longest, of somebody who is active.
+	NextInvite(ctx context.Context) (directory.Invite, bool, error)
 
 	// PutQuarantined writes or renews entries; Since is kept when there is one.
 	PutQuarantined(ctx context.Context, entries []directory.Quarantined) error

@@ -17,8 +17,8 @@ type Change struct {
 	PersonSeq int64         `json:"person_seq,omitempty" doc:"Position in the person's own history, from 1, without gaps; absent where there is no person_id"`
 	At        time.Time     `json:"at" doc:"When it was committed"`
 	Type      string        `json:"type" example:"person.updated" doc:"New types are added over time; pass over those that you don't know"`
-	Subject   string        `json:"subject" doc:"What it is about: person, team, group, membership, run, and what is added later" example:"person"`
-	SubjectID string        `json:"subject_id" doc:"Id of the person, team, group or run; of a membership the group's"`
+	Subject   string        `json:"subject" doc:"What it is about: person, team, group, membership, invite, run, and what is added later" example:"person"`
+	SubjectID string        `json:"subject_id" doc:"Id of the person, team, group or run; of a membership the group's, of an invite the person's"`
 	PersonID  string        `json:"person_id,omitempty" doc:"The person, where it is about one"`
 	Fields    []FieldChange `json:"fields" nullable:"false" doc:"What changed"`
 	State     *State        `json:"state,omitempty" doc:"What the subject was like right after the change. Absent where it is not shown, and of people who were erased later"`
@@ -35,7 +35,7 @@ type FieldChange struct {
 
 // Cause is why a change happened.
 type Cause struct {
-	Kind       string     `json:"kind" enum:"hook,log,nightly,manual,second_look,burst,policy,rule_change" doc:"Event hook, System Log, scheduled full sync, an admin, the look that confirms an event, a full sync in place of many reads, the policy for people who left, or changed rules"`
+	Kind       string     `json:"kind" enum:"hook,log,nightly,manual,second_look,burst,policy,rule_change,invites" doc:"Event hook, System Log, scheduled full sync, an admin, the look that confirms an event, a full sync in place of many reads, the policy for people who left, changed rules, or the sending of invites"`
 	RunID      string     `json:"run_id,omitempty"`
 	Events     []string   `json:"events,omitempty" doc:"uuids of the Okta events, oldest first"`
 	EventTypes []string   `json:"event_types,omitempty"`

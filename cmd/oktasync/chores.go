@@ -36,6 +36,7 @@ func (s *service) chores(m *metrics) []jobs.Chore {
 			},
 		},
 		s.erasePeople(m),
+		s.invites.chore(s.perTenant, s.withParts),
 	}
 }
 

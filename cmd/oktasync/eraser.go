@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/oktasync/oktasync/deliver"
 	"github.com/oktasync/oktasync/store"
 )
 
@@ -18,9 +19,10 @@ const (
 // eraser deletes the rows of removed tenants, in batches, and ends the runs of tenants that no
 // configuration has any more. Several replicas may do so at once.
 type eraser struct {
-	db    *store.DB
-	grace time.Duration
-	log   *slog.Logger
+	db     *store.DB
+	ledger deliver.InviteLedger // nil: none
+	grace  time.Duration
+	log    *slog.Logger
 }
 
 // Run erases until ctx ends.
@@ -76,6 +78,11 @@ func (e *eraser) erase(ctx context.Context, tenant string) error {
 	}
 	if total > 0 {
 		e.log.Info("erased rows of a removed tenant", "tenant", tenant, "rows", total)
+	}
+	if e.ledger != nil {
+		if err := e.ledger.Forget(ctx, tenant); err != nil {
+			return err
+		}
 	}
 	gone, err := e.db.ForgetTenant(ctx, tenant, e.grace)
 	if err != nil {

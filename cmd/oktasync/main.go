@@ -41,6 +41,7 @@ type commands struct {
 	People      peopleCommand      `cmd:"" help:"Look people up, and erase who left."`
 	Replay      replayCommand      `cmd:"" help:"Send old changes to an endpoint once more."`
 	Export      exportCommand      `cmd:"" help:"Write the directory to a file, as NDJSON or CSV."`
+	Invites     invitesCommand     `cmd:"" help:"List, preview, release, hold, resend and revoke invites to the product."`
 	Acts        actsCommand        `cmd:"" help:"List what admins did, when and why."`
 	Events      eventsCommand      `cmd:"" help:"Show how events came: by hook, by System Log, or by both."`
 	Quarantine  quarantineCommand  `cmd:"" help:"List records that cannot be applied, with the reasons."`

@@ -24,6 +24,12 @@ func rulesOf(t config.Tenant) directory.Rules {
 		},
 		Deprovision: directory.Deprovision{Policy: directory.DeprovisionPolicy(t.Deprovision.Policy), Grace: t.Deprovision.Grace},
 	}
+	rules.Invites = directory.InviteRules{
+		Mode: directory.InvitesMode(t.Invites.Mode), SendBy: directory.InviteSender(t.Invites.SendBy), NotBefore: t.Invites.NotBefore,
+	}
+	if rules.Invites.Mode == directory.InvitesAutomatic {
+		rules.Limits.Invites = t.Limits.Invites
+	}
 	for field, source := range t.Mapping {
 		rules.Mapping[directory.Field(field)] = sourceOf(source)
 	}

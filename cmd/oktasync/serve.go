@@ -52,6 +52,7 @@ type service struct {
 	db        *store.DB
 	redis     *jobs.Redis
 	tenants   *registry
+	invites   *inviteDesk
 	book      *tenantBook
 	queue     *jobs.Client
 	workers   *jobs.Server
@@ -112,6 +113,9 @@ func (s *service) construct(ctx context.Context) error {
 		return config.Config{}, errors.New("this process was not started from a configuration file")
 	}}
 	s.constructDeliveries(keys, m)
+	if s.invites, err = newInviteDesk(s, m); err != nil {
+		return err
+	}
 	chores := s.chores(m)
 	s.workers = jobs.NewServer(jobs.ServerOptions{
 		Redis:      s.redis.UniversalClient,
@@ -169,7 +173,7 @@ func (s *service) constructWeb(owner string, m *metrics) error {
 	s.health.register(e)
 	admin, err := api.New(api.Options{
 		Tokens: adminTokens(s.cfg), Tenants: s.tenants.slugs, Admin: &tenantAdmin{book: s.book}, Reloader: s.reloads,
-		Reader: s.db, Grants: s.tenants.grants, Resyncer: s.resyncs, Decider: &decider{tenants: s.tenants, queue: s.queue, metrics: m, log: s.log}, Archive: s.db, Endpoints: s.endpoints, Enqueuer: s.queue,
+		Reader: s.db, Grants: s.tenants.grants, Resyncer: s.resyncs, Decider: &decider{tenants: s.tenants, queue: s.queue, metrics: m, log: s.log}, Invites: s.invites, Archive: s.db, Endpoints: s.endpoints, Enqueuer: s.queue,
 		Failures: failures, Version: version, Logger: s.log,
 		AuthFailed: func(string) { m.authFailed.WithLabelValues("api").Inc() },
 	})
@@ -211,7 +215,7 @@ func (s *service) run(ctx context.Context, listener net.Listener) error {
 	defer stopSignals()
 	group.Go(func() { s.reloads.Run(background, signals) })
 	if s.cfg.HasRole(config.RoleScheduler) {
-		group.Go(func() { (&eraser{db: s.db, grace: eraseGrace, log: s.log}).Run(background) })
+		group.Go(func() { (&eraser{db: s.db, ledger: s.invites.ledger, grace: eraseGrace, log: s.log}).Run(background) })
 		group.Go(func() { s.sweeper.Run(background) })
 		for _, alerts := range s.alerts {
 			group.Go(func() { alerts.Run(background) })

@@ -69,6 +69,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"changes/wait":                                testAwait,
 		"grants":                                      testGrants,
 		"quarantine":                                  testQuarantine,
+		"invites":                                     testInvites,
 		"ignored attributes":                          testIgnored,
 		"acts":                                        testActs,
 		"alerts":                                      testAlerts,
