@@ -40,6 +40,15 @@ func personOf(p directory.Person) v1.Person {
 		},
 		ObservedAt: p.ObservedAt.UTC(), CreatedAt: p.CreatedAt.UTC(), UpdatedAt: p.UpdatedAt.UTC(),
 	}
+	for f, why := range p.Profile.Unfit {
+		if answer.Unfit == nil {
+			answer.Unfit = map[string]string{}
+		}
+		answer.Unfit[string(f)] = string(why)
+	}
+	if len(p.Profile.Emptied) > 0 {
+		answer.Emptied = fieldNames(p.Profile.Emptied)
+	}
 	if p.TeamID != "" {
 		answer.Team = &v1.Ref{ID: p.TeamID}
 	}

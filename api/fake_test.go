@@ -22,6 +22,8 @@ type memory struct {
 	states  map[string]directory.TenantState
 	held    []directory.Quarantined
 	ignored []string
+	owned   []directory.Field
+	written []string                             // by SetOwned
 	plans   map[string][]directory.PlannedChange // by run
 
 	mu     sync.Mutex
@@ -75,7 +77,7 @@ func window[T any](rows []T, after string, limit int, id func(T) string) []T {
 
 func (m *memory) ListPeople(_ context.Context, _ string, q directory.PeopleQuery) ([]directory.Person, error) {
 	chosen := slices.DeleteFunc(slices.Clone(m.people), func(p directory.Person) bool {
-		return q.Status != "" && p.Status != q.Status || q.TeamID != "" && p.TeamID != q.TeamID
+		return q.Status != "" && p.Status != q.Status || q.TeamID != "" && p.TeamID != q.TeamID || q.Unfit && len(p.Profile.Unfit) == 0
 	})
 	return window(chosen, q.After, q.Limit, func(p directory.Person) string { return p.ID }), m.failing()
 }
@@ -282,7 +284,7 @@ func (m *memory) Quarantine(_ context.Context, _, after string, limit int) ([]di
 	return window(m.held, after, limit, func(q directory.Quarantined) string { return q.PersonID }), m.failing()
 }
 
-func (m *memory) IgnoredAttributes(context.Context, string) ([]string, error) {
+func (m *memory) Ignored(context.Context, string) ([]string, error) {
 	return m.ignored, m.failing()
 }
 
@@ -368,4 +370,30 @@ func (m *memory) hintsNow() []directory.ScopeHint {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Clone(m.hints)
+}
+
+func (m *memory) Owned(string) []directory.Field { return m.owned }
+
+func (m *memory) SetOwned(_ context.Context, _, person string, values map[directory.Field]any, actor string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, locked := values[directory.FieldLogin]; locked {
+		return &directory.InvalidError{Problems: []directory.InvalidSetting{{Key: "fields.login", Says: "is locked: Okta owns it"}}}
+	}
+	m.written = append(m.written, fmt.Sprint(person, values, actor))
+	return nil
+}
+
+func (m *memory) Try(_ context.Context, _, person string) (directory.Trial, error) {
+	if person != adaID {
+		return directory.Trial{}, directory.Refuse(directory.ErrNotFound, "Okta has nobody with this id or login")
+	}
+	return directory.Trial{
+		PersonID: person, Status: directory.StatusActive, OktaStatus: "ACTIVE", Assigned: true, Ignored: []string{"user.shoeSize"},
+		Fields: []directory.TrialField{{
+			Field: "title", Rule: "from user.title", Result: "Countess", Owned: true, Kept: true,
+			Okta: []directory.TrialValue{{Attribute: "user.title", Value: "Analyst"}},
+		}},
+		Quarantine: []directory.Quarantined{{Reason: "Okta has no email"}},
+	}, m.failing()
 }

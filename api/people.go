@@ -20,6 +20,7 @@ type peopleInput struct {
 	TenantPath
 	PageQuery
 	Status string `query:"status" enum:"active,suspended,deactivated,removed" doc:"Only people of this status"`
+	Unfit  bool   `query:"unfit" doc:"Only people of whom Okta has a value that does not fit its field"`
 	Team   string `query:"team" maxLength:"320" doc:"Only people of the team with this id"`
 }
 
@@ -43,10 +44,6 @@ func (s *Server) addPeople(to huma.API) {
 		OperationID: "list-quarantine", Method: http.MethodGet, Path: "/tenants/{tenant}/quarantine", Tags: []string{"people"},
 		Summary: "List records that cannot be applied, with the reasons",
 	}, s.listQuarantine)
-	add(s, to, directory.RoleRead, huma.Operation{
-		OperationID: "list-ignored-attributes", Method: http.MethodGet, Path: "/tenants/{tenant}/ignored-attributes", Tags: []string{"people"},
-		Summary: "List Okta attributes that no rule uses",
-	}, s.listIgnoredAttributes)
 }
 
 func (s *Server) listPeople(ctx context.Context, in *peopleInput) (*pageOut[v1.Person], error) {
@@ -54,7 +51,7 @@ func (s *Server) listPeople(ctx context.Context, in *peopleInput) (*pageOut[v1.P
 		return nil, err
 	}
 	people, err := s.reader.ListPeople(ctx, in.Tenant, directory.PeopleQuery{
-		Status: directory.Status(in.Status), TeamID: in.Team, After: in.After, Limit: in.Limit + 1,
+		Status: directory.Status(in.Status), TeamID: in.Team, Unfit: in.Unfit, After: in.After, Limit: in.Limit + 1,
 	})
 	if err != nil {
 		return nil, err
@@ -104,6 +101,9 @@ func (s *Server) getPerson(ctx context.Context, in *PersonInput) (*body[v1.Perso
 		return nil, err
 	}
 	detail := v1.PersonDetail{Person: people[0]}
+	if owned := s.profiles.Owned(in.Tenant); len(owned) > 0 {
+		detail.Owned = fieldNames(owned)
+	}
 	if detail.Manager.Name, err = s.nameOf(ctx, in.Tenant, p.ManagerID); err != nil {
 		return nil, err
 	}
@@ -153,15 +153,4 @@ func (s *Server) listQuarantine(ctx context.Context, in *listInput) (*pageOut[v1
 		return nil, err
 	}
 	return page(rows, in.Limit, quarantinedOf, func(q directory.Quarantined) string { return q.PersonID }), nil
-}
-
-func (s *Server) listIgnoredAttributes(ctx context.Context, in *TenantPath) (*pageOut[string], error) {
-	if err := s.known(in.Tenant); err != nil {
-		return nil, err
-	}
-	names, err := s.reader.IgnoredAttributes(ctx, in.Tenant)
-	if err != nil {
-		return nil, err
-	}
-	return &pageOut[string]{v1.Page[string]{Items: convert(names, func(n string) string { return n })}}, nil
 }

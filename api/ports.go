@@ -41,7 +41,6 @@ type Reader interface {
 	// People returns the people of these ids, removed ones included.
 	People(ctx context.Context, tenant string, ids []string) ([]directory.Person, error)
 	Quarantine(ctx context.Context, tenant, after string, limit int) ([]directory.Quarantined, error)
-	IgnoredAttributes(ctx context.Context, tenant string) ([]string, error)
 	Parked(ctx context.Context, tenant string, limit int) ([]directory.Parked, error)
 	// CountEvents counts how the events of the last hour and day came. Whose other way has been
 	// silent for less than grace is not judged.

@@ -65,6 +65,7 @@ type Options struct {
 	Resyncer  Resyncer
 	Decider   Decider
 	Invites   Invites
+	Profiles  Profiles
 	Archive   Archive
 	Endpoints EndpointAdmin
 	Enqueuer  Enqueuer
@@ -92,6 +93,7 @@ type Server struct {
 	resyncer   Resyncer
 	decider    Decider
 	invites    Invites
+	profiles   Profiles
 	archive    Archive
 	endpoints  EndpointAdmin
 	enqueuer   Enqueuer
@@ -107,8 +109,8 @@ type Server struct {
 // New returns a server. It fails when a part is missing or a token is not
 // usable. Without tokens every request is refused.
 func New(o Options) (*Server, error) {
-	if o.Tenants == nil || o.Admin == nil || o.Reloader == nil || o.Reader == nil || o.Resyncer == nil || o.Decider == nil || o.Invites == nil || o.Archive == nil || o.Endpoints == nil || o.Enqueuer == nil || o.Failures == nil || o.Logger == nil {
-		return nil, errors.New("make admin API: tenants, their admin, reloader, reader, resyncer, decider, invites, archive, endpoints, enqueuer, failures and logger are all needed")
+	if o.Tenants == nil || o.Admin == nil || o.Reloader == nil || o.Reader == nil || o.Resyncer == nil || o.Decider == nil || o.Invites == nil || o.Profiles == nil || o.Archive == nil || o.Endpoints == nil || o.Enqueuer == nil || o.Failures == nil || o.Logger == nil {
+		return nil, errors.New("make admin API: tenants, their admin, reloader, reader, resyncer, decider, invites, profiles, archive, endpoints, enqueuer, failures and logger are all needed")
 	}
 	tokens, err := newTokenSet(o.Tokens)
 	if err != nil {
@@ -130,7 +132,7 @@ func New(o Options) (*Server, error) {
 		o.Now = time.Now
 	}
 	return &Server{
-		tokens: tokens, tenants: o.Tenants, admin: o.Admin, reloader: o.Reloader, reader: o.Reader, grants: o.Grants, resyncer: o.Resyncer, decider: o.Decider, invites: o.Invites, archive: o.Archive, endpoints: o.Endpoints,
+		tokens: tokens, tenants: o.Tenants, admin: o.Admin, reloader: o.Reloader, reader: o.Reader, grants: o.Grants, resyncer: o.Resyncer, decider: o.Decider, invites: o.Invites, profiles: o.Profiles, archive: o.Archive, endpoints: o.Endpoints,
 		enqueuer: o.Enqueuer, failures: o.Failures, log: o.Logger, authFailed: o.AuthFailed,
 		version: o.Version, timeout: o.Timeout, now: o.Now,
 		feedSlots: make(chan struct{}, feedReaders),
@@ -153,6 +155,7 @@ func (s *Server) Register(e *echo.Echo) error {
 	s.addDecisions(described)
 	s.addPeople(described)
 	s.addErase(described)
+	s.addProfiles(described)
 	s.addGroups(described)
 	s.addRoles(described)
 	s.addChanges(described)

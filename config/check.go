@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -174,6 +175,14 @@ func checkAnyField(name string) error {
 		return nil
 	}
 	return oneOf(fields()...)(name)
+}
+
+// checkOwned takes what does not tell who somebody is in Okta.
+func checkOwned(name string) error {
+	if slices.Contains([]string{"login", "employee_number", "manager_id_text", "manager_text"}, name) {
+		return fmt.Errorf("%s is how Okta names people, so it stays Okta's; take it off the list", name)
+	}
+	return checkAnyField(name)
 }
 
 // checkUnique takes the fields by which people are looked up.

@@ -8,7 +8,7 @@ import (
 
 // checkRules checks what belongs together among a tenant's rules.
 func (l *loader) checkRules(t *Tenant) {
-	if l.problems.has(t.key("mapping"), t.key("custom_fields"), t.key("required"), t.key("team_from"), t.key("preset"), "presets."+t.Preset) {
+	if l.problems.has(t.key("mapping"), t.key("custom_fields"), t.key("required"), t.key("owned"), t.key("team_from"), t.key("preset"), "presets."+t.Preset) {
 		return
 	}
 	for _, field := range fields() {
@@ -29,6 +29,16 @@ func (l *loader) checkRules(t *Tenant) {
 		}
 		if unmapped(field) {
 			l.add(t.key("required"), "%s is required but mapped from nothing, so that everybody would be in quarantine; set mapping.%s", field, field)
+		}
+	}
+	for _, field := range t.Owned {
+		if name, isCustom := strings.CutPrefix(field, "custom."); isCustom {
+			l.checkDeclared(t, "owned", name)
+		}
+	}
+	for i, c := range t.CustomFields {
+		if len(c.attributes()) == 0 && !slices.Contains(t.Owned, "custom."+c.Name) {
+			l.add(t.key("custom_fields"), "entry %d: from is missing; name the attribute that holds %s, such as user.%s, or list custom.%s under owned", i+1, c.Name, c.Name, c.Name)
 		}
 	}
 	for _, field := range t.Unique {

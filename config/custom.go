@@ -125,8 +125,6 @@ func (c CustomField) check() []error {
 		add("%s is not a name; give 1 to 63 letters, digits or underscores, beginning with a letter", quote(c.Name))
 	case slices.Contains(fields(), c.Name):
 		add("%s is a profile field; map it under mapping.%s", c.Name, c.Name)
-	case len(c.attributes()) == 0:
-		add("from is missing; name the attribute that holds %s, such as user.%s", c.Name, c.Name)
 	}
 	if err := oneOf(customTypes()...)(c.Type); err != nil {
 		add("type: %w", err)

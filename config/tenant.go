@@ -20,7 +20,8 @@ type Tenant struct {
 	CustomFields []CustomField
 	Required     []string
 	Unique       []string
-	TeamFrom     string // empty: no primary team
+	Owned        []string // fields that the product owns
+	TeamFrom     string   // empty: no primary team
 	Groups       Groups
 	Limits       Limits
 	Deprovision  Deprovision

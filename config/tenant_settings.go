@@ -196,6 +196,11 @@ func ruleSettings() []setting {
 			field: listField(func(t target) *[]string { return &u(t).Unique }, 3, checkUnique),
 		},
 		{
+			key:   "owned",
+			doc:   "Fields that the product owns, custom ones as custom.<name>: Okta gives their first value and never replaces it, and the product writes them by the API. All others are Okta's.",
+			field: listField(func(t target) *[]string { return &u(t).Owned }, 50, checkOwned),
+		},
+		{
 			key: "team_from", def: "department",
 			doc:   "The field whose value is the person's primary team, or none.",
 			field: teamField(),

@@ -78,6 +78,7 @@ const (
 	CauseNightly CauseKind = "nightly" // scheduled full sync
 	CauseManual  CauseKind = "manual"  // an admin asked
 	CausePolicy  CauseKind = "policy"  // the tenant's deprovision policy
+	CauseProduct CauseKind = "product" // the product wrote fields that it owns
 
 	CauseSecondLook CauseKind = "second_look" // a look that confirms what an event led to
 	CauseRules      CauseKind = "rule_change" // the tenant's rules have changed
@@ -130,7 +131,7 @@ type PlannedChange struct {
 	// After is the whole row to write: a Person, Group or Membership as JSON.
 	After json.RawMessage
 	// StatusOnly is set where only the user's status was looked at, which tells nothing about
-	// the rest of the record. Stored plans have no such changes.
+	// the rest of the record, and where the product wrote fields of its own. Stored plans have no such changes.
 	StatusOnly bool
 }
 

@@ -4,6 +4,7 @@ package directory
 type PeopleQuery struct {
 	Status Status
 	TeamID string
+	Unfit  bool   // only people of whom Okta has a value that does not fit
 	After  string // id of the last person of the page before
 	Limit  int
 }

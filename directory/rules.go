@@ -82,6 +82,7 @@ type Rules struct {
 	Custom   []CustomField
 	Required []Field // people without one of these are quarantined; custom ones as CustomOf names them
 	Unique   []Field // e-mail, login or employee number that only one present person may hold
+	Owned    []Field // by the product: Okta gives the first value, and never another
 	TeamFrom Field   // the field that gives the primary team
 	Groups   GroupSelection
 	Limits   Limits

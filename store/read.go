@@ -78,6 +78,9 @@ func (d *DB) ListPeople(ctx context.Context, tenant string, q directory.PeopleQu
 		query += `and team_id <> '' and team_id = $5 `
 		values = append(values, q.TeamID)
 	}
+	if q.Unfit {
+		query += `and unfit <> '' `
+	}
 	people, err := list(ctx, d, d.read, scanPerson, query+`order by id limit $4`, values...)
 	if err != nil {
 		return nil, fmt.Errorf("list the people of tenant %s: %w", tenant, err)

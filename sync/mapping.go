@@ -32,6 +32,7 @@ type rule struct {
 	kind    directory.CustomType
 	choices map[string]string // as declared, by folded text
 	app     bool              // it reads the profile of the app user
+	owned   bool              // by the product
 	source
 }
 
@@ -66,7 +67,7 @@ func newMapper(rules directory.Rules) *mapper {
 }
 
 func (m *mapper) add(r rule) {
-	r.app = r.readsApp()
+	r.app, r.owned = r.readsApp(), slices.Contains(m.rules.Owned, r.field)
 	m.fields = append(m.fields, r)
 	for _, a := range slices.Concat(r.from, r.join) {
 		m.used[a.String()] = true
@@ -74,13 +75,18 @@ func (m *mapper) add(r rule) {
 }
 
 // profile maps what was seen. Where the app-user profile was not to be had
-// (somebody who is no longer assigned), fields that come from it stay as they are in keep.
+// (somebody who is no longer assigned), fields that come from it stay as they are in keep. So do
+// those that the product owns.
 func (m *mapper) profile(seen directory.PersonSeen, keep directory.Profile) directory.Profile {
 	var p directory.Profile
 	for i := range m.fields {
 		r := &m.fields[i]
 		value, unfit := any(nil), directory.Unfit("")
-		if r.app && !seen.Assigned {
+		if r.keeps(&keep) {
+			if value = valueIn(&keep, r.field); value == nil {
+				p.Emptied = append(p.Emptied, r.field)
+			}
+		} else if r.app && !seen.Assigned {
 			value, unfit = valueIn(&keep, r.field), keep.Unfit[r.field]
 		} else {
 			value, unfit = r.value(&seen)
@@ -107,6 +113,7 @@ func (m *mapper) profile(seen directory.PersonSeen, keep directory.Profile) dire
 		}
 		p.Attributes[name] = values
 	}
+	slices.Sort(p.Emptied)
 	return p
 }
 

@@ -34,6 +34,7 @@ func (p Paging) values() url.Values {
 type PeopleFilter struct {
 	Status string // active, suspended, deactivated or removed
 	Team   string // team id
+	Unfit  bool   // only people of whom Okta has a value that does not fit
 	Paging
 }
 
@@ -130,6 +131,9 @@ func (c *Client) People(ctx context.Context, tenant string, f PeopleFilter) (v1.
 	if f.Team != "" {
 		v.Set("team", f.Team)
 	}
+	if f.Unfit {
+		v.Set("unfit", "true")
+	}
 	return get[v1.Page[v1.Person]](ctx, c, of(tenant, "people"), v)
 }
 
@@ -190,6 +194,16 @@ func (c *Client) Licenses(ctx context.Context, tenant string) (v1.Page[v1.Licens
 // Quarantine returns a page of the records that cannot be applied.
 func (c *Client) Quarantine(ctx context.Context, tenant string, p Paging) (v1.Page[v1.Quarantined], error) {
 	return get[v1.Page[v1.Quarantined]](ctx, c, of(tenant, "quarantine"), p.values())
+}
+
+// WriteProfile writes fields that the product owns; nil empties one.
+func (c *Client) WriteProfile(ctx context.Context, tenant, who string, fields map[string]any) (v1.PersonDetail, error) {
+	return call[v1.PersonDetail](ctx, c, http.MethodPatch, of(tenant, "people", who, "profile"), nil, v1.ProfileRequest{Fields: fields})
+}
+
+// TestRules returns what the rules make of one person, an Okta id or login, as Okta shows them now.
+func (c *Client) TestRules(ctx context.Context, tenant, person string) (v1.RulesTest, error) {
+	return call[v1.RulesTest](ctx, c, http.MethodPost, of(tenant, "rules", "test"), nil, v1.RulesTestRequest{Person: person})
 }
 
 // IgnoredAttributes returns the Okta attributes that no rule uses.

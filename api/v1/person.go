@@ -4,17 +4,19 @@ import "time"
 
 // Person is a person of the directory.
 type Person struct {
-	ID         string     `json:"id" doc:"Okta user id; it never changes" example:"00u1abcdEFGH2345x5d7"`
-	Status     string     `json:"status" enum:"active,suspended,deactivated,removed" doc:"Only active people may sign in. Suspended: may not sign in, keeps everything. Deactivated: deactivated in Okta. Removed: no longer assigned to the app, or deleted in Okta"`
-	OktaStatus string     `json:"okta_status" doc:"The user's status as Okta names it" example:"ACTIVE"`
-	Assignment string     `json:"assignment" doc:"How the product's app is assigned in Okta: USER, GROUP, or empty"`
-	Profile    Profile    `json:"profile"`
-	Team       *Ref       `json:"team,omitempty" doc:"The primary team"`
-	Manager    Manager    `json:"manager"`
-	LeftAt     *time.Time `json:"left_at,omitempty" doc:"When the person was first seen to have left: deactivated or deleted in Okta, or no longer assigned. Absent for everybody else. Somebody who is active all the same left under the policy remove_from_team"`
-	ObservedAt time.Time  `json:"observed_at" doc:"When Okta was asked for what is shown here"`
-	CreatedAt  time.Time  `json:"created_at"`
-	UpdatedAt  time.Time  `json:"updated_at"`
+	ID         string            `json:"id" doc:"Okta user id; it never changes" example:"00u1abcdEFGH2345x5d7"`
+	Status     string            `json:"status" enum:"active,suspended,deactivated,removed" doc:"Only active people may sign in. Suspended: may not sign in, keeps everything. Deactivated: deactivated in Okta. Removed: no longer assigned to the app, or deleted in Okta"`
+	OktaStatus string            `json:"okta_status" doc:"The user's status as Okta names it" example:"ACTIVE"`
+	Assignment string            `json:"assignment" doc:"How the product's app is assigned in Okta: USER, GROUP, or empty"`
+	Profile    Profile           `json:"profile"`
+	Unfit      map[string]string `json:"unfit,omitempty" doc:"Fields of which Okta has a value that does not fit, with the reason: too_long, not_a_number, not_a_boolean, not_a_date, not_a_choice, not_https"`
+	Emptied    []string          `json:"emptied,omitempty" doc:"Fields of the product's own that it has emptied: Okta does not fill them again"`
+	Team       *Ref              `json:"team,omitempty" doc:"The primary team"`
+	Manager    Manager           `json:"manager"`
+	LeftAt     *time.Time        `json:"left_at,omitempty" doc:"When the person was first seen to have left: deactivated or deleted in Okta, or no longer assigned. Absent for everybody else. Somebody who is active all the same left under the policy remove_from_team"`
+	ObservedAt time.Time         `json:"observed_at" doc:"When Okta was asked for what is shown here"`
+	CreatedAt  time.Time         `json:"created_at"`
+	UpdatedAt  time.Time         `json:"updated_at"`
 }
 
 // Profile is what the mapping rules make of a person's Okta attributes.
@@ -44,6 +46,7 @@ type Manager struct {
 // PersonDetail is one person with groups and recent history.
 type PersonDetail struct {
 	Person
+	Owned    []string  `json:"owned,omitempty" doc:"Fields that the product owns and may write. All others are locked: Okta owns them"`
 	Groups   []Ref     `json:"groups" nullable:"false" doc:"Groups that the person is in"`
 	Roles    []Role    `json:"roles" nullable:"false" doc:"Roles that the person has"`
 	Licenses []License `json:"licenses" nullable:"false" doc:"Licenses that the person holds or waits for"`

@@ -11,6 +11,7 @@ import (
 
 	"github.com/oktasync/oktasync/api/client"
 	"github.com/oktasync/oktasync/api/v1"
+	"github.com/oktasync/oktasync/directory"
 )
 
 type peopleCommand struct {
@@ -41,6 +42,7 @@ func (c peopleEraseCommand) Run(e *env) error {
 type peopleListCommand struct {
 	remote
 	Status string `enum:"active,suspended,deactivated,removed," default:"" help:"Only people of this status."`
+	Unfit  bool   `help:"Only people of whom Okta has a value that does not fit its field."`
 }
 
 func (c peopleListCommand) Run(e *env) error {
@@ -50,7 +52,7 @@ func (c peopleListCommand) Run(e *env) error {
 	}
 	var rows [][]string
 	err = everyPage(func(after string) (v1.Page[v1.Person], error) {
-		return service.People(e.ctx, c.remote.Tenant, client.PeopleFilter{Status: c.Status, Paging: client.Paging{After: after, Limit: 1000}})
+		return service.People(e.ctx, c.remote.Tenant, client.PeopleFilter{Status: c.Status, Unfit: c.Unfit, Paging: client.Paging{After: after, Limit: 1000}})
 	}, func(p v1.Person) {
 		team := "-"
 		if p.Team != nil {
@@ -112,6 +114,10 @@ func (c peopleShowCommand) Run(e *env) error {
 	for _, key := range slices.Sorted(maps.Keys(p.Profile.Custom)) {
 		line(key, fmt.Sprint(p.Profile.Custom[key]))
 	}
+	for _, field := range slices.Sorted(maps.Keys(p.Unfit)) {
+		line("unfit", field+": the value that Okta has "+directory.Unfit(p.Unfit[field]).Words())
+	}
+	line("owned", strings.Join(p.Owned, ", "))
 	fmt.Fprintf(e.out, "\nLast changes:\n")
 	for _, change := range p.Changes {
 		what := change.Type

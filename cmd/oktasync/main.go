@@ -38,6 +38,7 @@ type commands struct {
 	Keys        keysCommand        `cmd:"" help:"Make, list and replace the keys that encrypt stored credentials."`
 	Roles       rolesCommand       `cmd:"" help:"Show how many people have each role."`
 	Licenses    licensesCommand    `cmd:"" help:"Show the license pools: caps, held, waiting."`
+	Rules       rulesCommand       `cmd:"" help:"Try the rules on a person, and see what no rule reads."`
 	People      peopleCommand      `cmd:"" help:"Look people up, and erase who left."`
 	Replay      replayCommand      `cmd:"" help:"Send old changes to an endpoint once more."`
 	Export      exportCommand      `cmd:"" help:"Write the directory to a file, as NDJSON or CSV."`

@@ -13,6 +13,7 @@ func rulesOf(t config.Tenant) directory.Rules {
 		Mapping:  map[directory.Field]directory.Source{},
 		Required: fieldsOf(t.Required),
 		Unique:   fieldsOf(t.Unique),
+		Owned:    fieldsOf(t.Owned),
 		TeamFrom: directory.Field(t.TeamFrom),
 		Groups: directory.GroupSelection{
 			IDs: t.Groups.IDs, Names: t.Groups.Names, Types: t.Groups.Types, Exclude: t.Groups.Exclude,

@@ -51,6 +51,7 @@ func testListPeople(f *fixture) {
 	rows := people("a", "b", "c", "d", "e")
 	rows[1].Status, rows[2].Status = directory.StatusSuspended, directory.StatusRemoved
 	rows[3].TeamID, rows[4].TeamID = "team2", ""
+	rows[3].Profile.Unfit = map[directory.Field]directory.Unfit{directory.FieldPicture: directory.UnfitPicture}
 	f.putPeople(rows...)
 	tests := []struct {
 		name  string
@@ -62,6 +63,7 @@ func testListPeople(f *fixture) {
 		{"active", directory.PeopleQuery{Limit: 10, Status: directory.StatusActive}, []string{"a", "d", "e"}},
 		{"removed", directory.PeopleQuery{Limit: 10, Status: directory.StatusRemoved}, []string{"c"}},
 		{"of a team", directory.PeopleQuery{Limit: 10, TeamID: "team1"}, []string{"a", "b", "c"}},
+		{"of whom something does not fit", directory.PeopleQuery{Limit: 10, Unfit: true}, []string{"d"}},
 		{"active, of a team, after", directory.PeopleQuery{Limit: 10, TeamID: "team1", Status: directory.StatusActive, After: "a"}, nil},
 	}
 	for _, test := range tests {
