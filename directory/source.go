@@ -1,6 +1,10 @@
 package directory
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 // Source is where a field's value comes from: a chain of steps in a fixed order, each of which may
 // be left out. Pick, join, change the case, map, read as a date, default.
@@ -58,15 +62,12 @@ type CustomField struct {
 	Source
 }
 
-// customPrefix is what the names of custom fields begin with where they stand beside the others.
-const customPrefix = "custom."
-
 // CustomOf is the name of a custom field where it stands beside profile fields, as in the history:
 // "custom.<name>".
-func CustomOf(name string) Field { return Field(customPrefix + name) }
+func CustomOf(name string) Field { return Field(customField + name) }
 
 // Custom returns the name of the custom field that f names; false when it is a profile field.
-func (f Field) Custom() (string, bool) { return strings.CutPrefix(string(f), customPrefix) }
+func (f Field) Custom() (string, bool) { return strings.CutPrefix(string(f), customField) }
 
 // Unfit says why a value that Okta has is not taken over. The value itself is kept nowhere.
 type Unfit string
@@ -99,4 +100,37 @@ func (u Unfit) Words() string {
 	default:
 		return "does not fit (" + string(u) + ")"
 	}
+}
+
+// What the names of fields of a change begin with that tell of Profile.Unfit and Profile.Emptied.
+const (
+	UnfitField   = "unfit."
+	EmptiedField = "emptied."
+)
+
+// setNote writes what such a field of a change tells. It returns false when the field is another.
+func (p *Profile) setNote(field string, value any) bool {
+	if of, is := strings.CutPrefix(field, UnfitField); is {
+		p.Unfit = maps.Clone(p.Unfit) // other states may share it
+		why, _ := value.(string)
+		switch {
+		case why == "":
+			delete(p.Unfit, Field(of))
+		case p.Unfit == nil:
+			p.Unfit = map[Field]Unfit{Field(of): Unfit(why)}
+		default:
+			p.Unfit[Field(of)] = Unfit(why)
+		}
+		return true
+	}
+	of, is := strings.CutPrefix(field, EmptiedField)
+	if !is {
+		return false
+	}
+	p.Emptied = slices.DeleteFunc(slices.Clone(p.Emptied), func(f Field) bool { return f == Field(of) })
+	if value != nil {
+		p.Emptied = append(p.Emptied, Field(of))
+		slices.Sort(p.Emptied)
+	}
+	return true
 }

@@ -76,6 +76,9 @@ func (p *Person) SetField(field string, value any) bool {
 	if name, isAttribute := strings.CutPrefix(field, attributeField); isAttribute {
 		return p.setAttribute(name, value)
 	}
+	if p.Profile.setNote(field, value) {
+		return true
+	}
 	text, isText := value.(string)
 	if !isText && value != nil {
 		return false

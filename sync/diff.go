@@ -217,7 +217,7 @@ func personFields(before, after directory.Person) []directory.FieldChange {
 	unfit := append(sortedKeys(before.Profile.Unfit), sortedKeys(after.Profile.Unfit)...)
 	slices.Sort(unfit)
 	for _, f := range slices.Compact(unfit) {
-		add("unfit."+string(f), orNil(string(before.Profile.Unfit[f])), orNil(string(after.Profile.Unfit[f])))
+		add(directory.UnfitField+string(f), orNil(string(before.Profile.Unfit[f])), orNil(string(after.Profile.Unfit[f])))
 	}
 	emptied := slices.Concat(before.Profile.Emptied, after.Profile.Emptied)
 	slices.Sort(emptied)
@@ -228,7 +228,7 @@ func personFields(before, after directory.Person) []directory.FieldChange {
 		return nil
 	}
 	for _, f := range slices.Compact(emptied) {
-		add("emptied."+string(f), was(before.Profile, f), was(after.Profile, f))
+		add(directory.EmptiedField+string(f), was(before.Profile, f), was(after.Profile, f))
 	}
 	names = append(sortedKeys(before.Profile.Attributes), sortedKeys(after.Profile.Attributes)...)
 	slices.Sort(names)

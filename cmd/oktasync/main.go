@@ -32,13 +32,12 @@ type commands struct {
 	Token       tokenCommand       `cmd:"" help:"Make a token for the admin API."`
 	Resync      resyncCommand      `cmd:"" help:"Ask the running service to read Okta again."`
 	Plan        planCommand        `cmd:"" help:"Show what a sync would change, and change nothing."`
-	Rules       rulesCommand       `cmd:"" help:"Try rules before they are used."`
+	Rules       rulesCommand       `cmd:"" help:"Try rules before they are used, on a person or on everybody, and see what no rule reads."`
 	Runs        runsCommand        `cmd:"" help:"List and show syncs, and decide about those that wait."`
 	Tenants     tenantsCommand     `cmd:"" help:"Add, test, pause, resume, remove and list tenants while the service runs."`
 	Keys        keysCommand        `cmd:"" help:"Make, list and replace the keys that encrypt stored credentials."`
 	Roles       rolesCommand       `cmd:"" help:"Show how many people have each role."`
 	Licenses    licensesCommand    `cmd:"" help:"Show the license pools: caps, held, waiting."`
-	Rules       rulesCommand       `cmd:"" help:"Try the rules on a person, and see what no rule reads."`
 	People      peopleCommand      `cmd:"" help:"Look people up, and erase who left."`
 	Replay      replayCommand      `cmd:"" help:"Send old changes to an endpoint once more."`
 	Export      exportCommand      `cmd:"" help:"Write the directory to a file, as NDJSON or CSV."`

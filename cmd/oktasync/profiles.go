@@ -26,7 +26,7 @@ type profiles struct {
 // Owned implements api.Profiles.
 func (p *profiles) Owned(tenant string) []directory.Field {
 	t, _ := p.tenants.find(tenant)
-	return fieldsOf(t.settings.Owned)
+	return t.rules.Owned
 }
 
 // Ignored implements api.Profiles. A name that was noted once may be read by a rule since.
@@ -36,7 +36,7 @@ func (p *profiles) Ignored(ctx context.Context, tenant string) ([]string, error)
 		return nil, err
 	}
 	t, _ := p.tenants.find(tenant)
-	read := t.settings.Attributes()
+	read := dirsync.Attributes(t.rules)
 	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(read, name) }), nil
 }
 
@@ -70,11 +70,6 @@ func (p *profiles) with(tenant string, do func(*dirsync.Engine) error) error {
 	}
 	defer done()
 	return do(parts.engine)
-}
-
-type rulesCommand struct {
-	Test    rulesTestCommand    `cmd:"" help:"Show what the rules of a configuration file make of one person, field by field. Nothing is written."`
-	Ignored rulesIgnoredCommand `cmd:"" help:"List the attributes that Okta sends and no rule reads, by name."`
 }
 
 type rulesIgnoredCommand struct{ remote }
@@ -127,7 +122,7 @@ func (c rulesTestCommand) Run(e *env) error {
 		return fmt.Errorf("there is no tenant %s, neither in the configuration nor in the database; see oktasync tenants list", c.Tenant)
 	}
 	silent := slog.New(slog.DiscardHandler)
-	reader, err := newReader(t, db.Now, nil, nil, silent)
+	reader, err := newReader(t, rulesOf(t).Groups, db.Now, nil, nil, silent)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,9 @@ import (
 )
 
 type rulesCommand struct {
-	Diff rulesDiffCommand `cmd:"" help:"Show what a changed configuration file would change for everybody, and change nothing."`
+	Test    rulesTestCommand    `cmd:"" help:"Show what the rules of a configuration file make of one person, field by field. Nothing is written."`
+	Ignored rulesIgnoredCommand `cmd:"" help:"List the attributes that Okta sends and no rule reads, by name."`
+	Diff    rulesDiffCommand    `cmd:"" help:"Show what a changed configuration file would change for everybody, and change nothing."`
 }
 
 type rulesDiffCommand struct {
