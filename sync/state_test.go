@@ -40,7 +40,7 @@ func (a *album) compare() {
 		a.t.Fatal(err)
 	}
 	same := cmp.Options{
-		cmpopts.IgnoreFields(directory.Person{}, "Hash", "ObservedAt", "GroupsObservedAt", "LeftAt", "CreatedAt", "UpdatedAt", "ManagerWanted"),
+		cmpopts.IgnoreFields(directory.Person{}, "Hash", "ObservedAt", "GroupsObservedAt", "LeftAt", "CreatedAt", "UpdatedAt", "ManagerWanted", "Seen"),
 		cmpopts.EquateEmpty(),
 	}
 	shown, made, numbers := map[string]*directory.Person{}, map[string]*directory.Person{}, map[string]int64{}
