@@ -35,7 +35,7 @@ func personOf(p directory.Person) v1.Person {
 			Department: p.Profile.Department, EmployeeNumber: p.Profile.EmployeeNumber, Custom: p.Profile.Custom,
 		},
 		Manager: v1.Manager{
-			ID: p.ManagerID, Problem: string(p.ManagerProblem),
+			ID: p.ManagerID, Source: string(p.ManagerSource), Problem: string(p.ManagerProblem),
 			IDText: p.Profile.ManagerIDText, Text: p.Profile.ManagerText,
 		},
 		ObservedAt: p.ObservedAt.UTC(), CreatedAt: p.CreatedAt.UTC(), UpdatedAt: p.UpdatedAt.UTC(),
@@ -59,7 +59,10 @@ func personOf(p directory.Person) v1.Person {
 }
 
 func teamOf(t directory.TeamSize) v1.Team {
-	return v1.Team{ID: t.ID, Name: t.Name, Source: t.Source, People: t.People, CreatedAt: t.CreatedAt.UTC()}
+	return v1.Team{
+		ID: t.ID, Name: t.Name, Source: t.Source, People: t.People, CreatedAt: t.CreatedAt.UTC(),
+		ManagerID: t.ManagerID, FirstPerson: t.FirstPerson, FirstManagerID: t.FirstManagerID,
+	}
 }
 
 func groupOf(g directory.GroupSize) v1.Group {

@@ -11,7 +11,7 @@ import (
 	"github.com/oktasync/oktasync/directory"
 )
 
-// Decider carries out what admins decide about plans that wait, and about people who left. All
+// Decider carries out what admins decide about plans that wait, people who left, and managers. All
 // methods record the act. They fail with directory.ErrConflict, in a sentence, when there is
 // nothing to decide any more, the plan may not be applied, or the person has not left.
 type Decider interface {
@@ -21,6 +21,10 @@ type Decider interface {
 	Reject(ctx context.Context, tenant, run string, act directory.Act) (directory.Run, error)
 	// Erase erases what is kept of the person with the id.
 	Erase(ctx context.Context, tenant, person string, act directory.Act) error
+	// ChooseManager makes somebody a person's manager, SetTeamManager a team's, all by id; an empty manager
+	// takes that back.
+	ChooseManager(ctx context.Context, tenant, person, manager string, act directory.Act) error
+	SetTeamManager(ctx context.Context, tenant, team, manager string, act directory.Act) error
 }
 
 type decisionInput struct {

@@ -31,6 +31,7 @@ type memory struct {
 	runs   []directory.Run
 	acts   []directory.Act
 	parked []directory.Parked
+	unset  []string // people and teams whose manager was taken back; no act, for it takes no body
 	hints  []directory.ScopeHint
 }
 
@@ -250,6 +251,44 @@ func (m *memory) Erase(_ context.Context, _, person string, act directory.Act) e
 	}
 	m.did(act)
 	return nil
+}
+
+func (m *memory) ChooseManager(_ context.Context, _, person, manager string, act directory.Act) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if manager == "" {
+		m.unset = append(m.unset, person)
+		return nil
+	}
+	if person == manager {
+		return directory.Refuse(directory.ErrConflict, "person %s cannot be their own manager", person)
+	}
+	m.did(act)
+	return nil
+}
+
+func (m *memory) SetTeamManager(_ context.Context, _, team, manager string, act directory.Act) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !slices.ContainsFunc(m.teams, func(t directory.TeamSize) bool { return t.ID == team }) {
+		return directory.Refuse(directory.ErrNotFound, "there is no team %s", team)
+	}
+	if manager == "" {
+		m.unset = append(m.unset, team)
+		return nil
+	}
+	act.Subject = "team:" + team
+	m.did(act)
+	return nil
+}
+
+func (m *memory) ManagerCases(_ context.Context, _ string, problem directory.ManagerProblem, after string, limit int) ([]directory.ManagerCase, error) {
+	cases := []directory.ManagerCase{
+		{PersonID: adaID, Text: "grace@acme.example", Wanted: graceID, Source: directory.ManagerFromOkta, Problem: directory.ManagerLeft},
+		{PersonID: graceID, IDText: "nobody", Source: directory.ManagerFromOkta, Problem: directory.ManagerUnresolved},
+	}
+	cases = slices.DeleteFunc(cases, func(c directory.ManagerCase) bool { return problem != "" && c.Problem != problem })
+	return window(cases, after, limit, func(c directory.ManagerCase) string { return c.PersonID }), m.failing()
 }
 
 func (m *memory) settle(id string, act directory.Act, state directory.RunState) (directory.Run, error) {

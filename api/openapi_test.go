@@ -106,11 +106,14 @@ func TestOpenAPIListsEverything(t *testing.T) {
 		"POST /tenants/{tenant}/invites/revoke",
 		"POST /tenants/{tenant}/invites/sent",
 		"GET /tenants/{tenant}/licenses",
+		"GET /tenants/{tenant}/manager-problems",
 		"POST /tenants/{tenant}/pause",
 		"GET /tenants/{tenant}/people",
 		"GET /tenants/{tenant}/people/{who}",
 		"GET /tenants/{tenant}/people/{who}/changes",
 		"POST /tenants/{tenant}/people/{who}/erase",
+		"DELETE /tenants/{tenant}/people/{who}/manager",
+		"PUT /tenants/{tenant}/people/{who}/manager",
 		"PATCH /tenants/{tenant}/people/{who}/profile",
 		"GET /tenants/{tenant}/quarantine",
 		"POST /tenants/{tenant}/resume",
@@ -125,6 +128,8 @@ func TestOpenAPIListsEverything(t *testing.T) {
 		"DELETE /tenants/{tenant}/settings",
 		"GET /tenants/{tenant}/snapshot",
 		"GET /tenants/{tenant}/teams",
+		"DELETE /tenants/{tenant}/teams/{id}/manager",
+		"PUT /tenants/{tenant}/teams/{id}/manager",
 		"POST /tenants/{tenant}/test",
 	}
 	if diff := gocmp.Diff(want, got); diff != "" {
@@ -171,6 +176,7 @@ func TestAnswersFollowTheDocument(t *testing.T) {
 		"note-accepted-invites": `{"everybody":true}`, "resend-invites": `{"states":["failed"]}`,
 		"accept-invite-link": `{"token":"` + adaID + `"}`, "recover-invites": `{"database":"restored","reason":"the disk broke"}`,
 		"approve-run": `{"reason":"it is right"}`, "reject-run": `{"reason":"it is wrong"}`, "erase-person": `{"reason":"they asked"}`,
+		"choose-manager": `{"manager":"` + graceID + `"}`, "set-team-manager": `{"manager":"` + graceID + `"}`,
 		"request-resync": `{"scope":"full"}`, "retry-archived": `{"scope":"group:` + salesID + `"}`, "discard-archived": `{"scope":"person:ada+x@acme.example"}`,
 	}
 	check := func(t *testing.T, schema any, body string) {
@@ -208,7 +214,7 @@ func TestAnswersFollowTheDocument(t *testing.T) {
 		if op.method == http.MethodPost {
 			run = "wait-" + id
 		}
-		path := strings.NewReplacer("{tenant}", cmp.Or(of[id], "acme"), "{who}", adaID, "{endpoint}", cmp.Or(endpointOf[id], "crm"), "{message}", "msg_feed_1", "groups/{id}", "groups/"+salesID, "runs/{id}", "runs/"+run).Replace(op.path)
+		path := strings.NewReplacer("{tenant}", cmp.Or(of[id], "acme"), "{who}", adaID, "{endpoint}", cmp.Or(endpointOf[id], "crm"), "{message}", "msg_feed_1", "groups/{id}", "groups/"+salesID, "teams/{id}", "teams/"+r.memory.teams[0].ID, "runs/{id}", "runs/"+run).Replace(op.path)
 		t.Run(id, func(t *testing.T) {
 			a := r.do(op.method, path, examples[id])
 			if a.status > 299 {

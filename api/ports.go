@@ -40,6 +40,8 @@ type Reader interface {
 	Plan(ctx context.Context, tenant, run string, after int64, limit int) ([]directory.PlannedChange, error)
 	// People returns the people of these ids, removed ones included.
 	People(ctx context.Context, tenant string, ids []string) ([]directory.Person, error)
+	// ManagerCases returns people whose manager is not settled; an empty problem: whatever the reason.
+	ManagerCases(ctx context.Context, tenant string, problem directory.ManagerProblem, after string, limit int) ([]directory.ManagerCase, error)
 	Quarantine(ctx context.Context, tenant, after string, limit int) ([]directory.Quarantined, error)
 	Parked(ctx context.Context, tenant string, limit int) ([]directory.Parked, error)
 	// CountEvents counts how the events of the last hour and day came. Whose other way has been

@@ -156,6 +156,7 @@ func (s *Server) Register(e *echo.Echo) error {
 	s.addPeople(described)
 	s.addErase(described)
 	s.addProfiles(described)
+	s.addManagers(described)
 	s.addGroups(described)
 	s.addRoles(described)
 	s.addChanges(described)

@@ -136,7 +136,7 @@ func (c *chronicle) ofPerson(change v1.Change, say sayer) {
 				p, exists := m.people[id]
 				return exists && string(p.Status) == after || !exists && after == "DELETED"
 			})
-		case "assignment", "manager", "manager_problem", "team":
+		case "assignment", "manager", "manager_source", "manager_problem", "team":
 			// The first ends with every other end of access; the others follow from what
 			// else is in the directory.
 		default:

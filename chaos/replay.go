@@ -58,6 +58,8 @@ func (r *replay) apply(c v1.Change) {
 		delete(r.groups, c.SubjectID)
 	case "team.created":
 		r.create(c, r.teams)
+	case "team.updated":
+		r.update(c, r.teams)
 	case "membership.added", "membership.removed":
 		r.membership(c)
 	case "sync.completed", "sync.held", "sync.failed": // nothing in the directory
@@ -179,7 +181,7 @@ func fieldsOfPerson(p v1.Person) map[string]any {
 		"picture": p.Profile.Picture, "title": p.Profile.Title, "language": p.Profile.Language, "location": p.Profile.Location,
 		"department": p.Profile.Department, "employee_number": p.Profile.EmployeeNumber,
 		"manager_id_text": p.Manager.IDText, "manager_text": p.Manager.Text,
-		"manager": p.Manager.ID, "manager_problem": p.Manager.Problem,
+		"manager": p.Manager.ID, "manager_source": p.Manager.Source, "manager_problem": p.Manager.Problem,
 	})
 }
 

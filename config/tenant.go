@@ -24,6 +24,7 @@ type Tenant struct {
 	TeamFrom     string   // empty: no primary team
 	Groups       Groups
 	Limits       Limits
+	Managers     Managers
 	Deprovision  Deprovision
 	RoleSets     []RoleSet
 	LicensePools []LicensePool

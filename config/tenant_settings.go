@@ -226,6 +226,7 @@ func ruleSettings() []setting {
 			field: listField(func(t target) *[]string { return &u(t).Groups.Exclude }, 1000, checkPattern),
 		},
 	}
+	all = append(all, managerSettings()...)
 	all = append(all, limit("limits.people", "people", func(t target) *Limit { return &u(t).Limits.People }, "500", "0.1", "5")...)
 	all = append(all, limit("limits.groups", "groups", func(t target) *Limit { return &u(t).Limits.Groups }, "50", "0.2", "3")...)
 	all = append(all, limit("limits.members", "members of one group", func(t target) *Limit { return &u(t).Limits.Members }, "1000", "0.5", "10")...)

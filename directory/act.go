@@ -58,6 +58,9 @@ const (
 	// named by InviteMove.Act.
 	ActInvitesRecover ActKind = "invites.recover"
 
+	ActPersonManager ActKind = "person.manager" // chose, or no longer chooses, somebody's manager
+	ActTeamManager   ActKind = "team.manager"   // set, or took away, a team's manager
+
 	ActTenantAdd    ActKind = "tenant.add"    // made a tenant
 	ActTenantChange ActKind = "tenant.change" // changed its settings or credentials
 	ActTenantPause  ActKind = "tenant.pause"  // let its work rest

@@ -36,6 +36,7 @@ const (
 	PersonErased         ChangeType = "person.erased"   // nothing is kept of them but the id
 	PersonManagerChanged ChangeType = "person.manager_changed"
 	TeamCreated          ChangeType = "team.created"
+	TeamUpdated          ChangeType = "team.updated"
 	TeamRemoved          ChangeType = "team.removed" // its last person was erased
 	GroupCreated         ChangeType = "group.created"
 	GroupUpdated         ChangeType = "group.updated"

@@ -19,7 +19,7 @@ type FeedPage struct {
 func ChangeTypes() []ChangeType {
 	return []ChangeType{
 		PersonCreated, PersonUpdated, PersonSuspended, PersonReactivated, PersonDeactivated, PersonRemoved, PersonDetached, PersonErased,
-		PersonManagerChanged, TeamCreated, TeamRemoved, GroupCreated, GroupUpdated, GroupRemoved, MembershipAdded, MembershipRemoved,
+		PersonManagerChanged, TeamCreated, TeamUpdated, TeamRemoved, GroupCreated, GroupUpdated, GroupRemoved, MembershipAdded, MembershipRemoved,
 		InviteIsHeld, InviteIsDue, InviteIsSent, InviteIsAccepted, InviteIsFailed, InviteIsUncertain, InviteIsRevoked,
 		SyncCompleted, SyncHeld, SyncFailed,
 		RoleGranted, RoleRevoked, LicenseGranted, LicenseWaiting, LicenseReleased, LicenseWithdrawn,

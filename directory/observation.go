@@ -25,6 +25,7 @@ type PersonSeen struct {
 	// AssignmentScope is USER or GROUP, AssignmentStatus the raw app-user status.
 	AssignmentScope  string
 	AssignmentStatus string
+	AssignedAt       time.Time      // when the app was assigned, by Okta's clock; zero where Okta does not say
 	Profile          map[string]any // Okta user profile, as decoded
 	AppProfile       map[string]any // profile of the app user
 	AppUserName      string         // user name of the app user

@@ -99,6 +99,9 @@ type Profile struct {
 	Attributes map[string][]string `json:"attributes,omitempty"`
 }
 
+// Name is first and last name as people write them.
+func (p Profile) Name() string { return strings.TrimSpace(p.FirstName + " " + p.LastName) }
+
 // Field returns a pointer to the named field, nil when there is no such field.
 func (p *Profile) Field(f Field) *string {
 	switch f {
@@ -141,7 +144,7 @@ func (p *Profile) Has(f Field) bool {
 	return at != nil && *at != ""
 }
 
-// ManagerProblem says why a person whose Okta profile names a manager has none.
+// ManagerProblem says why a person for whom a manager is named has none.
 type ManagerProblem string
 
 // The reasons for a missing manager. Empty means that nothing is wrong.
@@ -150,21 +153,8 @@ const (
 	ManagerAmbiguous  ManagerProblem = "ambiguous"  // more than one person matches
 	ManagerSelf       ManagerProblem = "self"       // the person is named as their own manager
 	ManagerLoop       ManagerProblem = "loop"       // following the managers leads back to the person
+	ManagerLeft       ManagerProblem = "left"       // the manager has left; ManagerRules.KeepLeft keeps them all the same
 )
-
-// ManagerEdge is a person's place in the chart: what their profile says, whom
-// that means, and who is stored.
-type ManagerEdge struct {
-	PersonID string
-	Present  bool   // Person.Present
-	IDText   string // raw managerId
-	Text     string // raw manager
-	// Wanted is the person that the text means; ManagerID is the same unless
-	// that would close a loop. Both are Okta ids, or empty.
-	Wanted    string
-	ManagerID string
-	Problem   ManagerProblem
-}
 
 // Person is a row of the directory, keyed by the immutable Okta user id.
 type Person struct {
@@ -178,6 +168,7 @@ type Person struct {
 	// The manager is resolved in a second pass and written apart from the rest.
 	ManagerID      string
 	ManagerWanted  string
+	ManagerSource  ManagerSource
 	ManagerProblem ManagerProblem
 
 	// Hash is the content hash of all above but the manager: two rows with
@@ -190,6 +181,8 @@ type Person struct {
 	// LeftAt is when the person was first seen to have left: deactivated in Okta, deleted there, or
 	// no longer assigned to the app; zero for everybody else.
 	LeftAt time.Time
+	// AssignedAt is when Okta assigned the app to the person, by Okta's clock; zero where that is not known.
+	AssignedAt time.Time
 	// Seen comes with the row as its hashes alone. It is written where it has values, and else
 	// stays as it is.
 	Seen      LastSeen
@@ -219,6 +212,7 @@ type Identity struct {
 	Login          string
 	Email          string
 	EmployeeNumber string
+	Name           string // Profile.Name
 }
 
 // Fold is the form in which logins, e-mails, employee numbers and manager texts

@@ -87,6 +87,7 @@ type Rules struct {
 	Groups   GroupSelection
 	Limits   Limits
 	Grants   GrantRules
+	Managers ManagerRules
 
 	Deprovision Deprovision
 	Invites     InviteRules

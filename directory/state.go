@@ -21,7 +21,7 @@ func EventID(feed string, seq int64, at time.Time) string {
 type State struct {
 	// Person has the id and all that changes tell of; not the times, the hash and ManagerWanted.
 	Person     *Person
-	Team       *Team          // id, name and source
+	Team       *Team          // id, name, source and managers
 	Group      *Group         // id, name, description and type
 	Membership *Membership    // both ids, and whether it is present
 	Values     map[string]any // of any other subject: its fields, without those that have no value
@@ -94,6 +94,8 @@ func (p *Person) SetField(field string, value any) bool {
 		p.TeamID = text
 	case "manager":
 		p.ManagerID = text
+	case "manager_source":
+		p.ManagerSource = ManagerSource(text)
 	case "manager_problem":
 		p.ManagerProblem = ManagerProblem(text)
 	default:
@@ -172,6 +174,10 @@ func (t *Team) setField(field string, value any) {
 		t.Name = text
 	case "source":
 		t.Source = text
+	case "manager":
+		t.ManagerID = text
+	case "first_manager":
+		t.FirstManagerID = text
 	}
 }
 

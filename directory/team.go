@@ -14,7 +14,13 @@ type Team struct {
 	ID        string
 	Source    string // the attribute: "department"
 	Name      string
-	CreatedAt time.Time
+	ManagerID string // whom an admin set; empty: nobody
+	// FirstPerson is who was in the team first, FirstAt since when, and FirstManagerID the manager of
+	// that person for as long as they are in the team, then the last one. See ManagersFirstMember.
+	FirstPerson    string
+	FirstAt        time.Time
+	FirstManagerID string
+	CreatedAt      time.Time
 }
 
 // TeamFor returns the team for a value of an attribute. The same value always

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/oktasync/oktasync/directory"
 )
@@ -153,6 +154,7 @@ func assign(seen *directory.PersonSeen, a appUser) {
 	seen.Assigned = a.assigned()
 	seen.AssignmentScope = a.Scope
 	seen.AssignmentStatus = a.Status
+	seen.AssignedAt, _ = time.Parse(time.RFC3339, a.Created) // zero where Okta does not say
 	seen.AppProfile = a.Profile
 	seen.AppUserName = a.Credentials.UserName
 }

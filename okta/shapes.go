@@ -28,6 +28,7 @@ type appUser struct {
 	ID          string         `json:"id"`
 	Scope       string         `json:"scope"`
 	Status      string         `json:"status"`
+	Created     string         `json:"created"` // a date that is no date must not cost the whole person
 	Profile     map[string]any `json:"profile"`
 	Credentials struct {
 		UserName string `json:"userName"`

@@ -34,6 +34,8 @@ func tenantTables() []tenantTable {
 		{name: "grants_dirty", key: "person_id"},
 		{name: "role_grants", key: "person_id, role, team"},
 		{name: "license_claims", key: "person_id, pool"},
+		{name: "manager_choices", key: "person_id"},
+		{name: "settled_rules", key: "kind"},
 		{name: "memberships", key: "group_id, person_id"},
 		{name: "groups", key: "id"},
 		{name: "teams", key: "id"},

@@ -73,8 +73,11 @@ type personEraser struct {
 }
 
 func (e *personEraser) rows(ctx context.Context) error {
-	const query = `update people set manager_id = '', manager_wanted = '', manager_problem = '', created_at = {at $3}, seen = '', seen_basis = '', seen_hash = '', seen_at = null where tenant = $1 and id {in $2}`
-	_, err := e.db.exec(ctx, e.tx, query, e.tenant, e.ids, e.now)
+	const query = `update people set manager_id = '', manager_wanted = '', manager_source = '', manager_problem = '', created_at = {at $3}, seen = '', seen_basis = '', seen_hash = '', seen_at = null where tenant = $1 and id {in $2}`
+	if _, err := e.db.exec(ctx, e.tx, query, e.tenant, e.ids, e.now); err != nil {
+		return err
+	}
+	_, err := e.db.exec(ctx, e.tx, `delete from manager_choices where tenant = $1 and person_id {in $2}`, e.tenant, e.ids)
 	return err
 }
 
@@ -90,7 +93,7 @@ func (e *personEraser) grants(ctx context.Context) error {
 
 // keptValues are the fields whose values tell what happened, and nothing about who it was.
 func keptValues() []string {
-	return []string{"status", "okta_status", "assignment", "manager_problem", "source", "state"}
+	return []string{"status", "okta_status", "assignment", "manager_problem", "manager_source", "source", "state"}
 }
 
 // emptied returns fields without the values that tell who somebody is.

@@ -15,9 +15,13 @@ func scanGroup(s scanner) (g directory.Group, err error) {
 		moment{&g.ObservedAt}, moment{&g.MembersObservedAt}, moment{&g.CreatedAt}, moment{&g.UpdatedAt})
 }
 
-func scanTeam(s scanner) (t directory.Team, err error) {
-	return t, s.Scan(&t.ID, &t.Source, &t.Name, moment{&t.CreatedAt})
+const teamColumns = `id, source, name, manager_id, first_person, first_at, first_manager_id, created_at`
+
+func teamTargets(t *directory.Team) []any {
+	return []any{&t.ID, &t.Source, &t.Name, &t.ManagerID, &t.FirstPerson, moment{&t.FirstAt}, &t.FirstManagerID, moment{&t.CreatedAt}}
 }
+
+func scanTeam(s scanner) (t directory.Team, err error) { return t, s.Scan(teamTargets(&t)...) }
 
 func scanMembership(s scanner) (m directory.Membership, err error) {
 	return m, s.Scan(&m.GroupID, &m.PersonID, &m.Present, moment{&m.ObservedAt})
@@ -110,20 +114,9 @@ func (t *Tx) MarkMembersRead(ctx context.Context, run string) error {
 	return nil
 }
 
-// Teams returns which of the ids have a row.
-func (t *Tx) Teams(ctx context.Context, ids []string) (map[string]bool, error) {
-	known := make(map[string]bool, len(ids))
-	if len(ids) == 0 {
-		return known, nil
-	}
-	found, err := list(ctx, t.db, t.tx, scanText, keyed+`select id from wanted cross join teams where tenant = of_tenant and id = key`, t.tenant, ids)
-	if err != nil {
-		return nil, fmt.Errorf("read %d teams: %w", len(ids), err)
-	}
-	for _, id := range found {
-		known[id] = true
-	}
-	return known, nil
+// Teams returns the rows of the ids, in order of id.
+func (t *Tx) Teams(ctx context.Context, ids []string) ([]directory.Team, error) {
+	return t.db.teams(ctx, t.tx, t.tenant, ids)
 }
 
 // PutTeams writes whole rows. CreatedAt is set on insert, to Now.
@@ -133,14 +126,19 @@ func (t *Tx) PutTeams(ctx context.Context, teams []directory.Team) error {
 	}
 	type team = directory.Team
 	const query = `
-		insert into teams (tenant, created_at, id, source, name)
-		select $1, {at $2}, v.* from {rows} where true
-		on conflict (tenant, id) do update set source = excluded.source, name = excluded.name`
+		insert into teams (tenant, created_at, id, source, name, manager_id, first_person, first_manager_id, first_at)
+		select $1, {at $2}, v.id, v.source, v.name, v.manager_id, v.first_person, v.first_manager_id, nullif(v.first_at, {at $3}) from {rows} where true
+		on conflict (tenant, id) do update set source = excluded.source, name = excluded.name, manager_id = excluded.manager_id,
+			first_person = excluded.first_person, first_at = excluded.first_at, first_manager_id = excluded.first_manager_id`
 	_, err := t.db.execRows(ctx, t.tx, query, []Column{
 		texts("id", teams, func(t *team) string { return t.ID }),
 		texts("source", teams, func(t *team) string { return t.Source }),
 		texts("name", teams, func(t *team) string { return t.Name }),
-	}, t.tenant, t.now)
+		texts("manager_id", teams, func(t *team) string { return t.ManagerID }),
+		texts("first_person", teams, func(t *team) string { return t.FirstPerson }),
+		texts("first_manager_id", teams, func(t *team) string { return t.FirstManagerID }),
+		times("first_at", teams, func(t *team) time.Time { return t.FirstAt }),
+	}, t.tenant, t.now, time.Time{})
 	if err != nil {
 		return fmt.Errorf("write %d teams: %w", len(teams), err)
 	}

@@ -10,15 +10,15 @@ import (
 
 const personColumns = `id, status, okta_status, assignment,
 	first_name, last_name, email, login, picture, title, language, location, department, employee_number,
-	manager_id_text, manager_text, custom, unfit, emptied, attributes, team_id, manager_id, manager_wanted, manager_problem,
-	hash, observed_at, groups_observed_at, left_at, created_at, updated_at, seen_basis, seen_hash`
+	manager_id_text, manager_text, custom, unfit, emptied, attributes, team_id, manager_id, manager_wanted, manager_source, manager_problem,
+	hash, observed_at, groups_observed_at, left_at, assigned_at, created_at, updated_at, seen_basis, seen_hash`
 
 func scanPerson(s scanner) (p directory.Person, err error) {
 	q := &p.Profile
 	return p, s.Scan(&p.ID, &p.Status, &p.OktaStatus, &p.Assignment,
 		&q.FirstName, &q.LastName, &q.Email, &q.Login, &q.Picture, &q.Title, &q.Language, &q.Location, &q.Department, &q.EmployeeNumber,
-		&q.ManagerIDText, &q.ManagerText, jsonText{&q.Custom}, jsonText{&q.Unfit}, jsonText{&q.Emptied}, jsonText{&q.Attributes}, &p.TeamID, &p.ManagerID, &p.ManagerWanted, &p.ManagerProblem,
-		&p.Hash, moment{&p.ObservedAt}, moment{&p.GroupsObservedAt}, moment{&p.LeftAt}, moment{&p.CreatedAt}, moment{&p.UpdatedAt},
+		&q.ManagerIDText, &q.ManagerText, jsonText{&q.Custom}, jsonText{&q.Unfit}, jsonText{&q.Emptied}, jsonText{&q.Attributes}, &p.TeamID, &p.ManagerID, &p.ManagerWanted, &p.ManagerSource, &p.ManagerProblem,
+		&p.Hash, moment{&p.ObservedAt}, moment{&p.GroupsObservedAt}, moment{&p.LeftAt}, moment{&p.AssignedAt}, moment{&p.CreatedAt}, moment{&p.UpdatedAt},
 		&p.Seen.Basis, &p.Seen.Hash)
 }
 
@@ -77,7 +77,7 @@ func (d *DB) CountPeople(ctx context.Context, tenant string, status directory.St
 }
 
 // Identify returns the present people (active or suspended) whose id is one of
-// refs, or whose folded login, e-mail or employee number equals a folded ref, in
+// refs, or whose folded login, e-mail, employee number or name equals a folded ref, in
 // order of id.
 func (t *Tx) Identify(ctx context.Context, refs []string) ([]directory.Identity, error) {
 	if len(refs) == 0 {
@@ -87,7 +87,7 @@ func (t *Tx) Identify(ctx context.Context, refs []string) ([]directory.Identity,
 	// login is found by the login. Present is worded as not gone: the planner
 	// takes that for most people, and two statuses for so few that it reads them all.
 	const columns = `
-		select id, login, email, employee_number from wanted cross join people where tenant = of_tenant and `
+		select id, login, email, employee_number, first_name, last_name from wanted cross join people where tenant = of_tenant and `
 	const present = ` and status not in ('deactivated', 'removed') and left_at is null `
 	const query = `
 		with wanted as materialized (
@@ -98,9 +98,14 @@ func (t *Tx) Identify(ctx context.Context, refs []string) ([]directory.Identity,
 		union` + columns + `login_key = key` + present + `and folded and login_key <> ''
 		union` + columns + `email_key = key` + present + `and folded and email_key <> '' and email_key <> login_key
 		union` + columns + `employee_number_key = key` + present + `and folded and employee_number_key <> ''
+		union` + columns + `name_key = key` + present + `and folded and name_key <> ''
 		order by 1`
-	scan := func(s scanner) (i directory.Identity, err error) {
-		return i, s.Scan(&i.PersonID, &i.Login, &i.Email, &i.EmployeeNumber)
+	scan := func(s scanner) (directory.Identity, error) {
+		var i directory.Identity
+		var p directory.Profile
+		err := s.Scan(&i.PersonID, &i.Login, &i.Email, &i.EmployeeNumber, &p.FirstName, &p.LastName)
+		i.Name = p.Name()
+		return i, err
 	}
 	found, err := list(ctx, t.db, t.tx, scan, query, t.tenant, refs, fold(refs))
 	if err != nil {
@@ -183,6 +188,8 @@ func (t *Tx) PutPeople(ctx context.Context, people []directory.Person) error {
 		times("observed_at", people, func(p *person) time.Time { return p.ObservedAt }),
 		times("groups_observed_at", people, func(p *person) time.Time { return p.GroupsObservedAt }),
 		times("left_at", people, func(p *person) time.Time { return p.LeftAt }),
+		times("assigned_at", people, func(p *person) time.Time { return p.AssignedAt }),
+		texts("name_key", people, func(p *person) string { return lookupKey(p.Profile.Name()) }),
 		texts("seen", people, func(p *person) string { return string(p.Seen.Values) }),
 		texts("seen_basis", people, func(p *person) string { return written(p.Seen).Basis }),
 		texts("seen_hash", people, func(p *person) string { return written(p.Seen).Hash }),
@@ -193,13 +200,13 @@ func (t *Tx) PutPeople(ctx context.Context, people []directory.Person) error {
 			first_name, last_name, email, login, picture, title, language, location, department, employee_number,
 			manager_id_text, manager_text, custom, unfit, emptied, attributes, team_id,
 			login_key, email_key, employee_number_key, manager_id_key, manager_text_key, hash,
-			observed_at, groups_observed_at, left_at, seen, seen_basis, seen_hash, seen_at)
+			observed_at, groups_observed_at, left_at, assigned_at, name_key, seen, seen_basis, seen_hash, seen_at)
 		select $1, {at $2}, {at $2},
 			v.id, v.status, v.okta_status, v.assignment,
 			v.first_name, v.last_name, v.email, v.login, v.picture, v.title, v.language, v.location, v.department, v.employee_number,
 			v.manager_id_text, v.manager_text, v.custom, v.unfit, v.emptied, v.attributes, v.team_id,
 			v.login_key, v.email_key, v.employee_number_key, v.manager_id_key, v.manager_text_key, v.hash,
-			v.observed_at, v.groups_observed_at, nullif(v.left_at, {at $3}), v.seen, v.seen_basis, v.seen_hash, case when v.seen_hash <> '' then {at $2} end
+			v.observed_at, v.groups_observed_at, nullif(v.left_at, {at $3}), nullif(v.assigned_at, {at $3}), v.name_key, v.seen, v.seen_basis, v.seen_hash, case when v.seen_hash <> '' then {at $2} end
 		from {rows} where true
 		on conflict (tenant, id) do update set
 			status = excluded.status, okta_status = excluded.okta_status, assignment = excluded.assignment,
@@ -213,6 +220,7 @@ func (t *Tx) PutPeople(ctx context.Context, people []directory.Person) error {
 			employee_number_key = excluded.employee_number_key, manager_id_key = excluded.manager_id_key,
 			manager_text_key = excluded.manager_text_key, hash = excluded.hash,
 			observed_at = excluded.observed_at, left_at = excluded.left_at,
+			assigned_at = excluded.assigned_at, name_key = excluded.name_key,
 			created_at = case when people.status = 'removed' and people.okta_status = '' then excluded.created_at else people.created_at end,
 			groups_observed_at = case when excluded.groups_observed_at > people.groups_observed_at
 				then excluded.groups_observed_at else people.groups_observed_at end,

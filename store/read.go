@@ -90,11 +90,15 @@ func (d *DB) ListPeople(ctx context.Context, tenant string, q directory.PeopleQu
 
 // TeamsByID returns the teams that have a row, in order of id.
 func (d *DB) TeamsByID(ctx context.Context, tenant string, ids []string) ([]directory.Team, error) {
+	return d.teams(ctx, d.read, tenant, ids)
+}
+
+func (d *DB) teams(ctx context.Context, q querier, tenant string, ids []string) ([]directory.Team, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	const query = keyed + `select id, source, name, created_at from wanted cross join teams where tenant = of_tenant and id = key order by id`
-	teams, err := list(ctx, d, d.read, scanTeam, query, tenant, ids)
+	const query = keyed + `select ` + teamColumns + ` from wanted cross join teams where tenant = of_tenant and id = key order by id`
+	teams, err := list(ctx, d, q, scanTeam, query, tenant, ids)
 	if err != nil {
 		return nil, fmt.Errorf("read %d teams of tenant %s: %w", len(ids), tenant, err)
 	}
@@ -119,12 +123,12 @@ func (d *DB) GroupsOfPerson(ctx context.Context, tenant, personID string) ([]dir
 // after `after`, at most limit.
 func (d *DB) ListTeams(ctx context.Context, tenant, after string, limit int) ([]directory.TeamSize, error) {
 	const query = `
-		select t.id, t.source, t.name, t.created_at,
+		select ` + teamColumns + `,
 			(select count(*) from people p
-				where p.tenant = $1 and p.team_id <> '' and p.team_id = t.id and p.status in ('active', 'suspended'))
-		from teams t where t.tenant = $1 and t.id > $2 order by t.id limit $3`
+				where p.tenant = $1 and p.team_id <> '' and p.team_id = teams.id and p.status in ('active', 'suspended'))
+		from teams where tenant = $1 and id > $2 order by id limit $3`
 	scan := func(s scanner) (t directory.TeamSize, err error) {
-		return t, s.Scan(&t.ID, &t.Source, &t.Name, moment{&t.CreatedAt}, &t.People)
+		return t, s.Scan(append(teamTargets(&t.Team), &t.People)...)
 	}
 	teams, err := list(ctx, d, d.read, scan, query, tenant, after, limit)
 	if err != nil {

@@ -293,41 +293,6 @@ func (w personWrite) claims(f directory.Field) bool {
 	return !held
 }
 
-func (b *batch) makeTeams(ctx context.Context, writes []personWrite) error {
-	needed := map[string]directory.Team{}
-	for _, w := range writes {
-		if team, ok := b.engine.mapper.team(w.after.Profile); ok && team.ID == w.after.TeamID {
-			needed[team.ID] = team
-		}
-	}
-	ids := sortedKeys(needed)
-	if len(ids) == 0 {
-		return nil
-	}
-	known, err := b.tx.Teams(ctx, ids)
-	if err != nil {
-		return fmt.Errorf("look up %d teams: %w", len(ids), err)
-	}
-	var made []directory.Team
-	for _, id := range ids {
-		if known[id] {
-			continue
-		}
-		made = append(made, needed[id])
-		b.teams = append(b.teams, directory.Change{
-			Type: directory.TeamCreated, Subject: directory.SubjectTeam, SubjectID: id, Cause: b.cause,
-			Fields: []directory.FieldChange{{Field: "name", After: needed[id].Name}, {Field: "source", After: needed[id].Source}},
-		})
-	}
-	if len(made) == 0 {
-		return nil
-	}
-	if err := b.tx.PutTeams(ctx, made); err != nil {
-		return fmt.Errorf("write %d teams: %w", len(made), err)
-	}
-	return nil
-}
-
 func (b *batch) writePeople(ctx context.Context, writes []personWrite, quarantined []directory.Quarantined) error {
 	rows := make([]directory.Person, len(writes))
 	var leavers, sound []string
@@ -375,18 +340,21 @@ func (w personWrite) noteManagers(people, refs map[string]bool) {
 	before, after := w.before, w.after
 	// What the text of an absent person means is not asked, so coming and going count as well.
 	turned := before.Present() != after.Present()
-	if turned || before.Profile.ManagerIDText != after.Profile.ManagerIDText || before.Profile.ManagerText != after.Profile.ManagerText {
+	if turned || before.TeamID != after.TeamID || before.Profile.ManagerIDText != after.Profile.ManagerIDText || before.Profile.ManagerText != after.Profile.ManagerText {
 		people[after.ID] = true
 	}
-	if turned {
+	if turned || after.IsTombstone() {
 		refs[after.ID] = true
 	}
-	for _, f := range []directory.Field{directory.FieldLogin, directory.FieldEmail, directory.FieldEmployeeNumber} {
-		old, now := *before.Profile.Field(f), *after.Profile.Field(f)
+	for _, names := range [][2]string{
+		{before.Profile.Login, after.Profile.Login}, {before.Profile.Email, after.Profile.Email},
+		{before.Profile.EmployeeNumber, after.Profile.EmployeeNumber}, {before.Profile.Name(), after.Profile.Name()},
+	} {
+		old, now := names[0], names[1]
 		if !turned && directory.Fold(old) == directory.Fold(now) {
 			continue
 		}
-		for _, value := range []string{old, now} {
+		for _, value := range names {
 			if value != "" {
 				refs[value] = true
 			}

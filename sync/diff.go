@@ -63,9 +63,12 @@ func (m *mapper) diffPerson(have *directory.Person, seen directory.PersonSeen) (
 		return m.diffPartial(have, seen)
 	}
 
-	next := directory.Person{ID: seen.ID, Status: status, OktaStatus: raw, Assignment: seen.AssignmentScope}
+	next := directory.Person{ID: seen.ID, Status: status, OktaStatus: raw, Assignment: seen.AssignmentScope, AssignedAt: seen.AssignedAt}
 	if have != nil {
 		next.Profile, next.TeamID, next.GroupsObservedAt = have.Profile, have.TeamID, have.GroupsObservedAt
+		if next.AssignedAt.IsZero() { // Okta tells it of those alone who are assigned
+			next.AssignedAt = have.AssignedAt
+		}
 	}
 	if !status.Present() {
 		next.Assignment, next.LeftAt = "", seen.At

@@ -127,7 +127,7 @@ func (e *Engine) erase(ctx context.Context, tx Tx, rows []directory.Person, caus
 	for _, id := range teams {
 		changes = append(changes, directory.Change{Type: directory.TeamRemoved, Subject: directory.SubjectTeam, SubjectID: id, Cause: cause})
 	}
-	managers, _, err := resolveManagers(ctx, tx, cause)
+	managers, _, err := resolveManagers(ctx, tx, e.rules.Managers, cause)
 	if err != nil {
 		return nil, err
 	}

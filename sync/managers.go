@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/oktasync/oktasync/directory"
 )
@@ -11,43 +12,55 @@ import (
 const managerBatch = 500
 
 // resolveManagers settles the managers of up to managerBatch people whose
-// profile, or whose possible manager, changed. It returns the changes and whether
+// profile, team, or possible manager changed. It returns the changes and whether
 // more people wait.
 //
-// The result depends on the set of people alone, not on the order in which they
-// came: the text is resolved among the people present now, and whoever stands on a loop has no
-// manager. When an edge changes, the loops it opens and the loops it
+// The result depends on the facts alone, not on the order in which they came: the text is resolved
+// among the people present now, a team's first member is told by when Okta assigned them, and whoever
+// stands on a loop has no manager. When an edge changes, the loops it opens and the loops it
 // closes both lie on the paths that start at its ends, so those paths are followed too.
-func resolveManagers(ctx context.Context, tx Tx, cause directory.Cause) ([]directory.Change, bool, error) {
+func resolveManagers(ctx context.Context, tx Tx, rules directory.ManagerRules, cause directory.Cause) ([]directory.Change, bool, error) {
 	dirty, err := tx.TakeDirtyManagers(ctx, managerBatch)
 	if err != nil || len(dirty) == 0 {
 		return nil, false, err
 	}
-	chart := chart{edges: map[string]directory.ManagerEdge{}, wanted: map[string]target{}}
-	if err := chart.load(ctx, tx, dirty); err != nil {
+	c := chart{rules: rules, edges: map[string]directory.ManagerEdge{}, wanted: map[string]target{}}
+	if err := c.load(ctx, tx, dirty); err != nil {
 		return nil, false, err
 	}
-	if err := chart.resolve(ctx, tx, dirty); err != nil {
+	known, err := c.identify(ctx, tx, dirty)
+	if err != nil {
 		return nil, false, err
 	}
-	if err := chart.loadPaths(ctx, tx, dirty); err != nil {
+	teams, err := c.followFirst(ctx, tx, dirty, known, cause)
+	if err != nil {
 		return nil, false, err
 	}
-	changed, changes := chart.settle(cause)
+	for _, id := range dirty {
+		if edge, exists := c.edges[id]; exists {
+			c.wanted[id] = known.choose(edge)
+		}
+	}
+	if err := c.loadPaths(ctx, tx, dirty); err != nil {
+		return nil, false, err
+	}
+	changed, changes := c.settle(cause)
 	if err := tx.PutManagers(ctx, changed); err != nil {
 		return nil, false, fmt.Errorf("write managers: %w", err)
 	}
-	return changes, len(dirty) == managerBatch, nil
+	return append(teams, changes...), len(dirty) == managerBatch || len(teams) > 0, nil
 }
 
-// target is whom a profile's manager text means.
+// target is whom a person is to have as their manager, by whose word, and what is in the way.
 type target struct {
 	id      string
+	source  directory.ManagerSource
 	problem directory.ManagerProblem
 }
 
 // chart is the part of the reporting lines that one pass needs.
 type chart struct {
+	rules  directory.ManagerRules
 	edges  map[string]directory.ManagerEdge // as stored
 	wanted map[string]target                // resolved anew
 }
@@ -63,28 +76,103 @@ func (c *chart) load(ctx context.Context, tx Tx, ids []string) error {
 	return nil
 }
 
-// resolve looks up whom the texts of the dirty people mean.
-func (c *chart) resolve(ctx context.Context, tx Tx, dirty []string) error {
-	refs := map[string]bool{}
+// identify looks up whomever the dirty people's texts, admins and teams name.
+func (c *chart) identify(ctx context.Context, tx Tx, dirty []string) (*identities, error) {
+	refs, ids := map[string]bool{}, map[string]bool{}
 	for _, id := range dirty {
 		edge := c.edges[id]
-		for _, text := range []string{edge.IDText, edge.Text} {
-			if text != "" {
-				refs[text] = true
-			}
+		lead, _ := edge.Team.Lead(c.rules.Mode)
+		for _, named := range []string{edge.Chosen, lead, edge.Wanted, edge.Team.FirstManagerID} {
+			ids[named], refs[named] = true, true
 		}
+		refs[edge.IDText], refs[edge.Text] = true, true
 	}
+	delete(refs, "")
+	delete(ids, "")
 	found, err := tx.Identify(ctx, sortedKeys(refs))
 	if err != nil {
-		return fmt.Errorf("look up managers: %w", err)
+		return nil, fmt.Errorf("look up managers: %w", err)
 	}
-	index := newIdentityIndex(found)
+	known := newIdentities(c.rules, found)
+	for id := range known.present {
+		delete(ids, id)
+	}
+	// Whoever is not present may have left.
+	rows, err := tx.People(ctx, sortedKeys(ids))
+	if err != nil {
+		return nil, fmt.Errorf("look up %d managers who are not present: %w", len(ids), err)
+	}
+	for _, row := range rows {
+		known.away[row.ID] = row
+	}
+	return known, nil
+}
+
+// followFirst gives teams the manager of their first member, and queues the people of those whose
+// manager that changes.
+func (c *chart) followFirst(ctx context.Context, tx Tx, dirty []string, known *identities, cause directory.Cause) ([]directory.Change, error) {
+	if c.rules.Mode != directory.ManagersFirstMember {
+		return nil, nil
+	}
+	leads := map[string]string{}
 	for _, id := range dirty {
-		if edge, exists := c.edges[id]; exists {
-			c.wanted[id] = index.manager(edge)
+		edge := c.edges[id]
+		if !edge.Present || edge.Team.FirstPerson != id {
+			continue // once the first member is away, the team keeps the manager that it has
+		}
+		if lead := known.named(edge, edge.Team.FirstManagerID).id; lead != edge.Team.FirstManagerID {
+			leads[edge.Team.ID] = lead
 		}
 	}
-	return nil
+	if len(leads) == 0 {
+		return nil, nil
+	}
+	rows, err := tx.Teams(ctx, sortedKeys(leads))
+	if err != nil {
+		return nil, fmt.Errorf("load %d teams: %w", len(leads), err)
+	}
+	var changes []directory.Change
+	var moved []string
+	for i, row := range rows {
+		rows[i].FirstManagerID = leads[row.ID]
+		changes = append(changes, teamLed(row, rows[i], cause)...)
+		if row.ManagerID == "" { // an admin's goes before
+			moved = append(moved, row.ID)
+		}
+	}
+	if err := tx.PutTeams(ctx, rows); err != nil {
+		return nil, fmt.Errorf("write the managers of %d teams: %w", len(rows), err)
+	}
+	for id, edge := range c.edges {
+		if lead, changed := leads[edge.Team.ID]; changed {
+			edge.Team.FirstManagerID = lead
+			c.edges[id] = edge
+		}
+	}
+	if err := tx.MarkTeamsDirty(ctx, moved); err != nil {
+		return nil, err
+	}
+	return changes, nil
+}
+
+// teamLed returns the change that tells of a team's managers, or none when they are as before.
+func teamLed(before, after directory.Team, cause directory.Cause) []directory.Change {
+	fields := textFields("manager", before.ManagerID, after.ManagerID, "first_manager", before.FirstManagerID, after.FirstManagerID)
+	if fields == nil {
+		return nil
+	}
+	return []directory.Change{{Type: directory.TeamUpdated, Subject: directory.SubjectTeam, SubjectID: after.ID, Fields: fields, Cause: cause}}
+}
+
+// textFields lists texts that differ; each has a name and the values before and after.
+func textFields(texts ...string) []directory.FieldChange {
+	var fields []directory.FieldChange
+	for t := range slices.Chunk(texts, 3) {
+		if t[1] != t[2] {
+			fields = append(fields, directory.FieldChange{Field: t[0], Before: orNil(t[1]), After: orNil(t[2])})
+		}
+	}
+	return fields
 }
 
 // loadPaths follows the old and the new edges of the dirty people to their ends.
@@ -121,7 +209,7 @@ func (c *chart) target(id string) target {
 		return t
 	}
 	edge := c.edges[id]
-	t := target{id: edge.Wanted, problem: edge.Problem}
+	t := target{id: edge.Wanted, source: edge.Source, problem: edge.Problem}
 	if t.problem == directory.ManagerLoop { // a loop is judged anew below
 		t.problem = ""
 	}
@@ -137,21 +225,19 @@ func (c *chart) settle(cause directory.Cause) ([]directory.ManagerEdge, []direct
 		old := c.edges[id]
 		want := c.target(id)
 		next := old
-		next.Wanted, next.ManagerID, next.Problem = want.id, want.id, want.problem
-		if looping[id] {
+		next.Wanted, next.ManagerID, next.Source, next.Problem = want.id, want.id, want.source, want.problem
+		switch {
+		case looping[id]:
 			next.ManagerID, next.Problem = "", directory.ManagerLoop
+		case want.problem == directory.ManagerLeft && !c.rules.KeepLeft:
+			next.ManagerID = ""
 		}
 		if next == old {
 			continue
 		}
 		changed = append(changed, next)
-		var fields []directory.FieldChange
-		if next.ManagerID != old.ManagerID {
-			fields = append(fields, directory.FieldChange{Field: "manager", Before: orNil(old.ManagerID), After: orNil(next.ManagerID)})
-		}
-		if next.Problem != old.Problem {
-			fields = append(fields, directory.FieldChange{Field: "manager_problem", Before: orNil(string(old.Problem)), After: orNil(string(next.Problem))})
-		}
+		fields := textFields("manager", old.ManagerID, next.ManagerID, "manager_source", string(old.Source), string(next.Source),
+			"manager_problem", string(old.Problem), string(next.Problem))
 		if fields != nil {
 			changes = append(changes, directory.Change{
 				Type: directory.PersonManagerChanged, Subject: directory.SubjectPerson,
@@ -189,72 +275,4 @@ func (c *chart) loops() map[string]bool {
 		}
 	}
 	return looping
-}
-
-// identityIndex finds people by what a manager text may contain.
-type identityIndex struct {
-	byID                       map[string]bool
-	byLogin, byEmail, byNumber map[string][]string
-}
-
-func newIdentityIndex(found []directory.Identity) identityIndex {
-	x := identityIndex{byID: map[string]bool{}, byLogin: map[string][]string{}, byEmail: map[string][]string{}, byNumber: map[string][]string{}}
-	for _, f := range found {
-		x.byID[f.PersonID] = true
-		for _, e := range []struct {
-			index map[string][]string
-			key   string
-		}{{x.byLogin, f.Login}, {x.byEmail, f.Email}, {x.byNumber, f.EmployeeNumber}} {
-			if key := directory.Fold(e.key); key != "" {
-				e.index[key] = append(e.index[key], f.PersonID)
-			}
-		}
-	}
-	return x
-}
-
-// manager resolves an edge's texts: managerId before manager, and each as Okta
-// id, login, unique e-mail, then employee number. Okta keeps free text in both
-// (Users API, "managerId": no referential integrity). Somebody who is not
-// present has no manager to resolve.
-func (x identityIndex) manager(edge directory.ManagerEdge) target {
-	if !edge.Present {
-		return target{}
-	}
-	worst := target{}
-	for _, text := range []string{edge.IDText, edge.Text} {
-		if text == "" {
-			continue
-		}
-		t := x.lookUp(text)
-		if t.id == edge.PersonID {
-			t = target{problem: directory.ManagerSelf}
-		}
-		if t.id != "" {
-			return t
-		}
-		// The first text that at least matched somebody says the most about what is wrong.
-		if worst.problem == "" || worst.problem == directory.ManagerUnresolved {
-			worst = t
-		}
-	}
-	return worst
-}
-
-func (x identityIndex) lookUp(text string) target {
-	if x.byID[text] {
-		return target{id: text}
-	}
-	key := directory.Fold(text)
-	for _, matches := range [][]string{x.byLogin[key], x.byEmail[key], x.byNumber[key]} {
-		switch len(matches) {
-		case 0:
-			continue
-		case 1:
-			return target{id: matches[0]}
-		default:
-			return target{problem: directory.ManagerAmbiguous}
-		}
-	}
-	return target{problem: directory.ManagerUnresolved}
 }

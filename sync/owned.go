@@ -51,7 +51,7 @@ func (e *Engine) SetOwned(ctx context.Context, person string, values map[directo
 		if done.quarantined > 0 {
 			return invalid("fields", "another person has the same value of a field that the rules allow only once; nothing was written")
 		}
-		managers, more, err := resolveManagers(ctx, tx, cause)
+		managers, more, err := resolveManagers(ctx, tx, e.rules.Managers, cause)
 		if err != nil {
 			return err
 		}

@@ -117,19 +117,29 @@ const settleAtMost = 10
 // that nobody waits long for the lock. What is left is settled with the next event or run.
 func (e *Engine) settleRest(ctx context.Context, cause directory.Cause, result *Result) error {
 	for n := 0; result.more && n < settleAtMost; n++ {
-		err := e.store.Update(ctx, e.tenant, func(ctx context.Context, tx Tx) error {
-			managers, more, err := resolveManagers(ctx, tx, cause)
-			if err != nil {
-				return err
-			}
-			result.more = more
-			result.countChanges(managers)
-			return appendChanges(ctx, tx, managers)
-		})
-		if err != nil {
+		if err := e.settleSome(ctx, cause, result); err != nil {
 			return fmt.Errorf("settle managers after %s: %w", result.Scope.Public(), err)
 		}
 	}
+	return nil
+}
+
+// settleSome settles one batch.
+func (e *Engine) settleSome(ctx context.Context, cause directory.Cause, result *Result) error {
+	var managers []directory.Change
+	var more bool
+	err := e.store.Update(ctx, e.tenant, func(ctx context.Context, tx Tx) error {
+		var err error
+		if managers, more, err = resolveManagers(ctx, tx, e.rules.Managers, cause); err != nil {
+			return err
+		}
+		return appendChanges(ctx, tx, managers)
+	})
+	if err != nil {
+		return err
+	}
+	result.more = more
+	result.countChanges(managers)
 	return nil
 }
 
@@ -181,7 +191,7 @@ func (e *Engine) decidePerson(ctx context.Context, tx Tx, seen directory.PersonS
 	if result.Ignored, err = noteIgnored(ctx, tx, ignored); err != nil {
 		return err
 	}
-	managers, more, err := resolveManagers(ctx, tx, cause)
+	managers, more, err := resolveManagers(ctx, tx, e.rules.Managers, cause)
 	if err != nil {
 		return err
 	}

@@ -184,11 +184,11 @@ type Tx interface {
 	// People returns the rows of the ids, removed ones included, in order of id.
 	People(ctx context.Context, ids []string) ([]directory.Person, error)
 	// Identify returns the present people (active or suspended) whose id is one
-	// of refs, or whose folded login, e-mail or employee number equals a folded
+	// of refs, or whose folded login, e-mail, employee number or name equals a folded
 	// ref, in order of id.
 	Identify(ctx context.Context, refs []string) ([]directory.Identity, error)
-	// Teams returns which of the ids have a row.
-	Teams(ctx context.Context, ids []string) (map[string]bool, error)
+	// Teams returns the rows of the ids, in order of id.
+	Teams(ctx context.Context, ids []string) ([]directory.Team, error)
 	// Groups returns the rows of the ids, removed ones included, in order of id.
 	Groups(ctx context.Context, ids []string) ([]directory.Group, error)
 	// MembershipsOf returns the memberships of the people, tombstones
@@ -206,6 +206,7 @@ type Tx interface {
 	// NoteSeen writes what was last seen of people whose rows are right, by id. It does nothing
 	// where there is no row, or one that was observed after at.
 	NoteSeen(ctx context.Context, seen map[string]directory.LastSeen, at time.Time) error
+	// PutTeams writes whole rows. CreatedAt is set on insert.
 	PutTeams(ctx context.Context, teams []directory.Team) error
 	// PutGroups writes whole rows but for MembersObservedAt.
 	PutGroups(ctx context.Context, groups []directory.Group) error
@@ -224,11 +225,23 @@ type Tx interface {
 
 	// ManagerEdges returns the edges of the people that have a row, in order of id.
 	ManagerEdges(ctx context.Context, ids []string) ([]directory.ManagerEdge, error)
-	// PutManagers writes Wanted, ManagerID and Problem of the edges.
+	// PutManagers writes Wanted, ManagerID, Source and Problem of the edges.
 	PutManagers(ctx context.Context, edges []directory.ManagerEdge) error
-	// MarkManagersDirty queues the people, and all whose folded manager texts
-	// equal a folded ref (or whose raw text is one), for the manager pass.
+	// ChooseManager notes whom an admin chose as the person's manager; an empty manager
+	// takes the choice back.
+	ChooseManager(ctx context.Context, person, manager string) error
+	// MarkManagersDirty queues for the manager pass the people, all whose folded manager texts
+	// equal a folded ref (or whose raw text is one), and all to whom an admin or their team gives
+	// a manager whose id is a ref.
 	MarkManagersDirty(ctx context.Context, people, refs []string) error
+	// MarkTeamsDirty queues the people of the teams.
+	MarkTeamsDirty(ctx context.Context, teams []string) error
+	// MarkEverybodyDirty queues up to limit people, in order of id after `after`, and
+	// returns the last of them; empty: nobody is left.
+	MarkEverybodyDirty(ctx context.Context, after string, limit int) (string, error)
+	// SettledBy returns by which rules of a kind the tenant was last settled; empty: never.
+	SettledBy(ctx context.Context, kind string) (string, error)
+	SetSettledBy(ctx context.Context, kind, digest string) error
 	// TakeDirtyManagers removes up to limit people from that queue, in order of id.
 	TakeDirtyManagers(ctx context.Context, limit int) ([]string, error)
 

@@ -180,6 +180,9 @@ func (x *execution) apply(ctx context.Context) error {
 	if err := x.settleGrants(ctx); err != nil {
 		return err
 	}
+	if err := x.settleRules(ctx); err != nil {
+		return err
+	}
 	for more := true; more; {
 		var err error
 		if more, err = x.settleManagers(ctx); err != nil {
@@ -226,7 +229,7 @@ func (x *execution) settleManagers(ctx context.Context) (bool, error) {
 	run := x.run
 	err := e.store.Update(ctx, e.tenant, func(ctx context.Context, tx Tx) error {
 		var err error
-		if changes, more, err = resolveManagers(ctx, tx, x.cause); err != nil {
+		if changes, more, err = resolveManagers(ctx, tx, e.rules.Managers, x.cause); err != nil {
 			return err
 		}
 		if err := appendChanges(ctx, tx, changes); err != nil {

@@ -34,6 +34,7 @@ func (s engineStore) Update(ctx context.Context, tenant string, fn func(context.
 type human struct {
 	status   string // Okta's; empty: deleted
 	assigned bool
+	since    time.Time // of the assignment
 	profile  map[string]any
 	groups   map[string]bool
 }
@@ -81,7 +82,7 @@ func (w *world) see(id string, at time.Time) directory.PersonSeen {
 	}
 	seen := directory.PersonSeen{ID: id, At: at, Exists: true, OktaStatus: h.status, Profile: maps.Clone(h.profile)}
 	if h.assigned && h.status != "DEPROVISIONED" {
-		seen.Assigned, seen.AssignmentScope, seen.AssignmentStatus = true, "USER", "ACTIVE"
+		seen.Assigned, seen.AssignmentScope, seen.AssignmentStatus, seen.AssignedAt = true, "USER", "ACTIVE", h.since
 	}
 	return seen
 }
@@ -479,6 +480,9 @@ func (f *fixture) stored() map[string]person {
 				f.t.Errorf("person %s is removed and still in groups %v", row.ID, ids)
 			}
 			continue
+		}
+		if row.ManagerProblem == directory.ManagerLeft {
+			row.ManagerProblem = directory.ManagerUnresolved // the truth does not know who was here
 		}
 		out[row.ID] = person{
 			Status: row.Status, Email: row.Profile.Email, Team: teams[row.TeamID],

@@ -122,6 +122,35 @@ func (c *Client) Erase(ctx context.Context, tenant, who, reason string) (v1.Eras
 	return call[v1.Erased](ctx, c, http.MethodPost, of(tenant, "people", who, "erase"), nil, v1.DecisionRequest{Reason: reason})
 }
 
+// ManagerCases returns a page of people whose manager is not settled; an empty problem: whatever the reason.
+func (c *Client) ManagerCases(ctx context.Context, tenant, problem string, p Paging) (v1.Page[v1.ManagerCase], error) {
+	v := p.values()
+	if problem != "" {
+		v.Set("problem", problem)
+	}
+	return get[v1.Page[v1.ManagerCase]](ctx, c, of(tenant, "manager-problems"), v)
+}
+
+// ChooseManager makes somebody the manager of a person; both are Okta ids, logins or e-mails.
+func (c *Client) ChooseManager(ctx context.Context, tenant, who string, request v1.ManagerRequest) (v1.PersonDetail, error) {
+	return call[v1.PersonDetail](ctx, c, http.MethodPut, of(tenant, "people", who, "manager"), nil, request)
+}
+
+// UnchooseManager takes that back.
+func (c *Client) UnchooseManager(ctx context.Context, tenant, who string) (v1.PersonDetail, error) {
+	return call[v1.PersonDetail](ctx, c, http.MethodDelete, of(tenant, "people", who, "manager"), nil, nil)
+}
+
+// SetTeamManager makes somebody the manager of a team.
+func (c *Client) SetTeamManager(ctx context.Context, tenant, team string, request v1.ManagerRequest) (v1.TeamManager, error) {
+	return call[v1.TeamManager](ctx, c, http.MethodPut, of(tenant, "teams", team, "manager"), nil, request)
+}
+
+// UnsetTeamManager takes that back.
+func (c *Client) UnsetTeamManager(ctx context.Context, tenant, team string) (v1.TeamManager, error) {
+	return call[v1.TeamManager](ctx, c, http.MethodDelete, of(tenant, "teams", team, "manager"), nil, nil)
+}
+
 // People returns a page of people in order of id.
 func (c *Client) People(ctx context.Context, tenant string, f PeopleFilter) (v1.Page[v1.Person], error) {
 	v := f.values()

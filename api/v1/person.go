@@ -34,11 +34,12 @@ type Profile struct {
 	Custom         map[string]any `json:"custom,omitempty" doc:"Declared custom attributes that have a value"`
 }
 
-// Manager is a person's manager and what Okta says about it.
+// Manager is a person's manager, by whose word, and what Okta says about it.
 type Manager struct {
 	ID      string `json:"id,omitempty" doc:"Okta user id of the manager; absent when there is none"`
 	Name    string `json:"name,omitempty" doc:"The manager's name; only where a single person is shown"`
-	Problem string `json:"problem,omitempty" doc:"Why the manager that Okta names is not set: unresolved, ambiguous, self or loop"`
+	Source  string `json:"source,omitempty" enum:"okta,team,first_member,admin" doc:"Who names the manager: Okta, an admin for the primary team, the primary team's first member, or an admin for the person. It is there also where a problem is in the way"`
+	Problem string `json:"problem,omitempty" doc:"Why the manager that is named is not set: unresolved, ambiguous, self, loop or left. With left the manager is set all the same under managers.when_manager_leaves: keep"`
 	IDText  string `json:"id_text,omitempty" doc:"Okta's managerId as it stands there"`
 	Text    string `json:"text,omitempty" doc:"Okta's manager as it stands there"`
 }
@@ -66,6 +67,10 @@ type Team struct {
 	Source    string    `json:"source" doc:"The attribute that it comes from" example:"department"`
 	People    int       `json:"people" doc:"Active and suspended people in it"`
 	CreatedAt time.Time `json:"created_at"`
+
+	ManagerID      string `json:"manager_id,omitempty" doc:"Whom an admin set as the team's manager"`
+	FirstPerson    string `json:"first_person,omitempty" doc:"Who was in the team first"`
+	FirstManagerID string `json:"first_manager_id,omitempty" doc:"That person's manager; it counts under managers.mode: first_member"`
 }
 
 // Group is an Okta group that the rules select.
@@ -95,4 +100,23 @@ type Quarantined struct {
 // Erased says who was erased.
 type Erased struct {
 	PersonID string `json:"person_id" doc:"The Okta user id: all that is kept, beside the history without its values"`
+}
+
+// ManagerRequest names a manager.
+type ManagerRequest struct {
+	Manager string `json:"manager" minLength:"1" maxLength:"320" doc:"Okta user id, login or e-mail"`
+	Reason  string `json:"reason,omitempty" maxLength:"1000" doc:"Why, if you like; it is kept in the list of acts, so name nobody in it"`
+}
+
+// TeamManager is a team with the manager that an admin set.
+type TeamManager struct {
+	TeamID    string `json:"team_id"`
+	ManagerID string `json:"manager_id,omitempty" doc:"Okta user id; absent when none is set"`
+}
+
+// ManagerCase is somebody whose manager is not as somebody says.
+type ManagerCase struct {
+	PersonID string  `json:"person_id" doc:"Whose manager it is"`
+	Manager  Manager `json:"manager"`
+	Left     string  `json:"left,omitempty" doc:"Okta user id of the manager who left"`
 }

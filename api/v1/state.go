@@ -25,6 +25,9 @@ type TeamState struct {
 	ID     string `json:"id"`
 	Name   string `json:"name"`
 	Source string `json:"source"`
+
+	ManagerID      string `json:"manager_id,omitempty" doc:"Whom an admin set as the team's manager"`
+	FirstManagerID string `json:"first_manager_id,omitempty" doc:"The manager of the team's first member"`
 }
 
 // GroupState is a group as a change left it. One that was removed is as it was before.

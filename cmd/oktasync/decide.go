@@ -46,6 +46,22 @@ func (d *decider) Erase(ctx context.Context, tenant, person string, act director
 	return err
 }
 
+// ChooseManager makes somebody the manager of a person, or takes that back.
+func (d *decider) ChooseManager(ctx context.Context, tenant, person, manager string, act directory.Act) error {
+	return d.managers(tenant, func(e *dirsync.Engine) (dirsync.Result, error) { return e.ChooseManager(ctx, person, manager, act) })
+}
+
+// SetTeamManager makes somebody the manager of a team, or takes that back.
+func (d *decider) SetTeamManager(ctx context.Context, tenant, team, manager string, act directory.Act) error {
+	return d.managers(tenant, func(e *dirsync.Engine) (dirsync.Result, error) { return e.SetTeamManager(ctx, team, manager, act) })
+}
+
+func (d *decider) managers(tenant string, do func(*dirsync.Engine) (dirsync.Result, error)) error {
+	result, err := decided(d, tenant, do)
+	d.metrics.changed(tenant, result)
+	return err
+}
+
 // decided does something with the engine of a tenant.
 func decided[T any](d *decider, tenant string, do func(*dirsync.Engine) (T, error)) (T, error) {
 	var none T

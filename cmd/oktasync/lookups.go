@@ -18,6 +18,10 @@ type peopleCommand struct {
 	Show  peopleShowCommand  `cmd:"" help:"Show one person with team, manager, groups and the last changes."`
 	List  peopleListCommand  `cmd:"" help:"List people."`
 	Erase peopleEraseCommand `cmd:"" help:"Erase what is kept of somebody who left. It cannot be undone."`
+
+	Managers     peopleManagersCommand     `cmd:"" help:"List people whose manager is not as Okta, an admin or the team says, with the reasons."`
+	SetManager   peopleSetManagerCommand   `cmd:"" help:"Choose a person's manager, whatever Okta and the team say."`
+	ClearManager peopleClearManagerCommand `cmd:"" help:"Take the choice of a person's manager back."`
 }
 
 type peopleEraseCommand struct {
@@ -130,17 +134,6 @@ func (c peopleShowCommand) Run(e *env) error {
 		}
 	}
 	return nil
-}
-
-func managerWords(m v1.Manager) string {
-	switch {
-	case m.ID != "":
-		return strings.TrimSpace(m.Name + " (" + m.ID + ")")
-	case m.Problem != "":
-		return fmt.Sprintf("none: Okta says %q, which is %s", strings.TrimSpace(m.IDText+" "+m.Text), m.Problem)
-	default:
-		return ""
-	}
 }
 
 func causeWords(c v1.Cause) string {

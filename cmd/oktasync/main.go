@@ -38,8 +38,9 @@ type commands struct {
 	Keys        keysCommand        `cmd:"" help:"Make, list and replace the keys that encrypt stored credentials."`
 	Roles       rolesCommand       `cmd:"" help:"Show how many people have each role."`
 	Licenses    licensesCommand    `cmd:"" help:"Show the license pools: caps, held, waiting."`
-	People      peopleCommand      `cmd:"" help:"Look people up, and erase who left."`
 	Replay      replayCommand      `cmd:"" help:"Send old changes to an endpoint once more."`
+	People      peopleCommand      `cmd:"" help:"Look people up, choose their managers, and erase who left."`
+	Teams       teamsCommand       `cmd:"" help:"List teams, and set their managers."`
 	Export      exportCommand      `cmd:"" help:"Write the directory to a file, as NDJSON or CSV."`
 	Invites     invitesCommand     `cmd:"" help:"List, preview, release, hold, resend and revoke invites to the product."`
 	Acts        actsCommand        `cmd:"" help:"List what admins did, when and why."`

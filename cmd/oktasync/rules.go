@@ -23,6 +23,7 @@ func rulesOf(t config.Tenant) directory.Rules {
 			Roles: directory.Limit(t.Limits.Roles), Licenses: directory.Limit(t.Limits.Licenses),
 			PlanMaxAge: t.Limits.PlanMaxAge, Safety: directory.Safety(t.Limits.Safety),
 		},
+		Managers:    managerRulesOf(t.Managers),
 		Deprovision: directory.Deprovision{Policy: directory.DeprovisionPolicy(t.Deprovision.Policy), Grace: t.Deprovision.Grace},
 	}
 	rules.Invites = directory.InviteRules{
@@ -91,4 +92,12 @@ func fieldsOf(names []string) []directory.Field {
 		fields = append(fields, directory.Field(name))
 	}
 	return fields
+}
+
+func managerRulesOf(m config.Managers) directory.ManagerRules {
+	rules := directory.ManagerRules{Mode: directory.ManagerMode(m.Mode), KeepLeft: m.WhenLeaves == config.ManagerKeep}
+	for _, ref := range m.Resolve {
+		rules.Resolve = append(rules.Resolve, directory.ManagerRef(ref))
+	}
+	return rules
 }

@@ -35,21 +35,21 @@ func testGroups(f *fixture) {
 
 func testTeams(f *fixture) {
 	var made time.Time
+	sales := directory.Team{ID: "team1", Source: "department", Name: "Sales", ManagerID: "m", FirstPerson: "u1", FirstAt: at(3), FirstManagerID: "m1"}
+	ops := directory.Team{ID: "team2", Source: "department", Name: "Ops"}
 	f.update(func(ctx context.Context, tx *store.Tx) error {
 		made = tx.Now()
 		f.must(tx.PutTeams(ctx, nil))
-		f.must(tx.PutTeams(ctx, []directory.Team{{ID: "team1", Source: "department", Name: "Sales"}, {ID: "team2", Source: "department", Name: "Ops"}}))
-		f.same("known", must(tx.Teams(ctx, []string{"team1", "team2", "team9"}))(f), map[string]bool{"team1": true, "team2": true})
-		f.same("none", must(tx.Teams(ctx, nil))(f), map[string]bool{})
+		f.must(tx.PutTeams(ctx, []directory.Team{sales, ops}))
+		sales.CreatedAt, ops.CreatedAt = made, made
+		f.same("inside", must(tx.Teams(ctx, []string{"team2", "team1", "team9"}))(f), []directory.Team{sales, ops})
+		f.same("none", must(tx.Teams(ctx, nil))(f), nil)
 		return nil
 	})
-	f.update(func(ctx context.Context, tx *store.Tx) error {
-		return tx.PutTeams(ctx, []directory.Team{{ID: "team1", Source: "department", Name: "Sales!"}})
-	})
-	f.same("rows", must(f.db.TeamsByID(f.ctx, tenant, []string{"team2", "team1", "team9"}))(f), []directory.Team{
-		{ID: "team1", Source: "department", Name: "Sales!", CreatedAt: made},
-		{ID: "team2", Source: "department", Name: "Ops", CreatedAt: made},
-	})
+	sales = directory.Team{ID: "team1", Source: "department", Name: "Sales!", FirstPerson: "u2", FirstAt: at(2)}
+	f.update(func(ctx context.Context, tx *store.Tx) error { return tx.PutTeams(ctx, []directory.Team{sales}) })
+	sales.CreatedAt = made
+	f.same("rows", must(f.db.TeamsByID(f.ctx, tenant, []string{"team2", "team1", "team9"}))(f), []directory.Team{sales, ops})
 	f.same("no rows", must(f.db.TeamsByID(f.ctx, tenant, nil))(f), nil)
 }
 

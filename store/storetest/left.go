@@ -40,7 +40,7 @@ func testLeft(f *fixture) {
 	}
 	f.update(func(ctx context.Context, tx *store.Tx) error {
 		f.same("identified", must(tx.Identify(ctx, []string{"u1", "u4"}))(f), []directory.Identity{{
-			PersonID: "u1", Login: rows[0].Profile.Login, Email: rows[0].Profile.Email, EmployeeNumber: rows[0].Profile.EmployeeNumber,
+			PersonID: "u1", Login: rows[0].Profile.Login, Email: rows[0].Profile.Email, EmployeeNumber: rows[0].Profile.EmployeeNumber, Name: rows[0].Profile.Name(),
 		}})
 		return nil
 	})

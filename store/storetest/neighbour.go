@@ -37,6 +37,8 @@ func (f *fixture) settle() {
 		f.must(tx.PutMemberships(ctx, []directory.Membership{member("g1", "u1"), member("g1", "u5"), member("g2", "u2"), member("g9", "zz")}))
 		f.must(tx.PutManagers(ctx, []directory.ManagerEdge{{PersonID: "u2", Wanted: "u1", ManagerID: "u1"}}))
 		f.must(tx.MarkManagersDirty(ctx, []string{"u1", "u2", "zz"}, nil))
+		f.must(tx.ChooseManager(ctx, "u6", "00uBoss"))
+		f.must(tx.SetSettledBy(ctx, "managers", "theirs"))
 		f.must(tx.PutQuarantined(ctx, []directory.Quarantined{{PersonID: "u1", Reason: "theirs"}, {PersonID: "zz", Reason: "theirs"}}))
 		_, err := tx.NoteIgnored(ctx, []string{"costCenter", "theirs"})
 		f.must(err)

@@ -121,7 +121,7 @@ func testIdentify(f *fixture) {
 	f.putPeople(rows...)
 	identity := func(i int) directory.Identity {
 		p := rows[i]
-		return directory.Identity{PersonID: p.ID, Login: p.Profile.Login, Email: p.Profile.Email, EmployeeNumber: p.Profile.EmployeeNumber}
+		return directory.Identity{PersonID: p.ID, Login: p.Profile.Login, Email: p.Profile.Email, EmployeeNumber: p.Profile.EmployeeNumber, Name: p.Profile.Name()}
 	}
 	tests := []struct {
 		name string
@@ -135,6 +135,7 @@ func testIdentify(f *fixture) {
 		{"by login, folded", []string{" U1@LOGIN.example"}, []directory.Identity{identity(0)}},
 		{"by e-mail of two", []string{"SHARED@mail.example"}, []directory.Identity{identity(1), identity(2)}},
 		{"by e-mail that is the login", []string{"u5@login.example"}, []directory.Identity{identity(4)}},
+		{"by name, folded", []string{"first u3 LAST u3 "}, []directory.Identity{identity(2)}},
 		{"by employee number", []string{"n-u3"}, []directory.Identity{identity(2)}},
 		{"who left is not found", []string{"u4", "u4@login.example", "N-u4"}, nil},
 		{"several ways to one", []string{"u1", "u1@login.example", "N-u1"}, []directory.Identity{identity(0)}},
@@ -151,18 +152,25 @@ func testIdentify(f *fixture) {
 func testManagerEdges(f *fixture) {
 	rows := people("u1", "u2", "u3")
 	rows[0].Profile.ManagerIDText, rows[0].Profile.ManagerText = "u2", "Boss"
+	rows[1].TeamID = "nowhere"
 	rows[2].Status = directory.StatusRemoved
 	f.putPeople(rows...)
 	all := []string{"u3", "u1", "nobody", "u2"}
+	team := directory.Team{ID: "team1", ManagerID: "lead", FirstPerson: "u1", FirstManagerID: "first"}
 	f.update(func(ctx context.Context, tx *store.Tx) error {
+		f.must(tx.PutTeams(ctx, []directory.Team{team}))
+		f.must(tx.ChooseManager(ctx, "u2", "once"))
+		f.must(tx.ChooseManager(ctx, "u2", "chosen"))
+		f.must(tx.ChooseManager(ctx, "u1", "once"))
+		f.must(tx.ChooseManager(ctx, "u1", ""))
 		want := []directory.ManagerEdge{
-			{PersonID: "u1", Present: true, IDText: "u2", Text: "Boss"},
-			{PersonID: "u2", Present: true},
-			{PersonID: "u3"},
+			{PersonID: "u1", Present: true, IDText: "u2", Text: "Boss", Team: team},
+			{PersonID: "u2", Present: true, Chosen: "chosen"},
+			{PersonID: "u3", Team: team},
 		}
 		f.same("at first", must(tx.ManagerEdges(ctx, all))(f), want)
-		want[0].Wanted, want[0].ManagerID, want[0].Problem = "u2", "", directory.ManagerLoop
-		want[1].Wanted, want[1].ManagerID = "u3", "u3"
+		want[0].Wanted, want[0].ManagerID, want[0].Source, want[0].Problem = "u2", "", directory.ManagerFromOkta, directory.ManagerLoop
+		want[1].Wanted, want[1].ManagerID, want[1].Source = "u3", "u3", directory.ManagerFromAdmin
 		f.must(tx.PutManagers(ctx, nil))
 		f.must(tx.PutManagers(ctx, append(slices.Clone(want[:2]), directory.ManagerEdge{PersonID: "zz", Wanted: "u1"})))
 		f.same("written", must(tx.ManagerEdges(ctx, all))(f), want)
@@ -170,7 +178,13 @@ func testManagerEdges(f *fixture) {
 		return nil
 	})
 	stored := must(f.db.People(f.ctx, tenant, []string{"u1"}))(f)[0]
-	f.same("in the row", []string{stored.ManagerWanted, stored.ManagerID, string(stored.ManagerProblem)}, []string{"u2", "", "loop"})
+	f.same("in the row", []string{stored.ManagerWanted, stored.ManagerID, string(stored.ManagerSource), string(stored.ManagerProblem)}, []string{"u2", "", "okta", "loop"})
+
+	loop := directory.ManagerCase{PersonID: "u1", IDText: "u2", Text: "Boss", Wanted: "u2", Source: directory.ManagerFromOkta, Problem: directory.ManagerLoop}
+	f.same("the case", must(f.db.ManagerCases(f.ctx, tenant, "", "", 10))(f), []directory.ManagerCase{loop})
+	f.same("of the kind", must(f.db.ManagerCases(f.ctx, tenant, directory.ManagerLoop, "", 10))(f), []directory.ManagerCase{loop})
+	f.same("of another kind", must(f.db.ManagerCases(f.ctx, tenant, directory.ManagerSelf, "", 10))(f), nil)
+	f.same("behind it", must(f.db.ManagerCases(f.ctx, tenant, "", "u1", 10))(f), nil)
 }
 
 func testManagerQueue(f *fixture) {
@@ -201,4 +215,28 @@ func testManagerQueue(f *fixture) {
 	f.same("at last", take(10), nil)
 	mark(nil, []string{"", "  "})
 	f.same("blank texts name nobody", take(10), nil)
+
+	rows[1].TeamID, rows[3].TeamID, rows[5].TeamID = "led", "first", ""
+	f.putPeople(rows...)
+	f.update(func(ctx context.Context, tx *store.Tx) error {
+		f.must(tx.PutTeams(ctx, []directory.Team{{ID: "led", ManagerID: "00uBoss"}, {ID: "first", FirstManagerID: "00uBoss"}, {ID: "team1", ManagerID: "00uboss"}}))
+		return tx.ChooseManager(ctx, "u6", "00uBoss")
+	})
+	mark(nil, []string{"00uBoss"})
+	f.same("whom teams and admins give them", take(10), []string{"u2", "u3", "u4", "u6"})
+	f.update(func(ctx context.Context, tx *store.Tx) error {
+		f.must(tx.MarkTeamsDirty(ctx, nil))
+		return tx.MarkTeamsDirty(ctx, []string{"led", "team1"})
+	})
+	f.same("the people of teams", take(10), []string{"u1", "u2", "u3", "u5"})
+	f.update(func(ctx context.Context, tx *store.Tx) error {
+		f.same("more", must(tx.MarkEverybodyDirty(ctx, "", 4))(f), "u4")
+		f.same("no more", must(tx.MarkEverybodyDirty(ctx, "u4", 4))(f), "")
+		f.same("never settled", must(tx.SettledBy(ctx, "managers"))(f), "")
+		f.must(tx.SetSettledBy(ctx, "managers", "one"))
+		f.must(tx.SetSettledBy(ctx, "managers", "two"))
+		f.same("settled", must(tx.SettledBy(ctx, "managers"))(f), "two")
+		return nil
+	})
+	f.same("everybody", take(10), []string{"u1", "u2", "u3", "u4", "u5", "u6"})
 }
