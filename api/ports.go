@@ -24,6 +24,8 @@ type Reader interface {
 	GroupMembers(ctx context.Context, tenant, groupID, after string, limit int) ([]string, error)
 	// ListMemberships returns present memberships in order of group and person.
 	ListMemberships(ctx context.Context, tenant string, after directory.Membership, limit int) ([]directory.Membership, error)
+	// InviteRows returns the invites of which more is known than that they are held, in order of the person's id.
+	InviteRows(ctx context.Context, tenant, after string, limit int) ([]directory.Invite, error)
 	Changes(ctx context.Context, tenant string, q directory.ChangeQuery) ([]directory.Change, error)
 	// Feed is Changes with the beginning and the end of the history at that moment.
 	Feed(ctx context.Context, tenant string, q directory.ChangeQuery) (directory.FeedPage, error)

@@ -15,6 +15,10 @@ import (
 // GrantReader reads roles and licenses.
 type GrantReader interface {
 	GrantsOfPerson(ctx context.Context, tenant, person string) ([]directory.RoleGrant, []directory.LicenseInLine, error)
+	// ListRoleGrants returns roles in order of person, role and team.
+	ListRoleGrants(ctx context.Context, tenant string, after directory.RoleGrant, limit int) ([]directory.RoleGrant, error)
+	// ListLicenseClaims returns, of each pool in order, first those who wait, in line, and then those who hold a license.
+	ListLicenseClaims(ctx context.Context, tenant string, after directory.LicenseClaim, limit int) ([]directory.LicenseClaim, error)
 	// RoleCounts returns how many people have each role that anybody has.
 	RoleCounts(ctx context.Context, tenant string) ([]directory.RoleCount, error)
 	// PoolCounts returns for each pool of which anybody has a license, or waits for one, how many do.
@@ -93,15 +97,18 @@ func (s *Server) addGrants(ctx context.Context, tenant string, detail *v1.Person
 	if err != nil {
 		return err
 	}
-	detail.Roles = convert(roles, func(r directory.RoleGrant) v1.Role {
-		return v1.Role{Set: r.Set, Role: r.Role, Team: r.Team, Rule: r.Rule, Via: r.Via, Kept: string(r.Kept), Since: r.Since.UTC()}
-	})
-	detail.Licenses = convert(licenses, func(l directory.LicenseInLine) v1.License {
-		license := v1.License{Pool: l.Pool, Held: l.Held, Place: l.Place, Rule: l.Rule, Via: l.Via, Kept: string(l.Kept), EntitledSince: l.Since.UTC()}
-		if !l.HeldAt.IsZero() {
-			license.HeldSince = utc(&l.HeldAt)
-		}
-		return license
-	})
+	detail.Roles, detail.Licenses = convert(roles, roleOf), convert(licenses, licenseOf)
 	return nil
+}
+
+func roleOf(r directory.RoleGrant) v1.Role {
+	return v1.Role{Set: r.Set, Role: r.Role, Team: r.Team, Rule: r.Rule, Via: r.Via, Kept: string(r.Kept), Since: r.Since.UTC()}
+}
+
+func licenseOf(l directory.LicenseInLine) v1.License {
+	license := v1.License{Pool: l.Pool, Held: l.Held, Place: l.Place, Rule: l.Rule, Via: l.Via, Kept: string(l.Kept), EntitledSince: l.Since.UTC()}
+	if !l.HeldAt.IsZero() {
+		license.HeldSince = utc(&l.HeldAt)
+	}
+	return license
 }

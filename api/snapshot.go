@@ -73,7 +73,7 @@ func (w *snapshot) all(ctx context.Context, start *v1.SnapshotStart) error {
 	if err := w.out.Encode(v1.SnapshotLine{Kind: "start", Start: start}); err != nil {
 		return err
 	}
-	for _, part := range []func(context.Context) error{w.teams, w.groups, w.people, w.memberships} {
+	for _, part := range []func(context.Context) error{w.teams, w.groups, w.people, w.memberships, w.roles, w.licenses, w.invites} {
 		if err := part(ctx); err != nil {
 			return err
 		}
@@ -155,5 +155,55 @@ func (w *snapshot) memberships(ctx context.Context) error {
 		func(m directory.Membership) error {
 			w.counts.Memberships++
 			return w.out.Encode(v1.SnapshotLine{Kind: "membership", Membership: &v1.SnapshotMembership{GroupID: m.GroupID, PersonID: m.PersonID}})
+		})
+}
+
+func (w *snapshot) roles(ctx context.Context) error {
+	var last directory.RoleGrant
+	return pages(ctx, w, func(r directory.RoleGrant) string { last = r; return r.PersonID },
+		func(string) ([]directory.RoleGrant, error) {
+			return w.reader.ListRoleGrants(ctx, w.tenant, last, snapshotPage)
+		},
+		func(r directory.RoleGrant) error {
+			w.counts.Roles++
+			return w.out.Encode(v1.SnapshotLine{Kind: "role", Role: &v1.SnapshotRole{PersonID: r.PersonID, Role: roleOf(r)}})
+		})
+}
+
+// licenses counts the places of those who wait: they come in line.
+func (w *snapshot) licenses(ctx context.Context) error {
+	var last directory.LicenseClaim
+	pool, place := "", 0
+	return pages(ctx, w, func(l directory.LicenseClaim) string { last = l; return l.PersonID },
+		func(string) ([]directory.LicenseClaim, error) {
+			return w.reader.ListLicenseClaims(ctx, w.tenant, last, snapshotPage)
+		},
+		func(l directory.LicenseClaim) error {
+			w.counts.Licenses++
+			if l.Pool != pool {
+				pool, place = l.Pool, 0
+			}
+			claim := directory.LicenseInLine{LicenseClaim: l}
+			if !l.Held {
+				place++
+				claim.Place = place
+			}
+			return w.out.Encode(v1.SnapshotLine{Kind: "license", License: &v1.SnapshotLicense{PersonID: l.PersonID, License: licenseOf(claim)}})
+		})
+}
+
+// invites has those of people who are gone, too: whoever comes back is not invited again.
+func (w *snapshot) invites(ctx context.Context) error {
+	return pages(ctx, w, func(i directory.Invite) string { return i.PersonID },
+		func(after string) ([]directory.Invite, error) {
+			return w.reader.InviteRows(ctx, w.tenant, after, snapshotPage)
+		},
+		func(i directory.Invite) error {
+			w.counts.Invites++
+			invite := v1.SnapshotInvite{PersonID: i.PersonID, State: string(i.State), Since: i.Since.UTC()}
+			if !i.ReleaseAt.IsZero() {
+				invite.ReleaseAt = utc(&i.ReleaseAt)
+			}
+			return w.out.Encode(v1.SnapshotLine{Kind: "invite", Invite: &invite})
 		})
 }

@@ -2,12 +2,15 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -22,7 +25,7 @@ import (
 	"github.com/oktasync/oktasync/store/storetest"
 )
 
-// copied is what a consumer keeps: people, and "group person".
+// copied is what a consumer keeps: people, and what they are in or have: "group person", "role person", "pool person".
 type copied struct{ people, members map[string]bool }
 
 func (c copied) sorted() [2][]string {
@@ -35,9 +38,9 @@ func (c copied) apply(change v1.Change) {
 		c.people[change.PersonID] = true
 	case directory.PersonRemoved:
 		delete(c.people, change.PersonID)
-	case directory.MembershipAdded:
+	case directory.MembershipAdded, directory.RoleGranted, directory.LicenseGranted:
 		c.members[change.SubjectID+" "+change.PersonID] = true
-	case directory.MembershipRemoved:
+	case directory.MembershipRemoved, directory.RoleRevoked, directory.LicenseReleased:
 		delete(c.members, change.SubjectID+" "+change.PersonID)
 	}
 }
@@ -56,6 +59,10 @@ func (r *feedRig) snapshot() (copied, string, []string) {
 			c.people[line.Person.ID] = true
 		case "membership":
 			c.members[line.Membership.GroupID+" "+line.Membership.PersonID] = true
+		case "role":
+			c.members[line.Role.Role.Role+" "+line.Role.PersonID] = true
+		case "license":
+			c.members[line.License.Pool+" "+line.License.PersonID] = true
 		}
 		return nil
 	})
@@ -79,27 +86,35 @@ func (r *feedRig) follow(c copied, cursor string) {
 	}
 }
 
-// turn brings people in and throws others out, each with a membership.
+// turn brings people in and throws others out, each with a membership, a role and a license.
 func turn(t *testing.T, db *store.DB, ids []string, present bool) {
 	t.Helper()
 	err := db.Update(t.Context(), "acme", func(ctx context.Context, tx *store.Tx) error {
 		var people []directory.Person
 		var members []directory.Membership
 		var changes []directory.Change
+		var roles []directory.RoleGrant
+		var licenses []directory.LicenseClaim
 		come, join, status := directory.PersonCreated, directory.MembershipAdded, directory.StatusActive
+		grant, license, putRoles, putLicenses := directory.RoleGranted, directory.LicenseGranted, tx.PutRoleGrants, tx.PutLicenseClaims
 		if !present {
 			come, join, status = directory.PersonRemoved, directory.MembershipRemoved, directory.StatusRemoved
+			grant, license, putRoles, putLicenses = directory.RoleRevoked, directory.LicenseReleased, tx.DropRoleGrants, tx.DropLicenseClaims
 		}
 		for _, id := range ids {
 			group := "g" + id[len(id)-1:]
 			people = append(people, directory.Person{ID: id, Status: status, OktaStatus: "ACTIVE", ObservedAt: tx.Now()})
 			members = append(members, directory.Membership{GroupID: group, PersonID: id, Present: present, ObservedAt: tx.Now()})
+			roles = append(roles, directory.RoleGrant{PersonID: id, Set: "access", Role: "viewer", Rule: "all", Via: "everyone", Since: tx.Now()})
+			licenses = append(licenses, directory.LicenseClaim{PersonID: id, Pool: "seat", Held: true, Rule: "all", Via: "everyone", Since: tx.Now(), HeldAt: tx.Now()})
 			changes = append(changes,
+				directory.Change{Type: grant, Subject: directory.SubjectRole, SubjectID: "viewer", PersonID: id},
+				directory.Change{Type: license, Subject: directory.SubjectLicense, SubjectID: "seat", PersonID: id},
 				directory.Change{Type: come, Subject: directory.SubjectPerson, SubjectID: id, PersonID: id},
 				directory.Change{Type: join, Subject: directory.SubjectMembership, SubjectID: group, PersonID: id})
 		}
 		_, err := tx.Append(ctx, changes)
-		return errors.Join(tx.PutPeople(ctx, people), tx.PutMemberships(ctx, members), err)
+		return errors.Join(tx.PutPeople(ctx, people), tx.PutMemberships(ctx, members), putRoles(ctx, roles), putLicenses(ctx, licenses), err)
 	})
 	if err != nil {
 		t.Error(err)
@@ -143,7 +158,7 @@ func TestSnapshotWhileWriting(t *testing.T) {
 	if diff := cmp.Diff(still.sorted(), taken.sorted()); diff != "" {
 		t.Errorf("directory, and snapshot with feed:\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"start", "person", "membership", "end"}, kinds); diff != "" {
+	if diff := cmp.Diff([]string{"start", "person", "membership", "role", "license", "end"}, kinds); diff != "" {
 		t.Errorf("kinds of lines:\n%s", diff)
 	}
 	everything := copied{map[string]bool{}, map[string]bool{}}
@@ -159,13 +174,19 @@ func TestSnapshotLines(t *testing.T) {
 	r := start(t, nil)
 	a := r.do(http.MethodGet, "/tenants/acme/snapshot", "")
 	lines := strings.Split(strings.TrimSpace(a.body), "\n")
-	if a.status != http.StatusOK || a.header.Get("Content-Type") != "application/x-ndjson" || len(lines) != 12 {
+	if a.status != http.StatusOK || a.header.Get("Content-Type") != "application/x-ndjson" || len(lines) != 18 {
 		t.Fatalf("answer %d %q with %d lines:\n%s", a.status, a.header.Get("Content-Type"), len(lines), a.body)
 	}
 	for i, want := range map[int]string{
 		0:  fmt.Sprintf(`{"kind":"start","start":{"tenant":"acme","cursor":%q}}`, cursorAt("acme", directory.Feed{ID: "feed of acme"}, 30)),
 		9:  `{"kind":"membership","membership":{"group_id":"` + salesID + `","person_id":"` + adaID + `"}}`,
-		11: `{"kind":"end","end":{"teams":1,"groups":4,"people":3,"memberships":2}}`,
+		11: `{"kind":"role","role":{"person_id":"` + adaID + `","set":"access","role":"admin","rule":"admins","via":"group ` + salesID + `","since":"2026-08-20T08:00:00Z"}}`,
+		12: `{"kind":"license","license":{"person_id":"` + adaID + `","pool":"desk","held":false,"place":1,"rule":"sales","via":"everyone","entitled_since":"2026-08-20T08:00:00Z"}}`,
+		13: `{"kind":"license","license":{"person_id":"00u2","pool":"seat","held":false,"place":1,"rule":"sales","via":"everyone","entitled_since":"2026-08-20T08:00:00Z"}}`,
+		14: `{"kind":"license","license":{"person_id":"` + adaID + `","pool":"seat","held":false,"place":2,"rule":"sales","via":"everyone","entitled_since":"2026-08-20T08:00:00Z"}}`,
+		15: `{"kind":"license","license":{"person_id":"00u3","pool":"seat","held":true,"rule":"sales","via":"everyone","entitled_since":"2026-08-20T08:00:00Z","held_since":"2026-08-20T08:00:00Z"}}`,
+		16: `{"kind":"invite","invite":{"person_id":"` + adaID + `","state":"held","since":"2026-08-20T08:00:00Z","release_at":"2026-08-21T08:00:00Z"}}`,
+		17: `{"kind":"end","end":{"teams":1,"groups":4,"people":3,"memberships":2,"roles":1,"licenses":4,"invites":1}}`,
 	} {
 		if lines[i] != want {
 			t.Errorf("line %d: %s\nwant %s", i, lines[i], want)
@@ -173,6 +194,37 @@ func TestSnapshotLines(t *testing.T) {
 	}
 	if a := r.do(http.MethodGet, "/tenants/nobody/snapshot", ""); a.status != http.StatusNotFound {
 		t.Errorf("an unknown tenant: %d %s", a.status, a.body)
+	}
+}
+
+// Whatever events tell of is in a snapshot, but for what changes nothing: runs. The kinds are those of docs/events.
+func TestSnapshotHasEverySubject(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../docs/events/*.*.json")
+	if err != nil || len(files) < 20 {
+		t.Fatalf("%d schemas of events: %v", len(files), err)
+	}
+	text := start(t, nil).do(http.MethodGet, "/tenants/acme/snapshot", "").body
+	for _, file := range files {
+		var schema struct {
+			Properties struct {
+				Subject struct{ Const string }
+			}
+		}
+		raw, err := os.ReadFile(file)
+		if err == nil {
+			err = json.Unmarshal(raw, &schema)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		kind := schema.Properties.Subject.Const
+		if kind == "" {
+			t.Errorf("%s does not say what it is about", file)
+		}
+		if kind != string(directory.SubjectRun) && !strings.Contains(text, `{"kind":"`+kind+`",`) {
+			t.Errorf("%s: a snapshot has no %s", file, kind)
+		}
 	}
 }
 

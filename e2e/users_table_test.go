@@ -7,13 +7,19 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"net"
+	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/oktasync/oktasync/api/v1"
 	"github.com/oktasync/oktasync/client"
 	"github.com/oktasync/oktasync/emulator"
 	"github.com/oktasync/oktasync/examples/users-table/users"
+	"github.com/oktasync/oktasync/seal"
 )
 
 var (
@@ -23,54 +29,118 @@ var (
 
 // product is a product that follows the directory with the code of examples/users-table.
 type product struct {
-	w      *world
-	name   string
-	table  *users.Table
-	cancel context.CancelFunc
-	ended  chan error
+	w     *world
+	name  string
+	table *users.Table
+	begin func() (stop func())
+	// ask has the service do at once what it would do in time; nil: nothing waits for a time.
+	ask  func() error
+	stop func()
 }
 
-// newProduct makes its database on the server, and lets it begin at a cursor; empty: with a snapshot.
-func newProduct(w *world, server *postgresServer, name, cursor string) *product {
+// newTable makes a product's database on the server.
+func newTable(w *world, server *postgresServer, name string) *users.Table {
 	w.t.Helper()
 	if _, err := open(w.t, server.URL()).ExecContext(w.t.Context(), "create database "+name); err != nil {
 		w.t.Fatal(err)
 	}
 	before, after, _ := strings.Cut(server.URL(), "?")
-	p := &product{w: w, name: name, table: &users.Table{DB: open(w.t, before[:strings.LastIndex(before, "/")+1]+name+"?"+after)}}
-	if err := p.table.Create(w.t.Context()); err != nil {
+	table := &users.Table{DB: open(w.t, before[:strings.LastIndex(before, "/")+1]+name+"?"+after)}
+	if err := table.Create(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
+	return table
+}
+
+// departments returns those of some people in Okta.
+func (w *world) departments(people int) []string {
+	w.t.Helper()
+	var names []string
+	for _, id := range w.org.PersonIDs()[:people] {
+		person, _ := w.org.Person(id)
+		if name := person.Text("department"); name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func (w *world) directoryClient() *client.Client {
+	w.t.Helper()
+	return must[*client.Client](w.t)(client.New(client.Options{URL: "http://" + w.listen, Token: adminToken, Tenant: tenant}))
+}
+
+// fromFeed begins a product that follows the feed, from a cursor; empty: with a snapshot.
+func fromFeed(w *world, server *postgresServer, name, cursor string) *product {
+	w.t.Helper()
+	p := &product{w: w, name: name, table: newTable(w, server, name)}
 	if cursor != "" {
 		if err := p.table.SetCursor(w.t.Context(), cursor); err != nil {
 			w.t.Fatal(err)
 		}
 	}
-	p.start()
-	w.t.Cleanup(p.stop)
+	service := w.directoryClient()
+	p.begin = func() func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() {
+			ended <- service.Follow(ctx, client.FollowOptions{Limit: 20, Wait: 2 * time.Second, FirstPause: 50 * time.Millisecond}, p.table)
+		}()
+		return func() {
+			cancel()
+			if err := <-ended; !errors.Is(err, context.Canceled) {
+				w.t.Errorf("product %s gave up: %v", name, err)
+			}
+		}
+	}
+	p.run()
 	return p
 }
 
-func (p *product) start() {
-	p.w.t.Helper()
-	service, err := client.New(client.Options{URL: "http://" + p.w.listen, Token: adminToken, Tenant: tenant})
-	if err != nil {
-		p.w.t.Fatal(err)
+// fromWebhooks begins a product that lives from webhooks. Its endpoint is made first, then it takes over a snapshot, and
+// only then it takes webhooks: what happens meanwhile waits.
+func fromWebhooks(w *world, server *postgresServer, name string, meanwhile func()) *product {
+	w.t.Helper()
+	p := &product{w: w, name: name, table: newTable(w, server, name)}
+	address := freeAddress(w.t)
+	endpoint := must[v1.Endpoint](w.t)(w.api.AddEndpoint(w.t.Context(), tenant, v1.EndpointRequest{Name: "product", URL: "http://" + address + "/in"}))
+	verifier := must[*client.Verifier](w.t)(client.NewVerifier(nil, endpoint.Secret))
+	meanwhile()
+	if err := p.table.Replace(w.t.Context(), w.directoryClient().Snapshot(w.t.Context())); err != nil {
+		w.t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	p.cancel, p.ended = cancel, make(chan error, 1)
-	go func() {
-		p.ended <- service.Follow(ctx, client.FollowOptions{Limit: 20, Wait: 2 * time.Second, FirstPause: 50 * time.Millisecond}, p.table)
-	}()
+	p.begin = func() func() {
+		var listener net.Listener
+		eventually(w.t, time.Minute, "the address of product "+name+" is free", func() string {
+			var err error
+			if listener, err = net.Listen("tcp", address); err != nil {
+				return err.Error()
+			}
+			return ""
+		})
+		server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: verifier.Handler(p.table.Handle, func(err error) {
+			if errors.Is(err, client.ErrNotGenuine) {
+				w.t.Errorf("product %s: %v", name, err)
+			}
+		})}
+		ended := make(chan error, 1)
+		go func() { ended <- server.Serve(listener) }()
+		return func() {
+			_ = server.Close() // requests are cut off, as when a process dies
+			<-ended
+		}
+	}
+	p.ask = func() error {
+		_, err := w.api.RetryDeliveries(w.t.Context(), tenant, endpoint.ID, "")
+		return err
+	}
+	p.run()
+	return p
 }
 
-// stop ends it wherever it is, and fails the test when it had given up before.
-func (p *product) stop() {
-	p.cancel()
-	if err := <-p.ended; !errors.Is(err, context.Canceled) {
-		p.w.t.Errorf("product %s gave up: %v", p.name, err)
-	}
-	p.ended <- context.Canceled // for another stop
+func (p *product) run() {
+	p.stop = sync.OnceFunc(p.begin())
+	p.w.t.Cleanup(p.stop)
 }
 
 // follows waits until the product's tables show the directory.
@@ -78,10 +148,16 @@ func (p *product) follows(limit time.Duration) {
 	p.w.t.Helper()
 	directory := open(p.w.t, p.w.database)
 	eventually(p.w.t, limit, "the tables of product "+p.name+" are the directory", func() string {
+		if p.ask != nil {
+			if err := p.ask(); err != nil {
+				return err.Error()
+			}
+		}
 		for _, pair := range [][2]string{
 			{"select id, email, trim(first_name || ' ' || last_name), status, title, team_id, manager_id from directory_people",
 				"select id, email, name, status, title, team_id, manager_id from users where not gone"},
 			{"select person_id, group_id, '', '', '', '', '' from directory_members", "select user_id, group_id, '', '', '', '', '' from user_groups where member"},
+			{"select person_id, role, team, '', '', '', '' from directory_roles", "select user_id, role, team_id, '', '', '', '' from user_roles where present"},
 		} {
 			want, err := rowsOf(p.w.t.Context(), directory, pair[0])
 			if err != nil {
@@ -126,47 +202,71 @@ func rowsOf(ctx context.Context, db *sql.DB, query string) (map[string]bool, err
 
 // TestUsersTable breaks the service, Redis, the database under both sides and the products themselves in an order
 // drawn from a seed, while things happen in Okta. The tables of all products end as the directory: of one that read
-// the history from its beginning, of one that began with a snapshot, and of one that takes its snapshot last.
+// the history from its beginning, of one that began with a snapshot, of one that lives from webhooks, and of one that
+// takes its snapshot last.
 //
 //	go test ./e2e -run TestUsersTable -breaks 200 -breaks.seed 7
 func TestUsersTable(t *testing.T) {
 	t.Parallel()
 	server, redis := startPostgres(t), startRedis(t)
-	w := newWorld(t, setup{database: server.URL(), redis: redis, org: emulator.Options{Hooks: emulator.HookOptions{Timeout: 5 * time.Minute}}})
+	w := newWorld(t, setup{
+		database: server.URL(), redis: redis, org: emulator.Options{Hooks: emulator.HookOptions{Timeout: 5 * time.Minute}},
+		settings: map[string]any{"deliver.allow": []string{"127.0.0.1"}, "encryption.keys": []string{seal.NewKey()}},
+	})
+	w.settings["role_sets"] = []map[string]any{{"set": "access", "roles": []string{"viewer", "editor"}, "rules": []map[string]any{
+		{"name": "all", "role": "viewer", "everyone": true},
+		{"name": "departments", "role": "editor", "attribute": "user.department", "equals": w.departments(4), "team_from": "primary_team"},
+	}}}
 	w.start()
 	w.synced(2 * time.Minute)
 	w.compare()
 	w.hook()
 	w.relay.SetPatient(true)
-	products := []*product{newProduct(w, server, "from_zero", "0"), newProduct(w, server, "from_snapshot", "")}
 	tell := newStory(w, *breakSeed)
+	products := []*product{
+		fromFeed(w, server, "from_zero", "0"), fromFeed(w, server, "from_snapshot", ""),
+		fromWebhooks(w, server, "from_webhooks", func() { tell.tell(5) }),
+	}
 	random := rand.New(rand.NewPCG(*breakSeed, 5))
-	for range *breaks {
-		tell.tell(5 + random.IntN(10))
-		switch what := random.IntN(4); what {
-		case 0:
+	deaths := []func(){
+		func() {
 			w.service.kill()
 			tell.tell(3)
 			w.start()
-		case 1:
+		},
+		func() {
 			redis.kill()
 			tell.tell(3)
 			redis.start(t)
-		case 2:
+		},
+		func() {
 			server.stop()
 			tell.tell(3)
 			server.start()
 			w.ready(w.service, w.listen)
-		default:
-			p := products[random.IntN(len(products))]
-			p.stop()
+		},
+		func() {
+			for _, p := range products {
+				p.stop()
+			}
 			tell.tell(3)
-			p.start()
+			for _, p := range products {
+				p.run()
+			}
+		},
+	}
+	var order []int // each once before any comes again
+	for range *breaks {
+		if len(order) == 0 {
+			order = random.Perm(len(deaths))
 		}
+		tell.tell(5 + random.IntN(10))
+		deaths[order[0]]()
+		order = order[1:]
 	}
 	w.settled(2 * time.Minute)
 	w.compare()
-	for _, p := range append(products, newProduct(w, server, "from_the_end", "")) {
-		p.follows(time.Minute)
+	for _, p := range append(products, fromFeed(w, server, "from_the_end", "")) {
+		p.follows(2 * time.Minute)
 	}
 }

@@ -35,6 +35,17 @@ func (t *Tx) Invites(ctx context.Context, people []string) ([]directory.Invite, 
 	return invites, nil
 }
 
+// InviteRows returns the invites of which more is known than that they are held, in order of the person's id after
+// `after`, at most limit.
+func (d *DB) InviteRows(ctx context.Context, tenant, after string, limit int) ([]directory.Invite, error) {
+	const query = `select i.person_id, ` + inviteColumns + ` from invites i where i.tenant = $1 and i.person_id > $2 order by i.person_id limit $3`
+	invites, err := list(ctx, d, d.read, scanInvite, query, tenant, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read the invites of tenant %s: %w", tenant, err)
+	}
+	return invites, nil
+}
+
 func scanInvite(s scanner) (i directory.Invite, err error) {
 	return i, s.Scan(append([]any{&i.PersonID}, inviteFields(&i)...)...)
 }

@@ -129,6 +129,18 @@ func (t *Tx) LastInPool(ctx context.Context, pool, run string, byRank bool, but 
 	return claims, nil
 }
 
+// ListLicenseClaims returns the claims of each pool in order: first of those who wait, in line, then of those who hold a license; after
+// `after`, at most limit.
+func (d *DB) ListLicenseClaims(ctx context.Context, tenant string, after directory.LicenseClaim, limit int) ([]directory.LicenseClaim, error) {
+	const query = `select ` + claimColumns + ` from license_claims
+		where tenant = $1 and (tenant, pool, held, since, person_id) > ($1, $2, $3, $4, $5) order by tenant, pool, held, since, person_id limit $6`
+	claims, err := list(ctx, d, d.read, scanClaim, query, tenant, after.Pool, after.Held, after.Since, after.PersonID, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list the licenses of tenant %s: %w", tenant, err)
+	}
+	return claims, nil
+}
+
 // CountGrants returns how many roles people have, and how many licenses they hold.
 func (d *DB) CountGrants(ctx context.Context, tenant string) (roles, licenses int, err error) {
 	const query = `select (select count(*) from role_grants where tenant = $1), (select count(*) from license_claims where tenant = $1 and held)`

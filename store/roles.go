@@ -68,6 +68,17 @@ func (d *DB) roleGrants(ctx context.Context, q querier, tenant string, people []
 	return grants, nil
 }
 
+// ListRoleGrants returns roles in order of person, role and team after `after`, at most limit.
+func (d *DB) ListRoleGrants(ctx context.Context, tenant string, after directory.RoleGrant, limit int) ([]directory.RoleGrant, error) {
+	const query = `select ` + roleColumns + ` from role_grants
+		where tenant = $1 and (tenant, person_id, role, team) > ($1, $2, $3, $4) order by tenant, person_id, role, team limit $5`
+	grants, err := list(ctx, d, d.read, scanRole, query, tenant, after.PersonID, after.Role, after.Team, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list the roles of tenant %s: %w", tenant, err)
+	}
+	return grants, nil
+}
+
 // PutRoleGrants writes whole rows. A role in a team must not be there twice for one person.
 func (t *Tx) PutRoleGrants(ctx context.Context, grants []directory.RoleGrant) error {
 	if len(grants) == 0 {

@@ -325,6 +325,12 @@ func (c *Client) Snapshot(ctx context.Context, tenant string, each func(v1.Snaps
 			have.People++
 		case line.Membership != nil:
 			have.Memberships++
+		case line.Role != nil:
+			have.Roles++
+		case line.License != nil:
+			have.Licenses++
+		case line.Invite != nil:
+			have.Invites++
 		case line.End != nil && *line.End != have:
 			return fmt.Errorf("the snapshot has %+v, and should have %+v; take another one", have, *line.End)
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 type exportCommand struct {
 	remote
 	Format string `enum:"ndjson,csv" default:"ndjson" help:"ndjson: everything, each line as the API shows it. csv: one table."`
-	Table  string `enum:"people,teams,groups,memberships" default:"people" help:"The table of a CSV file: people, teams, groups or memberships."`
+	Table  string `enum:"people,teams,groups,memberships,roles,licenses,invites" default:"people" help:"The table of a CSV file: people, teams, groups, memberships, roles, licenses or invites."`
 	Out    string `required:"" type:"path" placeholder:"FILE" help:"The file to write; it must not exist."`
 }
 
@@ -71,8 +72,8 @@ func (c exportCommand) Run(e *env) (err error) {
 	if err != nil {
 		return fmt.Errorf("export tenant %s: %w", c.remote.Tenant, err)
 	}
-	fmt.Fprintf(e.out, "Wrote %s of tenant %s to %s: it has %d people, %d teams, %d groups and %d memberships.\n",
-		out, c.remote.Tenant, c.Out, end.People, end.Teams, end.Groups, end.Memberships)
+	fmt.Fprintf(e.out, "Wrote %s of tenant %s to %s: it has %d people, %d teams, %d groups, %d memberships, %d roles, %d licenses and %d invites.\n",
+		out, c.remote.Tenant, c.Out, end.People, end.Teams, end.Groups, end.Memberships, end.Roles, end.Licenses, end.Invites)
 	return nil
 }
 
@@ -104,6 +105,9 @@ func newTable(name string, to io.Writer) *csvTable {
 		"teams":       {"id", "name", "source"},
 		"groups":      {"id", "name", "description", "type"},
 		"memberships": {"group_id", "person_id"},
+		"roles":       {"person_id", "set", "role", "team", "rule", "via", "kept", "since"},
+		"licenses":    {"person_id", "pool", "held", "place", "rule", "via", "kept", "entitled_since", "held_since"},
+		"invites":     {"person_id", "state", "since", "release_at"},
 	}
 	return &csvTable{name: name, rows: csv.NewWriter(to), columns: columns[name]}
 }
@@ -131,12 +135,9 @@ func (t *csvTable) write(line v1.SnapshotLine) error {
 func (t *csvTable) cells(line v1.SnapshotLine) ([]string, error) {
 	switch {
 	case t.name == "people" && line.Person != nil:
-		p, team, left, custom := line.Person, "", "", []byte(nil)
+		p, team, custom := line.Person, "", []byte(nil)
 		if p.Team != nil {
 			team = p.Team.ID
-		}
-		if p.LeftAt != nil {
-			left = p.LeftAt.Format(time.RFC3339)
 		}
 		if len(p.Profile.Custom) > 0 {
 			var err error
@@ -146,13 +147,24 @@ func (t *csvTable) cells(line v1.SnapshotLine) ([]string, error) {
 		}
 		f := p.Profile
 		return []string{p.ID, p.Status, p.OktaStatus, p.Assignment, f.FirstName, f.LastName, f.Email, f.Login, f.Picture, f.Title, f.Language, f.Location,
-			f.Department, f.EmployeeNumber, team, p.Manager.ID, p.Manager.Problem, left, string(custom)}, nil
+			f.Department, f.EmployeeNumber, team, p.Manager.ID, p.Manager.Problem, timeCell(p.LeftAt), string(custom)}, nil
 	case t.name == "teams" && line.Team != nil:
 		return []string{line.Team.ID, line.Team.Name, line.Team.Source}, nil
 	case t.name == "groups" && line.Group != nil:
 		return []string{line.Group.ID, line.Group.Name, line.Group.Description, line.Group.Type}, nil
 	case t.name == "memberships" && line.Membership != nil:
 		return []string{line.Membership.GroupID, line.Membership.PersonID}, nil
+	case t.name == "roles" && line.Role != nil:
+		r := line.Role
+		return []string{r.PersonID, r.Set, r.Role.Role, r.Team, r.Rule, r.Via, r.Kept, timeCell(&r.Since)}, nil
+	case t.name == "licenses" && line.License != nil:
+		l, place := line.License, ""
+		if l.Place > 0 {
+			place = strconv.Itoa(l.Place)
+		}
+		return []string{l.PersonID, l.Pool, strconv.FormatBool(l.Held), place, l.Rule, l.Via, l.Kept, timeCell(&l.EntitledSince), timeCell(l.HeldSince)}, nil
+	case t.name == "invites" && line.Invite != nil:
+		return []string{line.Invite.PersonID, line.Invite.State, timeCell(&line.Invite.Since), timeCell(line.Invite.ReleaseAt)}, nil
 	default:
 		return nil, nil
 	}
@@ -161,6 +173,13 @@ func (t *csvTable) cells(line v1.SnapshotLine) ([]string, error) {
 func (t *csvTable) flush() error {
 	t.rows.Flush()
 	return t.rows.Error()
+}
+
+func timeCell(at *time.Time) string {
+	if at == nil {
+		return ""
+	}
+	return at.UTC().Format(time.RFC3339)
 }
 
 // safeCell keeps spreadsheets from taking a value for a formula, which may call programs or send what is in the sheet

@@ -5,12 +5,14 @@ import (
 	"encoding/csv"
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/oktasync/oktasync/api/v1"
 )
 
 func TestExportTables(t *testing.T) {
 	t.Parallel()
+	at := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
 	lines := []v1.SnapshotLine{
 		{Kind: "start", Start: &v1.SnapshotStart{}},
 		{Kind: "team", Team: &v1.Team{ID: "t1", Name: "=R&D", Source: "department"}},
@@ -19,12 +21,18 @@ func TestExportTables(t *testing.T) {
 			FirstName: "+1", LastName: "-1", Title: "\tx", Location: "＝1", Department: "R=D", Custom: map[string]any{"cost": 7},
 		}}},
 		{Kind: "membership", Membership: &v1.SnapshotMembership{GroupID: "g1", PersonID: "u1"}},
+		{Kind: "role", Role: &v1.SnapshotRole{PersonID: "u1", Role: v1.Role{Set: "access", Role: "=admin", Rule: "r", Via: "everyone", Since: at}}},
+		{Kind: "license", License: &v1.SnapshotLicense{PersonID: "u1", License: v1.License{Pool: "seat", Place: 3, Rule: "r", Via: "default", EntitledSince: at}}},
+		{Kind: "invite", Invite: &v1.SnapshotInvite{PersonID: "u1", State: "held", Since: at, ReleaseAt: &at}},
 		{Kind: "end", End: &v1.SnapshotEnd{}},
 	}
 	for name, want := range map[string][]string{
 		"teams":       {"t1", "'=R&D", "department"},
 		"groups":      {"g1", "a \"b\",\nc", "'@SUM(A1)", "OKTA_GROUP"},
 		"memberships": {"g1", "u1"},
+		"roles":       {"u1", "access", "'=admin", "", "r", "everyone", "", "2026-11-22T03:00:00Z"},
+		"licenses":    {"u1", "seat", "false", "3", "r", "default", "", "2026-11-22T03:00:00Z", ""},
+		"invites":     {"u1", "held", "2026-11-22T03:00:00Z", "2026-11-22T03:00:00Z"},
 		"people":      {"u1", "active", "", "", "'+1", "'-1", "", "", "", "'\tx", "", "'＝1", "R=D", "", "t1", "", "", "", `{"cost":7}`},
 	} {
 		t.Run(name, func(t *testing.T) {

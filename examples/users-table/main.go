@@ -1,4 +1,4 @@
-// Command users-table keeps the tables users and user_groups of a Postgres database equal to a directory that
+// Command users-table keeps the tables users, user_groups and user_roles of a Postgres database equal to a directory that
 // oktasync keeps: see README.md.
 package main
 
@@ -39,16 +39,30 @@ func run(ctx context.Context, getenv func(string) string) error {
 	if err := table.Create(ctx); err != nil {
 		return err
 	}
-	if keys := strings.Fields(getenv("WEBHOOK_KEYS")); len(keys) > 0 {
-		return receive(ctx, getenv("LISTEN"), keys, table)
-	}
 	service, err := client.New(client.Options{URL: getenv("OKTASYNC_URL"), Token: getenv("OKTASYNC_API_TOKEN"), Tenant: getenv("OKTASYNC_TENANT")})
 	if err != nil {
 		return err
 	}
+	if keys := strings.Fields(getenv("WEBHOOK_KEYS")); len(keys) > 0 {
+		if err := bootstrap(ctx, service, table); err != nil {
+			return err
+		}
+		return receive(ctx, getenv("LISTEN"), keys, table)
+	}
 	return service.Follow(ctx, client.FollowOptions{Failed: func(err error, again time.Duration) {
 		fmt.Fprintf(os.Stderr, "users-table: %v; trying again in %s\n", err, again.Round(time.Second))
 	}}, table)
+}
+
+// bootstrap takes over a snapshot, once. The endpoint exists by then, so that each change is in the snapshot, or comes.
+func bootstrap(ctx context.Context, service *client.Client, table *users.Table) error {
+	if cursor, err := table.Cursor(ctx); cursor != "" || err != nil {
+		return err
+	}
+	if err := table.Replace(ctx, service.Snapshot(ctx)); err != nil {
+		return fmt.Errorf("take over a snapshot: %w", err)
+	}
+	return nil
 }
 
 // receive takes webhooks until ctx ends.

@@ -36,6 +36,8 @@ func testInvites(f *fixture) {
 		f.same("nothing is to be turned", must(tx.TurnedInvites(ctx, directory.InvitesHold, 10))(f), nil)
 		return nil
 	})
+	f.same("all rows", must(f.db.InviteRows(f.ctx, tenant, "", 10))(f), all)
+	f.same("a page of rows", must(f.db.InviteRows(f.ctx, tenant, "u2", 2))(f), all[1:3])
 	listed := func(sel directory.InviteSelection, after string, limit int) []string {
 		f.Helper()
 		var got []string

@@ -25,6 +25,10 @@ const schema = `
 		user_id text not null, group_id text not null, seq bigint not null, member boolean not null,
 		primary key (user_id, group_id)
 	);
+	create table if not exists user_roles (
+		user_id text not null, role text not null, team_id text not null, seq bigint not null, present boolean not null,
+		primary key (user_id, role, team_id)
+	);
 	create table if not exists sync_cursor (only_one boolean primary key default true check (only_one), cursor text not null)`
 
 // Create makes the tables where there are none.
@@ -70,11 +74,10 @@ func (t *Table) Handle(ctx context.Context, event client.Event) error {
 // Replace takes over a snapshot.
 func (t *Table) Replace(ctx context.Context, lines iter.Seq2[client.Line, error]) error {
 	return t.do(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `delete from users`); err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, `delete from user_groups`); err != nil {
-			return err
+		for _, table := range []string{"users", "user_groups", "user_roles"} {
+			if _, err := tx.ExecContext(ctx, "delete from "+table); err != nil {
+				return err
+			}
 		}
 		for line, err := range lines {
 			switch {
@@ -87,6 +90,8 @@ func (t *Table) Replace(ctx context.Context, lines iter.Seq2[client.Line, error]
 				err = putUser(ctx, tx, user{p.ID, 0, false, p.Profile.Email, name(p.Profile.FirstName, p.Profile.LastName), p.Status, p.Profile.Title, teamID(p.Team), p.Manager.ID})
 			case line.Membership != nil:
 				err = putMember(ctx, tx, line.Membership.PersonID, line.Membership.GroupID, 0, true)
+			case line.Role != nil:
+				err = putRole(ctx, tx, line.Role.PersonID, line.Role.Role.Role, line.Role.Team, 0, true)
 			}
 			if err != nil {
 				return err
@@ -113,6 +118,15 @@ func apply(ctx context.Context, tx *sql.Tx, event client.Event) error {
 	if event.State == nil {
 		// Nobody remembers any more: the person was erased, and the event that says so comes later.
 		return nil
+	}
+	switch event.Type {
+	case "role.granted", "role.revoked":
+		return putRole(ctx, tx, event.PersonID, event.SubjectID, teamOfRole(event), event.Seq, event.Type == "role.granted")
+	case "person.erased":
+		// What they had is not told of any more, one by one.
+		if _, err := tx.ExecContext(ctx, `update user_roles set seq = $2, present = false where user_id = $1 and seq < $2`, event.PersonID, event.Seq); err != nil {
+			return fmt.Errorf("take the roles of user %s away: %w", event.PersonID, err)
+		}
 	}
 	switch s := event.State; {
 	case s.Person != nil:
@@ -157,6 +171,30 @@ func putMember(ctx context.Context, tx *sql.Tx, userID, groupID string, seq int6
 		return fmt.Errorf("write that user %s is or is not in group %s: %w", userID, groupID, err)
 	}
 	return nil
+}
+
+func putRole(ctx context.Context, tx *sql.Tx, userID, role, teamID string, seq int64, present bool) error {
+	const query = `
+		insert into user_roles (user_id, role, team_id, seq, present) values ($1, $2, $3, $4, $5)
+		on conflict (user_id, role, team_id) do update set seq = excluded.seq, present = excluded.present where user_roles.seq < excluded.seq`
+	if _, err := tx.ExecContext(ctx, query, userID, role, teamID, seq, present); err != nil {
+		return fmt.Errorf("write that user %s has or has not the role %s: %w", userID, role, err)
+	}
+	return nil
+}
+
+// teamOfRole returns the team in which a role was given or taken; empty: everywhere.
+func teamOfRole(event client.Event) string {
+	for _, f := range event.Fields {
+		if f.Field == "team" {
+			team, _ := f.After.(string)
+			if event.Type == "role.revoked" {
+				team, _ = f.Before.(string)
+			}
+			return team
+		}
+	}
+	return ""
 }
 
 // execer is a database or a transaction.
