@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/oktasync/oktasync/directory"
@@ -139,6 +140,11 @@ func (t *turn) fill(ctx context.Context) error {
 
 // fillRetries takes up what failed before and is due.
 func (t *turn) fillRetries(ctx context.Context) error {
+	if len(t.step.Done)+len(t.step.Again) > 0 { // or what was just tried would be due once more
+		if err := t.save(ctx, false); err != nil {
+			return err
+		}
+	}
 	rows, err := t.o.Box.DueDeliveries(ctx, t.lane.Tenant, t.lane.ID, pageSize)
 	if err != nil {
 		return err
@@ -260,9 +266,7 @@ func (t *turn) park(i *item) {
 // dispatch begins what may be sent. What failed before leaves half of the places to new changes.
 func (t *turn) dispatch(ctx context.Context) {
 	places := t.parallel()
-	for len(t.retries) > 0 && t.flying < max(1, places/2) {
-		t.begin(ctx, t.retries[0])
-		t.retries = t.retries[1:]
+	for t.flying < max(1, places/2) && t.retry(ctx) {
 	}
 	for _, i := range t.window {
 		if t.flying >= places {
@@ -275,10 +279,21 @@ func (t *turn) dispatch(ctx context.Context) {
 			break // one will tell
 		}
 	}
-	for len(t.retries) > 0 && t.flying < places && places == t.o.Parallel {
-		t.begin(ctx, t.retries[0])
-		t.retries = t.retries[1:]
+	for t.flying < places && places == t.o.Parallel && t.retry(ctx) {
 	}
+}
+
+// retry begins the first of what failed before of which nothing else about the same is under way, and says whether
+// there was one. What an admin has sent once more may be about somebody of whom a new change is under way.
+func (t *turn) retry(ctx context.Context) bool {
+	n := slices.IndexFunc(t.retries, func(i *item) bool { return !t.busy[i.About] })
+	if n < 0 {
+		return false
+	}
+	i := t.retries[n]
+	t.retries = slices.Delete(t.retries, n, n+1)
+	t.begin(ctx, i)
+	return true
 }
 
 func (t *turn) begin(ctx context.Context, i *item) {
