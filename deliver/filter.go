@@ -34,6 +34,26 @@ func (t *turn) filtered(ctx context.Context, changes []directory.Change) ([]dire
 	return wanted, nil
 }
 
+// wanted returns the changes that an endpoint asked for by type and team, by number.
+func (t *turn) wanted(ctx context.Context, changes []directory.Change) (map[int64]directory.Change, error) {
+	var typed []directory.Change
+	for _, c := range changes {
+		if len(t.types) == 0 || slices.Contains(t.types, c.Type) {
+			typed = append(typed, c)
+		}
+	}
+	typed, err := t.filtered(ctx, typed)
+	return bySeq(typed), err
+}
+
+func bySeq(changes []directory.Change) map[int64]directory.Change {
+	found := make(map[int64]directory.Change, len(changes))
+	for _, c := range changes {
+		found[c.Seq] = c
+	}
+	return found
+}
+
 // ofTeams says whether a change is about one of the teams; now is the team of its person.
 func ofTeams(c directory.Change, now string, teams []string) bool {
 	switch {

@@ -104,7 +104,7 @@ func TestReplayWhileUnderWay(t *testing.T) {
 	h.happen("ann", "ann")
 	h.begin()
 	q := directory.ChangeQuery{Through: 1}
-	if n, err := h.db.Replay(t.Context(), "acme", "a", "again", q, directory.Act{Kind: directory.ActDeliveryRetry}); err != nil || n != 1 {
+	if n, err := h.db.Replay(t.Context(), "acme", "a", "again", q, directory.Act{Kind: directory.ActReplay}); err != nil || n != 1 {
 		t.Fatalf("%d changes are replayed, %v", n, err)
 	}
 	h.end()
@@ -133,5 +133,35 @@ func TestArrivedIsNotTakenUpAgain(t *testing.T) {
 	h.end()
 	if got := h.seqs("ann"); !slices.Equal(got, []int64{1, 1}) {
 		t.Errorf("the change arrived as %v, and should once be refused and once be taken", got)
+	}
+}
+
+// TestReplayKeepsToTheFilter: an endpoint that asked for one team, or for some types, does not get everything by way of
+// a replay.
+func TestReplayKeepsToTheFilter(t *testing.T) {
+	t.Parallel()
+	filters := map[string]func(*directory.Endpoint){
+		"teams": func(e *directory.Endpoint) { e.Teams = []string{"team_sales"} },
+		"types": func(e *directory.Endpoint) { e.Types = []string{"group.*"} },
+	}
+	for name, filter := range filters {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newProduct(t, nil)
+			r := newReceiver(t, nil)
+			o.happen("ann", "bob")
+			o.endpoint("a", r.URL)
+			o.alter("a", filter)
+			if n, err := o.db.Replay(t.Context(), "acme", "a", "again", directory.ChangeQuery{}, directory.Act{Kind: directory.ActReplay}); err != nil || n != 2 {
+				t.Fatalf("%d changes are replayed, %v", n, err)
+			}
+			o.turn("a")
+			if got := r.seqs(""); len(got) > 0 {
+				t.Errorf("arrived %v", got)
+			}
+			if h := o.health("a"); h.Waiting != 0 || h.Missed != 0 {
+				t.Errorf("health %+v", h)
+			}
+		})
 	}
 }

@@ -163,15 +163,20 @@ func (t *turn) fillRetries(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	kept := make(map[int64]directory.Change, len(changes))
-	for _, c := range changes {
-		kept[c.Seq] = c
+	wanted, err := t.wanted(ctx, changes)
+	if err != nil {
+		return err
 	}
+	kept := bySeq(changes)
 	var items []*item
 	for _, r := range fresh {
 		change, there := kept[r.Seq]
 		if !there {
 			t.step.Done, t.step.Missed = append(t.step.Done, r), t.step.Missed+1
+			continue
+		}
+		if _, asked := wanted[r.Seq]; !asked && r.Replay != "" { // a replay takes all changes of a time
+			t.step.Done = append(t.step.Done, r)
 			continue
 		}
 		t.inHand[r.Pos] = true
