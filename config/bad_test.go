@@ -30,7 +30,7 @@ func TestBadFiles(t *testing.T) {
 		{"unknown key", good + "server:\n  lisen: ':1'\n", []string{"server.lisen (c.yml:4:3): there is no such setting; did you mean server.listen?"}},
 		{"key of another section", good + "rate_share: 0.5\n", []string{"rate_share (c.yml:3:1): there is no such setting; did you mean okta.rate_share?"}},
 		{"nothing like it", good + "log: {zzzzzz: 1}\n", []string{"log.zzzzzz (c.yml:3:7): there is no such setting; allowed here are format, level"}},
-		{"hostile key", good + "\"a\\u001b[2J\": 1\n", []string{`"a\x1b[2J" (c.yml:3:1): there is no such setting; allowed here are alerts, api, custom_fields, database, deliver, deprovision, encryption, groups, hook, invites, license_pools, limits, log, mail, managers, mapping, nightly, okta, owned, preset, presets, protected, queue, redis, required, retention, role_sets, roles, server, team_from, tenants, unique, workers`}},
+		{"hostile key", good + "\"a\\u001b[2J\": 1\n", []string{`"a\x1b[2J" (c.yml:3:1): there is no such setting; allowed here are alerts, api, custom_fields, database, deliver, deprovision, encryption, groups, hook, invites, license_caps, license_pools, limits, log, mail, managers, mapping, nightly, okta, owned, preset, presets, protected, queue, redis, required, retention, role_sets, roles, rule_groups, server, team_from, tenants, unique, workers`}},
 		{"key twice", good + "log: {level: info, level: warn}\n", []string{"log.level (c.yml:3:20): is given twice; remove one"}},
 		{"section twice", good + "log: {level: info}\nlog: {format: text}\n", []string{"log (c.yml:4:1): is given twice; remove one"}},
 		{"value for a section", good + "log: info\n", []string{"log (c.yml:3:6): is a group of settings; write them indented on the lines below"}},
@@ -169,7 +169,7 @@ func TestBadFiles(t *testing.T) {
 		{"slug", "tenants:\n  Acme: {}\n", []string{"tenants.Acme (c.yml:2:3): is not a slug: it has 1 to 63 small letters, digits and hyphens, and does not begin with a hyphen"}},
 		{"tenant twice", tenants("a", "") + strings.TrimPrefix(tenants("a", ""), "tenants:\n"), []string{"tenants.a (c.yml:5:3): is given twice; remove one"}},
 		{"both kinds", good + tenants("a", ""), []string{"tenants (c.yml:3:1): is given together with the settings of a single tenant (hook, okta); move them to tenants.default"}},
-		{"installation setting in a tenant", tenants("a", "    log: {level: info}\n"), []string{"tenants.a.log (c.yml:5:5): there is no such setting; allowed here are custom_fields, deprovision, groups, hook, invites, license_pools, limits, managers, mapping, nightly, okta, owned, preset, protected, required, role_sets, team_from, unique"}},
+		{"installation setting in a tenant", tenants("a", "    log: {level: info}\n"), []string{"tenants.a.log (c.yml:5:5): there is no such setting; allowed here are custom_fields, deprovision, groups, hook, invites, license_caps, license_pools, limits, managers, mapping, nightly, okta, owned, preset, protected, required, role_sets, rule_groups, team_from, unique"}},
 		{"nothing wrong with two tenants", tenants("a", "") + strings.TrimPrefix(tenants("b", ""), "tenants:\n"), nil},
 		{"the same host in two", "tenants:\n" + tenantOn("a", "sync.example.com") + tenantOn("b", "SYNC.example.com"), []string{`tenants.b.hook.hosts (c.yml:7:49): "sync.example.com" belongs to tenant a as well; a host can be given to one tenant only`}},
 		{"an empty tenant", "tenants:\n  a:\n", []string{

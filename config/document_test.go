@@ -77,7 +77,7 @@ func TestDocumentReportsEverything(t *testing.T) {
 			`okta.rate_share: "2" is not a fraction from 0.01 to 1, such as 0.5`,
 			`okta.tokn: there is no such setting; did you mean okta.token?`,
 			`okta.url: "coal.okta.com" has no scheme; did you mean https://coal.okta.com?`,
-			`workers: there is no such setting; allowed here are custom_fields, deprovision, groups, hook, invites, license_pools, limits, managers, mapping, nightly, okta, owned, preset, protected, required, role_sets, team_from, unique`,
+			`workers: there is no such setting; allowed here are custom_fields, deprovision, groups, hook, invites, license_caps, license_pools, limits, managers, mapping, nightly, okta, owned, preset, protected, required, role_sets, rule_groups, team_from, unique`,
 			"okta.token: is missing; give an API token, or okta.client_id and okta.private_key of a service app",
 			"okta.app_id: is missing; give the id of the Okta app that stands for the product (0oa…)",
 		}},
@@ -89,7 +89,7 @@ func TestDocumentReportsEverything(t *testing.T) {
 			`hook.hosts: "coal.example" belongs to tenant acme as well; a host can be given to one tenant only`,
 		}},
 		"an unknown preset": {"coal", strings.Replace(goodDocument, "standard", "standrad", 1), nil, []string{
-			`preset: "standrad" is not one of the presets in the configuration file, which are standard; did you mean standard?`,
+			`preset: "standrad" is not one of the presets, which are standard; did you mean standard?`,
 		}},
 	}
 	for name, test := range tests {

@@ -20,6 +20,9 @@ type Options struct {
 	// NoTenants allows a configuration without any tenant, for commands that need
 	// none. Tenants that are configured are checked all the same.
 	NoTenants bool
+	// Presets are presets that come with the program, by name: each a tenant's settings in YAML. One of
+	// the configuration file goes before that of the same name.
+	Presets map[string][]byte
 	// ReadFile reads the configuration file and the secret files; nil means os.ReadFile.
 	ReadFile func(path string) ([]byte, error)
 }
@@ -31,6 +34,7 @@ type Options struct {
 func Load(o Options) (Config, error) {
 	l := newLoader(o)
 	readable := l.readFile()
+	l.readReady()
 	l.readEnvironment()
 	c := l.fill()
 	// Without the file's values, what they should have been together is unknown.
@@ -104,6 +108,7 @@ func (l *loader) fillTenant(c *Config, slug, prefix string) Tenant {
 	for _, s := range tenantSettings() {
 		l.write(target{config: c, tenant: &t}, s, prefix, c.origins)
 	}
+	l.fitGrants(&t)
 	return t
 }
 

@@ -67,9 +67,9 @@ func (l *loader) checkPreset(t *Tenant) {
 		return
 	}
 	if len(l.presets) == 0 {
-		l.add(t.key("preset"), "%s is not there: the configuration file has no presets", quote(t.Preset))
+		l.add(t.key("preset"), "%s is not there: there are no presets", quote(t.Preset))
 		return
 	}
-	l.add(t.key("preset"), "%s is not one of the presets in the configuration file, which are %s%s",
+	l.add(t.key("preset"), "%s is not one of the presets, which are %s%s",
 		quote(t.Preset), strings.Join(slices.Sorted(slices.Values(l.presets)), ", "), didYouMean(t.Preset, l.presets))
 }

@@ -66,10 +66,10 @@ func TestBadPresets(t *testing.T) {
 		want    []string
 	}{
 		"unknown name": {"presets: {standart: {team_from: none}}", []string{
-			`tenants.acme.preset (c.yml:4:13): "standard" is not one of the presets in the configuration file, which are standart; did you mean standart?`,
+			`tenants.acme.preset (c.yml:4:13): "standard" is not one of the presets, which are standart; did you mean standart?`,
 		}},
 		"none at all": {"", []string{
-			`tenants.acme.preset (c.yml:4:13): "standard" is not there: the configuration file has no presets`,
+			`tenants.acme.preset (c.yml:4:13): "standard" is not there: there are no presets`,
 		}},
 		"bad value, once though a tenant takes it": {"presets: {standard: {team_from: clan}}", []string{
 			`presets.standard.team_from (c.yml:1:33): "clan" is not known; give one of first_name, last_name, email, login, picture, title, language, location, department, employee_number, manager_id_text, manager_text, none`,
@@ -88,7 +88,7 @@ func TestBadPresets(t *testing.T) {
 		}},
 		"a list": {"presets: [standard]", []string{
 			`presets (c.yml:1:10): is not a group of presets; write each one's name with its settings below it`,
-			`tenants.acme.preset (c.yml:4:13): "standard" is not there: the configuration file has no presets`,
+			`tenants.acme.preset (c.yml:4:13): "standard" is not there: there are no presets`,
 		}},
 		"contradiction with the tenant's own": {"presets: {standard: {mapping: {department: []}}}", []string{
 			`tenants.acme.team_from: department is mapped from nothing, so that nobody would have a team; set mapping.department, or give none`,

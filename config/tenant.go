@@ -31,6 +31,9 @@ type Tenant struct {
 	Protected    []string // ids or logins of people from whom no rule takes anything
 	Invites      Invites
 
+	RuleGroups  map[string][]string // by rule: ids and names of the groups that stand in RoleSets and LicensePools for it
+	LicenseCaps map[string]int      // by pool: the cap that stands in LicensePools; -1: no end of them
+
 	prefix string // what its keys begin with: "" or "tenants.<slug>."
 }
 

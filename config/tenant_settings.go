@@ -233,6 +233,7 @@ func ruleSettings() []setting {
 	all = append(all, limit("limits.roles", "roles of people who stay", func(t target) *Limit { return &u(t).Limits.Roles }, "500", "0.1", "10")...)
 	all = append(all, limit("limits.licenses", "licenses of people who stay", func(t target) *Limit { return &u(t).Limits.Licenses }, "500", "0.1", "10")...)
 	all = append(all, grantSettings()...)
+	all = append(all, fittingSettings()...)
 	all = append(all, setting{
 		key: "limits.safety", def: SafetyUpToLimit,
 		doc:   "Which deactivations and suspensions are applied while a plan waits for approval, those alone that Okta states itself (DEPROVISIONED, SUSPENDED): as many as limits.people.absolute, all, or none.",

@@ -15,6 +15,7 @@ import (
 
 	"github.com/oktasync/oktasync/config"
 	"github.com/oktasync/oktasync/jobs"
+	"github.com/oktasync/oktasync/presets"
 )
 
 // version is set when the binary is built.
@@ -110,8 +111,12 @@ var errSaid = errors.New("failed")
 
 // load reads the configuration.
 func (e *env) load(needTenants bool) (config.Config, error) {
+	ready, err := presets.All()
+	if err != nil {
+		return config.Config{}, err
+	}
 	return config.Load(config.Options{
-		Path: e.config, Environ: e.environ, KnownEnv: []string{apiURLVariable, apiTokenVariable, setupTokenVariable}, NoTenants: !needTenants,
+		Path: e.config, Environ: e.environ, Presets: ready, KnownEnv: []string{apiURLVariable, apiTokenVariable, setupTokenVariable}, NoTenants: !needTenants,
 	})
 }
 

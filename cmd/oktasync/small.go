@@ -19,8 +19,9 @@ func (versionCommand) Run(e *env) error {
 }
 
 type configCommand struct {
-	Check configCheckCommand `cmd:"" help:"Say everything that is wrong with the configuration."`
-	Print configPrintCommand `cmd:"" help:"Print the effective configuration, secrets redacted."`
+	Check   configCheckCommand   `cmd:"" help:"Say everything that is wrong with the configuration."`
+	Print   configPrintCommand   `cmd:"" help:"Print the effective configuration, secrets redacted."`
+	Presets configPresetsCommand `cmd:"" help:"List the ready presets, or print one to read or copy."`
 
 	Reload configReloadCommand `cmd:"" help:"Have the running service take over the changed configuration file."`
 }
