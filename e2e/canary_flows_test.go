@@ -5,11 +5,13 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,7 +22,9 @@ import (
 // the hook's secret, erasures, and a tenant with credentials of its own that comes and goes at run time.
 type laterFlows struct {
 	alertSecret, encryptionKey, readerToken string
-	alerts                                  atomic.Int32
+	alerts, posts                           atomic.Int32
+	product                                 *httptest.Server // answers with what it was sent
+	endpointKeys                            []string         // that were shown once
 	office                                  *postOffice
 }
 
@@ -36,11 +40,27 @@ func (f *laterFlows) settings(t *testing.T) map[string]any {
 		sum := sha256.Sum256([]byte(secret))
 		return map[string]string{"name": name, "sha256": hex.EncodeToString(sum[:]), "role": role}
 	}
+	f.product = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		if f.posts.Add(1)%3 == 2 { // some are tried again
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+		_, _ = fmt.Fprint(w, q.Header.Get("webhook-signature"), "\n")
+		_, _ = io.Copy(w, q.Body)
+	}))
+	t.Cleanup(f.product.Close)
 	f.office = openPostOffice(t)
 	settings := f.office.mailSettings()
 	maps.Copy(settings, map[string]any{
 		"okta.log.interval": "1s", "hook.check": "alarm", "hook.check_every": "1s", "encryption.keys": []string{f.encryptionKey},
 		"alerts.webhook.url": receiver.URL + "/" + canary, "alerts.webhook.secret": "whsec_" + f.alertSecret,
+		"deliver.allow": []string{"127.0.0.1"},
+		"role_sets": []map[string]any{{"set": "access", "roles": []string{"reader", "editor"}, "rules": []map[string]any{
+			{"name": "everybody", "role": "reader", "default": true},
+			{"name": "by-city", "attribute": "user.city", "equals": []string{canary + "ville"}, "role": "editor"},
+		}}},
+		"license_pools": []map[string]any{{"pool": "seat", "cap": 3, "rules": []map[string]any{
+			{"name": "by-phone", "attribute": "user.mobilePhone", "equals": []string{"+1 " + canary}},
+		}}},
 		"api.tokens": []map[string]string{token("e2e", adminToken, "approve"), token("reader", f.readerToken, "read")},
 	})
 	return settings
@@ -74,6 +94,7 @@ func (f *laterFlows) run(w *world, gone, leaver string) {
 		}
 		return ""
 	})
+	f.deliver(w, leaver)
 	command(0, "invites", "list")
 	command(0, "invites", "preview", "--everybody")
 
@@ -113,4 +134,36 @@ func (f *laterFlows) run(w *world, gone, leaver string) {
 	command(0, "tenants", "pause", "coal", "--reason", "for a test")
 	command(0, "tenants", "remove", "coal", "--confirm", "coal")
 	command(0, "acts")
+}
+
+// deliver has changes posted to an endpoint of either kind, which answers with what it was sent.
+func (f *laterFlows) deliver(w *world, who string) {
+	w.t.Helper()
+	for name, kind := range map[string]string{"shared": "hmac-sha256", "pair": "ed25519"} {
+		out, status := w.cli("endpoints", "add", name, f.product.URL+"/"+canary, "--kind", kind)
+		if status != 0 {
+			w.t.Fatalf("endpoints add %s: status %d: %s", name, status, out)
+		}
+		f.endpointKeys = append(f.endpointKeys, regexp.MustCompile(`whsec_\S+|whsk_\S+`).FindAllString(out, -1)...)
+		out, status = w.cli("endpoints", "rotate", name)
+		if status != 0 {
+			w.t.Fatalf("endpoints rotate %s: status %d: %s", name, status, out)
+		}
+		f.endpointKeys = append(f.endpointKeys, regexp.MustCompile(`whsec_\S+|whsk_\S+`).FindAllString(out, -1)...)
+	}
+	if len(f.endpointKeys) < 2 {
+		w.t.Fatalf("%d secrets of endpoints were shown", len(f.endpointKeys))
+	}
+	before := f.posts.Load()
+	w.act(w.org.Update(who, map[string]any{"title": "Delivered " + canary}))
+	w.cli("replay", "--to", "shared", "--person", who)
+	eventually(w.t, 2*time.Minute, "changes are posted to both endpoints, some of them twice", func() string {
+		if n := f.posts.Load() - before; n < 4 {
+			return fmt.Sprintf("%d requests came", n)
+		}
+		return ""
+	})
+	for _, args := range []string{"endpoints test pair", "deliveries list shared", "endpoints show pair", "roles", "licenses"} {
+		w.cli(strings.Fields(args)...)
+	}
 }

@@ -115,6 +115,17 @@ func TestNothingPersonalLeaks(t *testing.T) {
 		}
 		return ""
 	})
+	printed, status := w.cli("config", "print")
+	if status != 0 || !contains(printed, "deliver") {
+		t.Errorf("config print: status %d: %s", status, printed)
+	}
+	secrets := append([]string{hookSecret, secondSecret, adminToken, oktaToken, later.alertSecret, later.encryptionKey, linkKey,
+		"the-" + canary + "-password", "another-" + canary}, later.endpointKeys...)
+	for _, secret := range secrets {
+		if contains(printed, strings.TrimPrefix(secret, "whsec_")) {
+			t.Errorf("config print holds the secret %s", secret)
+		}
+	}
 	_, metrics := w.get(w.listen, "/metrics")
 	_, ready := w.get(w.listen, "/readyz")
 	w.service.terminate(25 * time.Second)
@@ -127,7 +138,7 @@ func TestNothingPersonalLeaks(t *testing.T) {
 		t.Log("nothing was logged at debug level")
 	}
 	for name, text := range map[string]string{"the log": w.service.Out.String(), "Redis": written(), "/metrics": metrics, "/readyz": ready} {
-		for _, secret := range []string{canary, "example.org", hookSecret, secondSecret, adminToken, oktaToken, later.alertSecret, later.encryptionKey, linkKey, "product.test/welcome?invite"} {
+		for _, secret := range append([]string{canary, "example.org", "product.test/welcome?invite", "whsec_", "whsk_"}, secrets...) {
 			for line := range strings.Lines(text) {
 				if strings.Contains(strings.ToLower(line), strings.ToLower(secret)) {
 					t.Errorf("%s holds %q: %s", name, secret, line)
