@@ -23,6 +23,8 @@ type commands struct {
 	Burst      burstCommand      `cmd:"" help:"Calls that many assignments at once take."`
 	RuleChange ruleChangeCommand `cmd:"" name:"rulechange" help:"Changed rules: everybody mapped again on what was last seen."`
 	Plan       planCommand       `cmd:"" help:"A plan that the guard holds: read, paged, approved, applied."`
+	Feed       feedCommand       `cmd:"" help:"The feed read from its beginning, against one SELECT of the same rows."`
+	Deliver    deliverCommand    `cmd:"" help:"Webhooks over loopback, against a bare loop of signed requests."`
 	Floor      floorCommand      `cmd:"" hidden:"" help:"Serve the floor of the hook intake (started by hooks)."`
 }
 

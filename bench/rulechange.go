@@ -80,19 +80,7 @@ func (c ruleChangeCommand) round(e *env, s setup) (r ruleChangeRound, err error)
 		return r, err
 	}
 	calls := i.org.Org.CallsTo("/api/v1/apps/{app}/users")
-	if err := i.addToFile("mapping: {title: user.department}\n"); err != nil {
-		return r, err
-	}
-	if _, err := i.api.Reload(e.ctx); err != nil {
-		return r, fmt.Errorf("reload: %w", err)
-	}
-	run, err := i.finished(e.ctx, time.Hour, func() (v1.Run, bool, error) {
-		page, err := i.api.Runs(e.ctx, tenant, 1)
-		if err != nil || len(page.Items) == 0 || page.Items[0].Cause != "rule_change" {
-			return v1.Run{}, false, err
-		}
-		return page.Items[0], true, nil
-	})
+	run, err := i.changeTitles(e.ctx)
 	if err != nil {
 		return r, err
 	}
@@ -111,6 +99,23 @@ func (c ruleChangeCommand) round(e *env, s setup) (r ruleChangeRound, err error)
 	r.peak, err = peakMemory(i.service.pid())
 	e.note("rulechange: %s people, %s: planned in %s, applied in %s", count(s.org.People), databaseName(s.kind), seconds(r.planned), seconds(r.applied))
 	return r, err
+}
+
+// changeTitles has everybody's title changed by other rules.
+func (i *installation) changeTitles(ctx context.Context) (v1.Run, error) {
+	if err := i.addToFile("mapping: {title: user.department}\n"); err != nil {
+		return v1.Run{}, err
+	}
+	if _, err := i.api.Reload(ctx); err != nil {
+		return v1.Run{}, fmt.Errorf("reload: %w", err)
+	}
+	return i.finished(ctx, time.Hour, func() (v1.Run, bool, error) {
+		page, err := i.api.Runs(ctx, tenant, 1)
+		if err != nil || len(page.Items) == 0 || page.Items[0].Cause != "rule_change" {
+			return v1.Run{}, false, err
+		}
+		return page.Items[0], true, nil
+	})
 }
 
 // readRows is how long it takes to read all rows with what was last seen.
