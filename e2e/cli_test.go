@@ -1,6 +1,9 @@
 package e2e
 
 import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -81,6 +84,7 @@ func TestCommands(t *testing.T) {
 	if out, status := w.cli("resync"); status != 2 || !contains(out, "--full") {
 		t.Errorf("resync without a scope: status %d, want 2: %s", status, out)
 	}
+	w.exports(1200)
 	w.webhooks(who.ID, people[6])
 	w.hungUp(who.ID)
 	w.service.terminate(25 * time.Second)
@@ -89,6 +93,29 @@ func TestCommands(t *testing.T) {
 	}
 	if out, status := w.cli("healthcheck"); status != 1 {
 		t.Errorf("healthcheck without a service: status %d: %s", status, out)
+	}
+}
+
+// exports writes the directory to files.
+func (w *world) exports(people int) {
+	w.t.Helper()
+	all, table := filepath.Join(w.dir, "directory.ndjson"), filepath.Join(w.dir, "people.csv")
+	for _, args := range [][]string{{"export", "--out", all}, {"export", "--format", "csv", "--table", "people", "--out", table}} {
+		if out, status := w.cli(args...); status != 0 || !contains(out, fmt.Sprintf("%d people", people)) {
+			w.t.Fatalf("%s: status %d: %s", args, status, out)
+		}
+	}
+	text := string(must[[]byte](w.t)(os.ReadFile(all)))
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	if n := strings.Count(text, `{"kind":"person",`); n != people || !strings.HasPrefix(lines[len(lines)-1], `{"kind":"end",`) {
+		w.t.Errorf("the exported directory has %d people, and ends with %s", n, lines[len(lines)-1])
+	}
+	rows, err := csv.NewReader(bytes.NewReader(must[[]byte](w.t)(os.ReadFile(table)))).ReadAll()
+	if err != nil || len(rows) != people+1 {
+		w.t.Errorf("the exported table has %d rows with its head, %v", len(rows), err)
+	}
+	if out, status := w.cli("export", "--out", all); status != 1 || !contains(out, "exists") {
+		w.t.Errorf("export over a file: status %d: %s", status, out)
 	}
 }
 

@@ -81,6 +81,15 @@ func (w *world) webhooks(who, boss string) {
 	if e.Type != "person.updated" || e.Data.PersonID != who || e.Tenant != tenant || e.Replay || e.Data.Seq == 0 {
 		w.t.Errorf("the event %+v", e)
 	}
+	for _, selection := range [][]string{{"--person", who}, {"--since", e.Data.At.Add(-time.Second).Format(time.RFC3339)}} {
+		out, status := w.cli(append([]string{"replay", "--to", "crm", "--types", "person.updated"}, selection...)...)
+		if status != 0 || !contains(out, "sent to crm once more") {
+			w.t.Fatalf("replay: status %d: %s", status, out)
+		}
+		for again := (v1.Event{}); again.Data.ID != e.Data.ID || !again.Replay; {
+			again = product.next(w.t, verify) // fails when none comes
+		}
+	}
 	if out, status := w.cli("endpoints", "add", "metadata", "http://169.254.169.254/latest"); status == 0 || !contains(out, "https") {
 		w.t.Errorf("an endpoint at a link-local address: status %d: %s", status, out)
 	}
