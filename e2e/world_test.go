@@ -101,6 +101,9 @@ func newWorld(t *testing.T, s setup) *world {
 	if s.redis != nil {
 		w.redis = s.redis.server.URL()
 	}
+	if err := os.WriteFile(w.tokenFile(), []byte(oktaToken+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	w.listen = freeAddress(t)
 	w.relay = installation.NewRelay("http://" + w.listen)
 	t.Cleanup(w.relay.Close)
@@ -127,6 +130,9 @@ func (w *world) defaults() map[string]any {
 	}
 }
 
+// tokenFile is where the Okta token is. It is written once: the running service may be reading it.
+func (w *world) tokenFile() string { return filepath.Join(w.dir, "okta-token") }
+
 // configure writes the configuration file.
 func (w *world) configure(settings map[string]any) string {
 	w.t.Helper()
@@ -142,10 +148,6 @@ func (w *world) configure(settings map[string]any) string {
 func (w *world) command(listen string, args ...string) *exec.Cmd {
 	w.t.Helper()
 	file := w.configure(w.settings)
-	token := filepath.Join(w.dir, "okta-token")
-	if err := os.WriteFile(token, []byte(oktaToken+"\n"), 0o600); err != nil {
-		w.t.Fatal(err)
-	}
 	cmd := exec.Command(binary, args...)
 	cmd.Dir = w.dir
 	cmd.Env = []string{
@@ -154,7 +156,7 @@ func (w *world) command(listen string, args ...string) *exec.Cmd {
 		"OKTASYNC_API_URL=http://" + listen, "OKTASYNC_API_TOKEN=" + adminToken,
 	}
 	if _, replaced := w.settings["okta.token"]; !replaced {
-		cmd.Env = append(cmd.Env, "OKTASYNC_OKTA_TOKEN_FILE="+token)
+		cmd.Env = append(cmd.Env, "OKTASYNC_OKTA_TOKEN_FILE="+w.tokenFile())
 	}
 	return cmd
 }

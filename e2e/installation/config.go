@@ -9,7 +9,8 @@ import (
 )
 
 // WriteConfig writes a configuration file. The keys of settings have dots:
-// "okta.url".
+// "okta.url". Whoever reads the file at that moment, as a service that was told to reload does, finds the old one or the
+// new one, never half of it.
 func WriteConfig(file string, settings map[string]any) error {
 	root := map[string]any{}
 	for key, value := range settings {
@@ -29,7 +30,10 @@ func WriteConfig(file string, settings map[string]any) error {
 	if err != nil {
 		return fmt.Errorf("encode the configuration: %w", err)
 	}
-	if err := os.WriteFile(file, text, 0o600); err != nil {
+	if err := os.WriteFile(file+".new", text, 0o600); err != nil {
+		return fmt.Errorf("write the configuration: %w", err)
+	}
+	if err := os.Rename(file+".new", file); err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
 	return nil
