@@ -61,7 +61,7 @@ func TestLearnAmp(t *testing.T) {
 	p.row(22, "manager", func(p *product) {
 		boss := p.comes(emulator.NewPerson{})
 		id := p.comes(emulator.NewPerson{Manager: boss})
-		p.mustFollow(id, boss)
+		p.mustFollow(id, boss, directory.ManagerFromOkta)
 	})
 	p.row(23, "the_department_becomes_the_primary_team", func(p *product) {
 		id := p.comes(emulator.NewPerson{Department: "Harbour"})
@@ -78,6 +78,48 @@ func TestLearnAmp(t *testing.T) {
 		if err != nil || !slices.Contains(ignored, "user.shoeSize") {
 			p.Errorf("what is not declared is not told: %v, %v", ignored, err)
 		}
+	})
+	p.row(29, "own_manager_wins", func(p *product) {
+		boss, other := p.comes(emulator.NewPerson{}), p.comes(emulator.NewPerson{})
+		id := p.comes(emulator.NewPerson{Department: "Sales", Manager: boss})
+		p.lead(id, other)
+		p.mustFollow(id, boss, directory.ManagerFromOkta)
+	})
+	p.row(30, "teams_have_none_until_an_admin_sets_the_fallback", func(p *product) {
+		boss := p.comes(emulator.NewPerson{})
+		without := p.comes(emulator.NewPerson{Department: "Support", Profile: map[string]any{"managerId": nil, "manager": nil}})
+		p.mustFollow(without, "", "")
+		p.lead(without, boss)
+		p.mustFollow(without, boss, directory.ManagerFromTeam)
+	})
+	p.row(31, "an_admins_choice_for_a_person_goes_before", func(p *product) {
+		boss, other := p.comes(emulator.NewPerson{}), p.comes(emulator.NewPerson{})
+		id := p.comes(emulator.NewPerson{Manager: boss})
+		if _, err := p.engine.ChooseManager(p.Context(), id, other, directory.Act{Tenant: p.tenant.Slug, Actor: "anna", Kind: directory.ActPersonManager}); err != nil {
+			p.Fatal(err)
+		}
+		p.mustFollow(id, other, directory.ManagerFromAdmin)
+		p.sync()
+		p.mustFollow(id, other, directory.ManagerFromAdmin)
+	})
+	p.row(33, "a_setting_selects_how_managers_are_handled", func(p *product) {
+		p.set("managers: {mode: first_member}\n")
+		p.sync()
+		p.row(28, "the_primary_teams_manager_is_yours", func(p *product) {
+			boss, head := p.comes(emulator.NewPerson{}), p.comes(emulator.NewPerson{})
+			id := p.comes(emulator.NewPerson{Department: "Foundry", Manager: boss})
+			p.lead(id, head)
+			p.mustFollow(id, head, directory.ManagerFromTeam)
+		})
+		p.row(32, "the_first_member_brings_the_teams_manager", func(p *product) {
+			boss, other := p.comes(emulator.NewPerson{}), p.comes(emulator.NewPerson{})
+			first := p.comes(emulator.NewPerson{Department: "Laboratory", Manager: boss})
+			later := p.comes(emulator.NewPerson{Department: "Laboratory", Manager: other})
+			p.mustFollow(first, boss, directory.ManagerFromFirst)
+			p.mustFollow(later, boss, directory.ManagerFromFirst)
+		})
+		p.set("")
+		p.sync()
 	})
 	p.row(46, "memberships_follow_live", func(p *product) {
 		crew := p.group("Crew")
@@ -122,10 +164,18 @@ func (p *product) profile(n emulator.NewPerson) directory.Profile {
 	return p.person(p.comes(n)).Profile
 }
 
-func (p *product) mustFollow(id, manager string) {
+func (p *product) mustFollow(id, manager string, source directory.ManagerSource) {
 	p.Helper()
-	if row := p.person(id); row.ManagerID != manager {
-		p.Errorf("the manager is %q (%s), want %q", row.ManagerID, row.ManagerProblem, manager)
+	if row := p.person(id); row.ManagerID != manager || row.ManagerSource != source {
+		p.Errorf("the manager is %q by %q (%s), want %q by %q", row.ManagerID, row.ManagerSource, row.ManagerProblem, manager, source)
+	}
+}
+
+// lead makes somebody the manager of a person's team, as an admin does.
+func (p *product) lead(ofTeamOf, manager string) {
+	p.Helper()
+	if _, err := p.engine.SetTeamManager(p.Context(), p.person(ofTeamOf).TeamID, manager, directory.Act{Tenant: p.tenant.Slug, Actor: "anna", Kind: directory.ActTeamManager}); err != nil {
+		p.Fatal(err)
 	}
 }
 
