@@ -356,12 +356,14 @@ func TestManagerResolveOrder(t *testing.T) {
 	}
 }
 
+const testOrders = "OKTASYNC_TEST_ORDERS"
+
 // TestChartInAnyOrder: an org of 500 people, with wrong, ambiguous and circular managers in it, ends in the
 // same chart in whatever order it is delivered, in every mode. OKTASYNC_TEST_ORDERS says how many orders are tried.
 func TestChartInAnyOrder(t *testing.T) {
 	t.Parallel()
 	orders := 6
-	if text := os.Getenv("OKTASYNC_TEST_ORDERS"); text != "" {
+	if text := os.Getenv(testOrders); text != "" {
 		var err error
 		if orders, err = strconv.Atoi(text); err != nil {
 			t.Fatal(err)
