@@ -80,10 +80,14 @@ func changeOf(c directory.Change) v1.Change {
 	return v1.Change{
 		ID: c.ID, Tenant: c.Tenant, Seq: c.Seq, PersonSeq: c.PersonSeq, State: stateOf(c.State), At: c.At.UTC(), Type: string(c.Type), Subject: string(c.Subject), SubjectID: c.SubjectID, PersonID: c.PersonID,
 		Fields: convert(c.Fields, fieldAnswer),
-		Cause: v1.Cause{
-			Kind: string(c.Cause.Kind), RunID: c.Cause.RunID, Events: c.Cause.Events, EventTypes: c.Cause.EventTypes,
-			Actor: c.Cause.Actor, Rules: c.Cause.Rules, Published: utc(c.Cause.Published), Approval: decisionOf(c.Cause.Approval),
-		},
+		Cause:  causeOf(c.Cause),
+	}
+}
+
+func causeOf(c directory.Cause) v1.Cause {
+	return v1.Cause{
+		Kind: string(c.Kind), RunID: c.RunID, Events: c.Events, EventTypes: c.EventTypes,
+		Actor: c.Actor, Rules: c.Rules, Published: utc(c.Published), Approval: decisionOf(c.Approval),
 	}
 }
 

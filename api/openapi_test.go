@@ -112,6 +112,7 @@ func TestOpenAPIListsEverything(t *testing.T) {
 		"GET /tenants/{tenant}/people/{who}",
 		"GET /tenants/{tenant}/people/{who}/changes",
 		"POST /tenants/{tenant}/people/{who}/erase",
+		"GET /tenants/{tenant}/people/{who}/explain",
 		"DELETE /tenants/{tenant}/people/{who}/manager",
 		"PUT /tenants/{tenant}/people/{who}/manager",
 		"PATCH /tenants/{tenant}/people/{who}/profile",

@@ -291,7 +291,7 @@ func TestNewChecksItsOptions(t *testing.T) {
 	t.Parallel()
 	m := company()
 	good := Options{
-		Tenants: func() []string { return nil }, Admin: newBook(), Reloader: newBook(), Reader: m, Resyncer: m, Decider: m, Invites: &inviteBox{memory: m}, Profiles: m, Archive: m, Endpoints: newDesk(), Enqueuer: m,
+		Tenants: func() []string { return nil }, Admin: newBook(), Reloader: newBook(), Reader: m, Resyncer: m, Decider: m, Invites: &inviteBox{memory: m}, Profiles: m, Explainer: m, Archive: m, Endpoints: newDesk(), Enqueuer: m,
 		Failures: &countFailures{}, Logger: slog.New(slog.DiscardHandler),
 	}
 	if _, err := New(good); err != nil {

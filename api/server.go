@@ -66,6 +66,7 @@ type Options struct {
 	Decider   Decider
 	Invites   Invites
 	Profiles  Profiles
+	Explainer Explainer
 	Archive   Archive
 	Endpoints EndpointAdmin
 	Enqueuer  Enqueuer
@@ -94,6 +95,7 @@ type Server struct {
 	decider    Decider
 	invites    Invites
 	profiles   Profiles
+	explainer  Explainer
 	archive    Archive
 	endpoints  EndpointAdmin
 	enqueuer   Enqueuer
@@ -109,8 +111,8 @@ type Server struct {
 // New returns a server. It fails when a part is missing or a token is not
 // usable. Without tokens every request is refused.
 func New(o Options) (*Server, error) {
-	if o.Tenants == nil || o.Admin == nil || o.Reloader == nil || o.Reader == nil || o.Resyncer == nil || o.Decider == nil || o.Invites == nil || o.Profiles == nil || o.Archive == nil || o.Endpoints == nil || o.Enqueuer == nil || o.Failures == nil || o.Logger == nil {
-		return nil, errors.New("make admin API: tenants, their admin, reloader, reader, resyncer, decider, invites, profiles, archive, endpoints, enqueuer, failures and logger are all needed")
+	if o.Tenants == nil || o.Admin == nil || o.Reloader == nil || o.Reader == nil || o.Resyncer == nil || o.Decider == nil || o.Invites == nil || o.Profiles == nil || o.Explainer == nil || o.Archive == nil || o.Endpoints == nil || o.Enqueuer == nil || o.Failures == nil || o.Logger == nil {
+		return nil, errors.New("make admin API: tenants, their admin, reloader, reader, resyncer, decider, invites, profiles, explainer, archive, endpoints, enqueuer, failures and logger are all needed")
 	}
 	tokens, err := newTokenSet(o.Tokens)
 	if err != nil {
@@ -132,7 +134,7 @@ func New(o Options) (*Server, error) {
 		o.Now = time.Now
 	}
 	return &Server{
-		tokens: tokens, tenants: o.Tenants, admin: o.Admin, reloader: o.Reloader, reader: o.Reader, grants: o.Grants, resyncer: o.Resyncer, decider: o.Decider, invites: o.Invites, profiles: o.Profiles, archive: o.Archive, endpoints: o.Endpoints,
+		tokens: tokens, tenants: o.Tenants, admin: o.Admin, reloader: o.Reloader, reader: o.Reader, grants: o.Grants, resyncer: o.Resyncer, decider: o.Decider, invites: o.Invites, profiles: o.Profiles, explainer: o.Explainer, archive: o.Archive, endpoints: o.Endpoints,
 		enqueuer: o.Enqueuer, failures: o.Failures, log: o.Logger, authFailed: o.AuthFailed,
 		version: o.Version, timeout: o.Timeout, now: o.Now,
 		feedSlots: make(chan struct{}, feedReaders),
@@ -157,6 +159,7 @@ func (s *Server) Register(e *echo.Echo) error {
 	s.addErase(described)
 	s.addProfiles(described)
 	s.addManagers(described)
+	s.addExplain(described)
 	s.addGroups(described)
 	s.addRoles(described)
 	s.addChanges(described)

@@ -164,7 +164,7 @@ func (r *rig) options() Options {
 		},
 		Tenants: func() []string { return []string{"acme", "globex"} },
 		Grants:  rulesOfAcme,
-		Admin:   r.book, Reloader: r.book, Reader: r.memory, Resyncer: r.memory, Decider: r.memory, Invites: r.invites, Profiles: r.memory, Archive: r.memory, Endpoints: newDesk(), Enqueuer: r.memory,
+		Admin:   r.book, Reloader: r.book, Reader: r.memory, Resyncer: r.memory, Decider: r.memory, Invites: r.invites, Profiles: r.memory, Explainer: r.memory, Archive: r.memory, Endpoints: newDesk(), Enqueuer: r.memory,
 		Failures: &countFailures{limit: 20}, Logger: slog.New(slog.NewTextHandler(r.log, nil)), Now: testNow,
 	}
 }

@@ -71,14 +71,28 @@ func (d *DB) Quarantine(ctx context.Context, tenant, after string, limit int) ([
 	const query = `
 		select person_id, reason, fields, since, seen from quarantine
 		where tenant = $1 and person_id > $2 order by person_id limit $3`
-	scan := func(s scanner) (e directory.Quarantined, err error) {
-		return e, s.Scan(&e.PersonID, &e.Reason, jsonText{&e.Fields}, moment{&e.Since}, moment{&e.Seen})
-	}
-	entries, err := list(ctx, d, d.read, scan, query, tenant, after, limit)
+	entries, err := list(ctx, d, d.read, scanQuarantined, query, tenant, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read the quarantine of tenant %s: %w", tenant, err)
 	}
 	return entries, nil
+}
+
+// QuarantineOf returns the entry of a person; false when there is none.
+func (d *DB) QuarantineOf(ctx context.Context, tenant, person string) (directory.Quarantined, bool, error) {
+	const query = `select person_id, reason, fields, since, seen from quarantine where tenant = $1 and person_id = $2`
+	entries, err := list(ctx, d, d.read, scanQuarantined, query, tenant, person)
+	if err != nil {
+		return directory.Quarantined{}, false, fmt.Errorf("read the quarantine of person %s of tenant %s: %w", person, tenant, err)
+	}
+	if len(entries) == 0 {
+		return directory.Quarantined{}, false, nil
+	}
+	return entries[0], true, nil
+}
+
+func scanQuarantined(s scanner) (e directory.Quarantined, err error) {
+	return e, s.Scan(&e.PersonID, &e.Reason, jsonText{&e.Fields}, moment{&e.Since}, moment{&e.Seen})
 }
 
 // NoteIgnored remembers attribute names that no rule uses and returns those that

@@ -128,6 +128,7 @@ func TestRandomHistories(t *testing.T) {
 			}
 			f.mustFull()
 			album.compare()
+			album.explained()
 			f.compare(known)
 			if again := f.mustFull(); len(again.Counts.Changes) != 0 {
 				rt.Errorf("a full sync right after a full sync changed %v", again.Counts.Changes)

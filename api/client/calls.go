@@ -117,6 +117,15 @@ func (c *Client) Person(ctx context.Context, tenant, who string) (v1.PersonDetai
 	return get[v1.PersonDetail](ctx, c, of(tenant, "people", who), nil)
 }
 
+// Explain says why a person is as they are; who is an Okta id, login or e-mail. About is the only topic, empty for all.
+func (c *Client) Explain(ctx context.Context, tenant, who, about string) (v1.Explanation, error) {
+	query := url.Values{}
+	if about != "" {
+		query.Set("about", about)
+	}
+	return get[v1.Explanation](ctx, c, of(tenant, "people", who, "explain"), query)
+}
+
 // Erase erases what is kept of a person who left; who is an Okta id, login or e-mail.
 func (c *Client) Erase(ctx context.Context, tenant, who, reason string) (v1.Erased, error) {
 	return call[v1.Erased](ctx, c, http.MethodPost, of(tenant, "people", who, "erase"), nil, v1.DecisionRequest{Reason: reason})

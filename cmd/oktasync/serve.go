@@ -173,7 +173,7 @@ func (s *service) constructWeb(owner string, m *metrics) error {
 	s.health.register(e)
 	admin, err := api.New(api.Options{
 		Tokens: adminTokens(s.cfg), Tenants: s.tenants.slugs, Admin: &tenantAdmin{book: s.book}, Reloader: s.reloads,
-		Reader: s.db, Grants: s.tenants.grants, Resyncer: s.resyncs, Decider: &decider{tenants: s.tenants, queue: s.queue, metrics: m, log: s.log}, Invites: s.invites, Profiles: &profiles{tenants: s.tenants, db: s.db, metrics: m}, Archive: s.db, Endpoints: s.endpoints, Enqueuer: s.queue,
+		Reader: s.db, Grants: s.tenants.grants, Resyncer: s.resyncs, Decider: &decider{tenants: s.tenants, queue: s.queue, metrics: m, log: s.log}, Invites: s.invites, Profiles: &profiles{tenants: s.tenants, db: s.db, metrics: m}, Explainer: &explainer{tenants: s.tenants, db: s.db}, Archive: s.db, Endpoints: s.endpoints, Enqueuer: s.queue,
 		Failures: failures, Version: version, Logger: s.log,
 		AuthFailed: func(string) { m.authFailed.WithLabelValues("api").Inc() },
 	})

@@ -117,6 +117,12 @@ func testQuarantine(f *fixture) {
 	f.same("all", must(f.db.Quarantine(f.ctx, tenant, "", 10))(f), want)
 	f.same("a page", must(f.db.Quarantine(f.ctx, tenant, "", 1))(f), want[:1])
 	f.same("the next", must(f.db.Quarantine(f.ctx, tenant, "u1", 1))(f), want[1:])
+	one, exists, err := f.db.QuarantineOf(f.ctx, tenant, "u2")
+	f.must(err)
+	f.same("one person's", []any{one, exists}, []any{want[1], true})
+	none, exists, err := f.db.QuarantineOf(f.ctx, tenant, "u3")
+	f.must(err)
+	f.same("of who is not in it", []any{none, exists}, []any{directory.Quarantined{}, false})
 
 	f.update(func(ctx context.Context, tx *store.Tx) error { return tx.ReleaseQuarantinedBefore(ctx, at(2)) })
 	f.same("none was last seen before", must(f.db.Quarantine(f.ctx, tenant, "", 10))(f), want)
