@@ -134,15 +134,24 @@ func TestErasureLeavesNothing(t *testing.T) {
 				People: 12, Groups: 1, Limits: emulator.Unlimited(), CustomAttributes: []emulator.Attribute{{Name: "badgeColor", Type: "string"}},
 			}, func(rules *directory.Rules) {
 				rules.Custom = []directory.CustomField{{Name: "badge", Type: directory.CustomText, Source: directory.Source{From: []string{"user.badgeColor"}}}}
+				rules.Grants = directory.GrantRules{
+					Sets: []directory.RoleSet{{Name: "access", Roles: []directory.RoleKind{{Name: "reader"}, {Name: "local", KeepLast: true}}, Rules: []directory.GrantRule{
+						{Name: "everybody", Role: "reader", Everyone: true},
+						{Name: "by-city", Role: "local", Attribute: "user.city", Values: map[string]string{canary: ""}},
+					}}},
+					Pools: []directory.LicensePool{{Name: "seat", Cap: -1, Rules: []directory.GrantRule{{Name: "all", Everyone: true}}}},
+				}
+				rules.Invites = directory.InviteRules{Mode: directory.InvitesAutomatic}
 			})
 			r.mustFull()
 			r.follow()
 			who := r.liveAsCanary()
+			r.deliverAbout(who)
 
 			before := n.holding(t, canary)
 			for _, place := range []string{
 				"people.email_key", "people.custom", "changes.fields", "plan.fields", "plan.after", "runs.plan_summary", "runs.scope_id",
-				"acts.subject", "teams.name", "directory_people.login", "inbox_scopes.reason",
+				"people.attributes", "people.seen", "delivery_attempts.answer", "acts.subject", "teams.name", "directory_people.login", "inbox_scopes.reason",
 			} {
 				if !slices.Contains(before, place) {
 					t.Errorf("before the erasure %s does not have the canary: the test has lost its object", place)
@@ -151,6 +160,11 @@ func TestErasureLeavesNothing(t *testing.T) {
 			for _, field := range directory.Fields() {
 				if !slices.Contains(before, "people."+string(field)) {
 					t.Errorf("before the erasure people.%s does not have the canary", field)
+				}
+			}
+			for _, column := range []string{"role_grants.person_id", "license_claims.person_id", "invites.person_id", "deliveries.about", "delivery_attempts.about"} {
+				if !slices.Contains(n.holding(t, strings.ToLower(who)), column) {
+					t.Errorf("before the erasure %s does not have the person: the test has lost its object", column)
 				}
 			}
 			history := r.chain(who)
@@ -163,6 +177,12 @@ func TestErasureLeavesNothing(t *testing.T) {
 			}
 			if after := n.holding(t, canary); len(after) > 0 {
 				t.Errorf("after the erasure the canary is in %v", after)
+			}
+			kept := n.holding(t, strings.ToLower(who))
+			for _, column := range []string{"role_grants.person_id", "license_claims.person_id"} {
+				if slices.Contains(kept, column) {
+					t.Errorf("after the erasure the person still stands in %s", column)
+				}
 			}
 			chain := r.chain(who)
 			if len(chain) <= len(history) || !slices.Equal(chain[:len(history)], history) || chain[len(chain)-1] != string(directory.PersonErased) {
@@ -242,6 +262,27 @@ func (r *realOrg) liveAsCanary() string {
 		r.Fatal(err)
 	}
 	return who
+}
+
+// deliverAbout notes a delivery about somebody that was refused with an answer which repeats a value, and one that waits behind.
+func (r *realOrg) deliverAbout(who string) {
+	r.Helper()
+	act := directory.Act{Tenant: realTenant, Actor: "ops", Role: directory.RoleApprove, Kind: directory.ActEndpointAdd}
+	if err := r.db.AddEndpoint(r.Context(), directory.Endpoint{Tenant: realTenant, ID: "e1", Name: "crm", URL: "https://example.com"}, act); err != nil {
+		r.Fatal(err)
+	}
+	lane, ours, err := r.db.BeginTurn(r.Context(), directory.LaneHint{Tenant: realTenant, Endpoint: "e1"}, time.Minute)
+	if err != nil || !ours {
+		r.Fatalf("begin to deliver: %v, %v", ours, err)
+	}
+	step := directory.LaneStep{
+		Cursor: lane.Health.Cursor, End: true,
+		Add:      []directory.Delivery{{Seq: 1, About: who, State: directory.DeliveryWaiting, Attempts: 1, Wait: time.Hour, Problem: "the receiver answered 422"}, {Seq: 2, About: who, State: directory.DeliveryWaiting, Wait: -1}},
+		Attempts: []directory.Attempt{{Seq: 1, About: who, Attempt: 1, At: time.Now(), Status: 422, Problem: "the receiver answered 422", Answer: "no seat for " + canary}},
+	}
+	if _, err := r.db.SaveLane(r.Context(), lane, step, time.Minute); err != nil {
+		r.Fatal(err)
+	}
 }
 
 // chain lists the types of the changes about somebody.
