@@ -104,7 +104,7 @@ func TestFollow(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	follower := &consumer{random: rand.New(rand.NewPCG(3, 9))}
-	options := product.FollowOptions{Limit: 3, Wait: 5 * time.Second, FirstPause: time.Millisecond}
+	options := product.FollowOptions{Limit: 25, Wait: 5 * time.Second, FirstPause: time.Millisecond}
 	ended := make(chan error, 1)
 	follow := func() { ended <- r.following("acme").Follow(ctx, options, follower) }
 	go follow()
@@ -117,7 +117,7 @@ func TestFollow(t *testing.T) {
 	same := func(what string) {
 		t.Helper()
 		is, _, _ := r.snapshot()
-		deadline := time.Now().Add(60 * time.Second)
+		deadline := time.Now().Add(5 * time.Minute)
 		for cmp.Diff(is.sorted(), follower.now()) != "" {
 			if time.Now().After(deadline) {
 				t.Fatalf("%s: directory and copy:\n%s", what, cmp.Diff(is.sorted(), follower.now()))
