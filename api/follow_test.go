@@ -57,6 +57,10 @@ func (c *consumer) Replace(_ context.Context, lines iter.Seq2[v1.SnapshotLine, e
 			next.people[line.Person.ID] = true
 		case line.Membership != nil:
 			next.members[line.Membership.GroupID+" "+line.Membership.PersonID] = true
+		case line.Role != nil:
+			next.members[line.Role.Role.Role+" "+line.Role.PersonID] = true
+		case line.License != nil:
+			next.members[line.License.Pool+" "+line.License.PersonID] = true
 		}
 		if line.Kind == "start" && c.fails() {
 			return errOutOfLuck // in the middle of the lines
@@ -117,7 +121,7 @@ func TestFollow(t *testing.T) {
 	same := func(what string) {
 		t.Helper()
 		is, _, _ := r.snapshot()
-		deadline := time.Now().Add(5 * time.Minute)
+		deadline := time.Now().Add(3 * time.Minute)
 		for cmp.Diff(is.sorted(), follower.now()) != "" {
 			if time.Now().After(deadline) {
 				t.Fatalf("%s: directory and copy:\n%s", what, cmp.Diff(is.sorted(), follower.now()))
