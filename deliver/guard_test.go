@@ -64,11 +64,16 @@ func longPath(n int) string { return strings.Repeat("x", n) }
 
 func TestRedacted(t *testing.T) {
 	t.Parallel()
-	body := []byte(`{"type":"person.updated","person_id":"00u1","fields":[{"field":"title","after":"Lighthouse Keeper"}],"state":{"person":{"profile":{"custom":{"badge":"B-77"}}}}}`)
+	body := []byte(`{"type":"person.updated","person_id":"00u1","fields":[{"field":"title","after":"Lighthouse Keeper"}],"state":{"person":{"profile":{"first_name":"Zoë & Co","custom":{"badge":"B-77","desk":40713}}}}}`)
 	for answer, want := range map[string]string{
 		"thanks":                               "thanks",
 		"unknown title Lighthouse Keeper":      "unknown title " + hidden,
 		"badge B-77 of 00u1":                   "badge " + hidden + " of 00u1",
+		"LIGHTHOUSE keeper":                    hidden,
+		`{"name":"Zo\u00eb & Co"}`:             `{"name":"` + hidden + `"}`,
+		`{"name":"Zoë \u0026 Co"}`:             `{"name":"` + hidden + `"}`,
+		"<b>Zoë &amp; Co</b>":                  "<b>" + hidden + "</b>",
+		"?name=Zo%C3%AB+%26+Co&desk=40713":     "?name=" + hidden + "&desk=" + hidden,
 		"bad v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE=":  "bad " + hidden,
 		"not whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2": "not " + hidden,
 		"ada.l+x@example.com is no user":       hidden + " is no user",
@@ -78,5 +83,9 @@ func TestRedacted(t *testing.T) {
 		if got := redacted([]byte(answer), body, "my-signature"); got != want {
 			t.Errorf("%q becomes %q, want %q", answer, got, want)
 		}
+	}
+	edge := strings.Repeat("x", answerKept-5) + " Lighthouse Keeper " + strings.Repeat("y", 100)
+	if got := redacted([]byte(edge), body, ""); len(got) > answerKept || strings.Contains(got, "Light") || !strings.HasSuffix(got, "x […") {
+		t.Errorf("a value at the edge leaves %q", got[len(got)-20:])
 	}
 }

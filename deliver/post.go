@@ -121,8 +121,7 @@ func (p *Poster) post(ctx context.Context, m Message) Result {
 		return Result{Outcome: Outcome{Problem: p.unanswered(ctx, err)}}
 	}
 	defer func() { _ = response.Body.Close() }()
-	answer, _ := io.ReadAll(io.LimitReader(response.Body, answerKept)) // what is there is enough
-	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, answerRead))
+	answer, _ := io.ReadAll(io.LimitReader(response.Body, answerRead)) // what is there is enough
 	result := Result{Status: response.StatusCode, Answer: redacted(answer, m.Body, sent)}
 	switch {
 	case response.StatusCode >= 200 && response.StatusCode < 300:

@@ -1,26 +1,46 @@
 package deliver
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
+	"html"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 )
 
 // hidden stands for what is not kept.
 const hidden = "[…]"
 
-// redacted makes an answer fit to be kept: without control characters, secrets and signatures, and without the
-// values that it repeats from what was sent, which may be about a person.
+// valuesAtMost is how many values are looked for. Of an answer to more nothing is kept.
+const valuesAtMost = 500
+
+// redacted makes an answer fit to be kept: its beginning, without control characters, secrets and signatures, and
+// without the values that it repeats from what was sent, in whatever case and notation, which may be about a person.
 func redacted(answer, body []byte, signature string) string {
+	if len(bytes.TrimSpace(answer)) == 0 {
+		return ""
+	}
 	text := strings.ToValidUTF8(string(answer), "�")
-	for _, own := range append(strings.Fields(signature), values(body)...) {
-		text = strings.ReplaceAll(text, own, hidden)
+	sent := values(body)
+	if len(sent) > valuesAtMost {
+		return hidden
+	}
+	var own []string
+	for _, value := range append(strings.Fields(signature), sent...) {
+		own = append(own, notations(value)...)
+	}
+	if len(own) > 0 {
+		slices.SortFunc(own, func(a, b string) int { return len(b) - len(a) })
+		text = regexp.MustCompile(`(?i)`+strings.Join(own, "|")).ReplaceAllString(text, hidden)
 	}
 	text = regexp.MustCompile(`(?:whsec_|whsk_|v1a?,)[A-Za-z0-9+/=_-]{8,}`).ReplaceAllString(text, hidden)
 	text = regexp.MustCompile(`[^\s"'<>()\[\],;:=]+@[^\s"'<>()\[\],;:=]+`).ReplaceAllString(text, hidden)
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
+	text = strings.TrimSpace(strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\t':
 			return r
@@ -30,16 +50,50 @@ func redacted(answer, body []byte, signature string) string {
 			return r
 		}
 	}, text))
+	switch {
+	case len(text) > answerKept: // only now, for a value that is cut in two would not be found
+		return strings.ToValidUTF8(text[:answerKept], "")
+	case len(answer) >= answerRead:
+		return hidden // the end may be half of a value
+	default:
+		return text
+	}
 }
 
-// values are the texts of a message that may be about a person, the longest first: all but those that name
-// what it is about.
+// notations are the expressions for a value as receivers write it: as it is, in JSON with all beyond ASCII
+// escaped, in HTML, and in an address.
+func notations(value string) []string {
+	var escaped strings.Builder
+	for _, r := range value {
+		switch {
+		case r < 0x80:
+			escaped.WriteRune(r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&escaped, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&escaped, `\u%04x`, r)
+		}
+	}
+	slim, _ := json.Marshal(value) // a text always can be
+	all := []string{value, escaped.String(), strings.Trim(string(slim), `"`), html.EscapeString(value), url.QueryEscape(value), url.PathEscape(value)}
+	for i := range all {
+		all[i] = regexp.QuoteMeta(all[i])
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// values are the texts and numbers of a message that may be about a person: all but those that name what it is
+// about, and those that are too short to tell anything.
 func values(body []byte) []string {
 	var message any
-	if json.Unmarshal(body, &message) != nil {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	if decoder.Decode(&message) != nil {
 		return nil
 	}
-	plain := []string{"type", "tenant", "subject", "subject_id", "person_id", "id", "field", "kind", "cause", "at", "timestamp", "status", "okta_status", "assignment"}
+	plain := []string{"type", "tenant", "subject", "subject_id", "person_id", "id", "field", "kind", "cause", "at", "timestamp", "seq", "person_seq", "status", "okta_status", "assignment"}
 	var found []string
 	var walk func(any)
 	walk = func(v any) {
@@ -47,6 +101,10 @@ func values(body []byte) []string {
 		case string:
 			if len(v) > 2 {
 				found = append(found, v)
+			}
+		case json.Number:
+			if len(v) > 3 {
+				found = append(found, v.String())
 			}
 		case []any:
 			for _, item := range v {
@@ -61,6 +119,5 @@ func values(body []byte) []string {
 		}
 	}
 	walk(message)
-	slices.SortFunc(found, func(a, b string) int { return len(b) - len(a) })
 	return found
 }

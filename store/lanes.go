@@ -247,8 +247,19 @@ func (d *DB) promote(ctx context.Context, tx *sql.Tx, tenant, endpoint string, a
 	return err
 }
 
+// attempts keeps them, without the answers about people who were erased while these were on their way.
 func (s *laneSaver) attempts(ctx context.Context) error {
-	return s.addAttempts(ctx, s.tx, s.lane.Tenant, s.lane.ID, s.numbers, s.step.Attempts)
+	if len(s.step.Attempts) == 0 {
+		return nil
+	}
+	if err := s.addAttempts(ctx, s.tx, s.lane.Tenant, s.lane.ID, s.numbers, s.step.Attempts); err != nil {
+		return err
+	}
+	const quiet = `
+		update delivery_attempts set answer = '' where tenant = $1 and endpoint = $2 and no > $3 and answer <> ''
+			and about in (select p.id from people p where p.tenant = $1 and p.status = 'removed' and p.okta_status = '')`
+	_, err := s.exec(ctx, s.tx, quiet, s.lane.Tenant, s.lane.ID, s.numbers)
+	return err
 }
 
 // addAttempts keeps attempts under the numbers after last, and forgets the oldest.

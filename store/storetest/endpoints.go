@@ -187,6 +187,9 @@ func testLanes(f *fixture) {
 	f.saveLane(l, directory.LaneStep{Cursor: 5, Add: []directory.Delivery{row(1, time.Hour, 1)}})
 	f.saveLane(l, directory.LaneStep{Cursor: 5, Attempts: []directory.Attempt{attempt(4, true)}})
 	f.same("all go when something arrives again", f.dueDeliveries("ep_a"), []int64{1, 2})
+	f.putPeople(directory.Person{ID: "u3", ObservedAt: at(0)}.Tombstone()) // erased while the request was on its way
+	f.saveLane(l, directory.LaneStep{Cursor: 5, Attempts: []directory.Attempt{attempt(4, true)}})
+	f.same("what is kept of the answer", must(f.db.Attempts(f.ctx, tenant, "ep_a", 0, 1))(f)[0].Answer, "")
 	f.saveLane(l, directory.LaneStep{Cursor: 5, Gone: true, Missed: 7, End: true})
 	e := must(f.db.Endpoint(f.ctx, tenant, "ep_a"))(f)
 	if e.Disabled == nil || e.Disabled.By != "oktasync" || e.Health.Missed != 7 || e.Health.Waiting != 2 || e.Health.Oldest == nil {
