@@ -30,9 +30,10 @@ type InviteLedger interface {
 }
 
 // mayBegin says whether an attempt may begin where the ledger has an entry of the person already: when the database knows of that attempt
-// (it knows how it ended, or it would not try again), or when an admin wants it sent once more and it was not.
+// (it knows how it ended, or it would not try again), or when an admin wants it sent once more and neither that nor a later wish was begun.
+// Wishes have ids that grow with time.
 func mayBegin(found directory.InviteLedgerEntry, previous, issue string) bool {
-	return found.Attempt == previous || issue != "" && found.Issue != issue
+	return found.Attempt == previous || issue > found.Issue
 }
 
 // entryText and readEntry are an entry's form in Redis.

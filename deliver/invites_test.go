@@ -164,6 +164,8 @@ func TestInviteLedger(t *testing.T) {
 			begin("u2", "", "", "b2", false, false)  // it began, and nobody knows more
 			begin("u1", "", "once more", "a4", true, false)
 			begin("u1", "", "once more", "a5", false, false)
+			begin("u1", "a4", "twice more", "a6", true, false)
+			begin("u1", "", "once more", "a7", false, false) // a copy from before the second wish
 			if err := l.Seed(ctx, tenant, map[string]directory.InviteLedgerEntry{"u3": {Attempt: "c1", Sent: true}}); err != nil {
 				t.Fatal(err)
 			}

@@ -38,7 +38,7 @@ type Invite struct {
 	ReleaseAt time.Time
 	// ReleasedBy names the admin token that let it go; empty: the mode InvitesAutomatic did.
 	ReleasedBy string
-	// Issue tells an invite that an admin sends once more from the one before; empty for the first.
+	// Issue tells an invite that an admin sends once more from the one before, and grows with time; empty for the first.
 	Issue string
 
 	Attempt     string    // id of the last attempt to send it
