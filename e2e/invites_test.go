@@ -154,8 +154,9 @@ func TestInvites(t *testing.T) {
 	w.service.kill()
 	w.start()
 	settled()
-	// Whose mail was under way at the kill is not sent again, whether it arrived or not.
-	if n := office.people(t); n != active && n != active-1 {
+	// Whose mails were under way at the kill are not sent again, whether they arrived or not.
+	const underWay = 8
+	if n := office.people(t); n > active || n < active-underWay {
 		t.Errorf("%d of %d active people got a mail", n, active)
 	}
 	before := office.people(t)
@@ -177,7 +178,7 @@ func TestInvites(t *testing.T) {
 	if n := office.people(t); n != before {
 		t.Errorf("with the older copy %d people got a mail, want the %d as before", n, before)
 	}
-	if sent, unsure := w.number("select count(*) from invites where state = 'sent'"), w.number("select count(*) from invites where state in ('uncertain', 'sending')"); sent+unsure != active || unsure > 1 {
+	if sent, unsure := w.number("select count(*) from invites where state = 'sent'"), w.number("select count(*) from invites where state in ('uncertain', 'sending')"); sent+unsure != active || unsure > underWay {
 		t.Errorf("%d invites are sent and %d uncertain, of %d", sent, unsure, active)
 	}
 

@@ -97,7 +97,7 @@ func (w *world) written() string {
 		text += fmt.Sprintf("%s: %d rows, %v; ", table, count, marks)
 	}
 	return text + fmt.Sprintf("%d memberships, %d changes, %d teams", w.number("select count(*) from memberships"),
-		w.number("select count(*) from changes"), w.number("select count(*) from teams"))
+		w.number("select count(*) from changes where type not like 'sync.%'"), w.number("select count(*) from teams"))
 }
 
 // report shows how long it took and what it needed.
