@@ -9,8 +9,8 @@ import (
 func TestSeeds(t *testing.T) {
 	t.Parallel()
 	for _, args := range []string{
-		"-mode embedded -seed 1 -seeds 6 -tenants 6 -steps 60",
-		"-mode postgres -seed 101 -seeds 3 -tenants 3 -steps 60",
+		"-mode embedded -seed 1 -seeds 4 -tenants 4 -steps 60",
+		"-mode postgres -seed 101 -seeds 2 -tenants 2 -steps 60",
 	} {
 		t.Run(args, func(t *testing.T) {
 			t.Parallel()
