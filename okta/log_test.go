@@ -95,10 +95,6 @@ func TestLogPlaces(t *testing.T) {
 
 func TestLogRefusals(t *testing.T) {
 	t.Parallel()
-	var (
-		credentials *directory.CredentialsError
-		later       *directory.RetryAfterError
-	)
 	tests := []struct {
 		name  string
 		fault emulator.Fault
@@ -107,10 +103,10 @@ func TestLogRefusals(t *testing.T) {
 	}{
 		{"the place", emulator.Fault{Kind: emulator.FaultBadRequest}, func(err error) bool { return errors.Is(err, directory.ErrLogPlace) }, "E0000053"},
 		{"gone", emulator.Fault{Kind: emulator.FaultNotFound}, func(err error) bool { return errors.Is(err, directory.ErrLogPlace) }, "E0000007"},
-		{"the right", emulator.Fault{Kind: emulator.FaultForbidden}, func(err error) bool { return errors.As(err, &credentials) }, "Read-only Administrator"},
-		{"the token", emulator.Fault{Kind: emulator.FaultRevokedToken}, func(err error) bool { return errors.As(err, &credentials) }, "create a new API token"},
+		{"the right", emulator.Fault{Kind: emulator.FaultForbidden}, func(err error) bool { return errors.As(err, new(*directory.CredentialsError)) }, "Read-only Administrator"},
+		{"the token", emulator.Fault{Kind: emulator.FaultRevokedToken}, func(err error) bool { return errors.As(err, new(*directory.CredentialsError)) }, "create a new API token"},
 		{"the feature", emulator.Fault{Kind: emulator.FaultFeatureMissing}, func(err error) bool { return errors.As(err, new(*directory.TerminalError)) }, "not part of this Okta org's plan"},
-		{"too many", emulator.Fault{Kind: emulator.FaultRateLimited}, func(err error) bool { return errors.As(err, &later) }, "E0000047"},
+		{"too many", emulator.Fault{Kind: emulator.FaultRateLimited}, func(err error) bool { return errors.As(err, new(*directory.RetryAfterError)) }, "E0000047"},
 		{"broken", emulator.Fault{Kind: emulator.FaultServerError}, func(err error) bool { return errors.As(err, new(*passingError)) }, "E0000009"},
 		{"half", emulator.Fault{Kind: emulator.FaultCutJSON}, func(err error) bool { return errors.As(err, new(*passingError)) }, "not a list"},
 		{"a web page", emulator.Fault{Kind: emulator.FaultHTML}, func(err error) bool { return errors.As(err, new(*passingError)) }, "no next link"},
