@@ -22,6 +22,7 @@ type Relay struct {
 	mu     sync.Mutex
 	// targets are the replicas, taken in turn.
 	targets []string
+	passing *sync.WaitGroup // attempts on these targets that have no answer yet
 	turn    int
 	patient bool
 	answers []Answer
@@ -41,7 +42,7 @@ func (a Answer) Accepted() bool { return a.Status >= 200 && a.Status < 300 }
 
 // NewRelay starts a relay before these replicas, each "http://host:port".
 func NewRelay(targets ...string) *Relay {
-	r := &Relay{targets: targets, client: http.Client{Timeout: 10 * time.Second}}
+	r := &Relay{targets: targets, passing: &sync.WaitGroup{}, client: http.Client{Timeout: 10 * time.Second}}
 	r.server = httptest.NewServer(http.HandlerFunc(r.serve))
 	r.URL = r.server.URL
 	return r
@@ -59,6 +60,16 @@ func (r *Relay) SetTargets(targets ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.targets = targets
+}
+
+// Drain replaces the replicas and waits until those before have answered what was passed on to them, as is
+// done before a replica is stopped.
+func (r *Relay) Drain(targets ...string) {
+	r.mu.Lock()
+	before := r.passing
+	r.targets, r.passing = targets, &sync.WaitGroup{}
+	r.mu.Unlock()
+	before.Wait()
 }
 
 // SetPatient says whether a delivery is held back while no replica answers it with
@@ -128,7 +139,10 @@ func (r *Relay) pass(request *http.Request, body []byte) (int, http.Header, []by
 	r.mu.Lock()
 	target := r.targets[r.turn%len(r.targets)]
 	r.turn++
+	passing := r.passing
+	passing.Add(1)
 	r.mu.Unlock()
+	defer passing.Done()
 	forward, err := http.NewRequestWithContext(request.Context(), request.Method, target+request.URL.Path, bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, nil
