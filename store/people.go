@@ -267,3 +267,32 @@ func (t *Tx) Joiners(ctx context.Context, run string, people []string) (map[stri
 	}
 	return joiners, nil
 }
+
+// CountCalled counts the present people whom a manager text means when it is looked up in this way, up to most.
+func (d *DB) CountCalled(ctx context.Context, tenant string, ref directory.ManagerRef, text string, most int) (int, error) {
+	column, key := "", directory.Fold(text)
+	switch ref {
+	case directory.ManagerByID:
+		column, key = "id", text
+	case directory.ManagerByLogin:
+		column = "login_key"
+	case directory.ManagerByEmail:
+		column = "email_key"
+	case directory.ManagerByNumber:
+		column = "employee_number_key"
+	case directory.ManagerByName:
+		column = "name_key"
+	default:
+		return 0, fmt.Errorf("count whom a manager text of tenant %s means: there is no way %q to look one up", tenant, ref)
+	}
+	if key == "" {
+		return 0, nil
+	}
+	query := `select count(*) from (select 1 from people
+		where tenant = $1 and ` + column + ` = $2 and ` + column + ` <> '' and status in ('active', 'suspended') and left_at is null limit $3) called`
+	var n int
+	if err := d.row(ctx, d.read, query, tenant, key, most).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count whom a manager text of tenant %s means: %w", tenant, err)
+	}
+	return n, nil
+}

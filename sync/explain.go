@@ -22,6 +22,8 @@ type Witness interface {
 	// QuarantineOf returns the person's entry; false when there is none.
 	QuarantineOf(ctx context.Context, tenant, person string) (directory.Quarantined, bool, error)
 	IgnoredAttributes(ctx context.Context, tenant string) ([]string, error)
+	// CountCalled counts the present people whom a manager text means when it is looked up in this way, up to most.
+	CountCalled(ctx context.Context, tenant string, ref directory.ManagerRef, text string, most int) (int, error)
 	Feed(ctx context.Context, tenant string, q directory.ChangeQuery) (directory.FeedPage, error)
 }
 
@@ -51,6 +53,7 @@ type evidence struct {
 	person      *directory.Person // nil: no row, or a tombstone
 	team        string            // its name
 	manager     string            // the manager's name
+	called      int               // how many people the ambiguous text means, up to one more than mostCalled
 	groups      []directory.Group
 	roles       []directory.RoleGrant
 	licenses    []directory.LicenseInLine
@@ -140,6 +143,9 @@ func (f *evidence) readRow(ctx context.Context, o ExplainOptions) error {
 			f.manager = m.Profile.Name()
 		}
 	}
+	if err := f.countCalled(ctx, o); err != nil {
+		return err
+	}
 	if f.groups, err = o.Rows.GroupsOfPerson(ctx, o.Tenant, f.id); err != nil {
 		return err
 	}
@@ -159,4 +165,31 @@ func (f *evidence) readRow(ctx context.Context, o ExplainOptions) error {
 	names, err := o.Rows.IgnoredAttributes(ctx, o.Tenant)
 	f.ignored = slices.DeleteFunc(names, func(name string) bool { return f.mapper.used[name] })
 	return err
+}
+
+// mostCalled is up to how many people are counted whom one manager text means.
+const mostCalled = 10
+
+// countCalled counts whom the text means that is ambiguous: the first that is, in the first way that finds anybody.
+func (f *evidence) countCalled(ctx context.Context, o ExplainOptions) error {
+	if f.person.ManagerProblem != directory.ManagerAmbiguous {
+		return nil
+	}
+	ways := (&identities{rules: f.rules.Managers}).refs()
+	for _, text := range []string{f.person.Profile.ManagerIDText, f.person.Profile.ManagerText} {
+		for _, way := range ways {
+			n, err := o.Rows.CountCalled(ctx, o.Tenant, way, text, mostCalled+1)
+			if err != nil {
+				return err
+			}
+			if n > 1 {
+				f.called = n
+				return nil
+			}
+			if n == 1 {
+				break
+			}
+		}
+	}
+	return nil
 }

@@ -110,7 +110,7 @@ func (f *evidence) noManager() string {
 	case directory.ManagerUnresolved:
 		return says + ", nobody in the directory matches"
 	case directory.ManagerAmbiguous:
-		return says + ", several people match"
+		return says + ", " + f.peopleCalled() + " match"
 	case directory.ManagerSelf:
 		return says + ", which is the person themselves"
 	case directory.ManagerLoop:
@@ -127,6 +127,20 @@ func (f *evidence) noManager() string {
 		return "no manager: Okta names none"
 	default:
 		return says + ", which is about to be looked up"
+	}
+}
+
+// peopleCalled says how many people an ambiguous text means; that it meant several stands in the row, which
+// may be older than what was counted.
+func (f *evidence) peopleCalled() string {
+	words := []string{2: "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"}
+	switch {
+	case f.called < 2:
+		return "several people"
+	case f.called > mostCalled:
+		return fmt.Sprintf("more than %d people", mostCalled)
+	default:
+		return words[f.called] + " people"
 	}
 }
 

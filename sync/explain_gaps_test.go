@@ -45,6 +45,12 @@ func TestExplainGaps(t *testing.T) {
 		"several match": {func(f *evidence) {
 			f.person.Profile.ManagerText, f.person.ManagerProblem = "Ada", directory.ManagerAmbiguous
 		}, `no manager: Okta says "Ada", several people match`},
+		"two match": {func(f *evidence) {
+			f.person.Profile.ManagerText, f.person.ManagerProblem, f.called = "Ada", directory.ManagerAmbiguous, 2
+		}, `no manager: Okta says "Ada", two people match`},
+		"many match": {func(f *evidence) {
+			f.person.Profile.ManagerText, f.person.ManagerProblem, f.called = "Ada", directory.ManagerAmbiguous, 11
+		}, `no manager: Okta says "Ada", more than 10 people match`},
 		"their own manager": {func(f *evidence) {
 			f.person.Profile.ManagerIDText, f.person.ManagerProblem = "p", directory.ManagerSelf
 		}, `no manager: Okta says "p", which is the person themselves`},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -329,6 +330,11 @@ func TestManagerTexts(t *testing.T) {
 	}
 	f.arrive("jp2", map[string]any{"firstName": "山田", "lastName": "太郎"})
 	f.wantManagers("two of a name", map[string]string{"r-jp": "okta ambiguous"})
+	why, err := dirsync.Explain(t.Context(), dirsync.ExplainOptions{Tenant: f.tenant, Rules: f.rules, Rows: f.db}, "r-jp")
+	says := fmt.Sprintf("no manager: Okta says %q, two people match", names["jp"])
+	if err != nil || !slices.ContainsFunc(why.Missing, func(g directory.Explained) bool { return g.Reason == says }) {
+		t.Errorf("it is not explained as %s: %+v, %v", says, why.Missing, err)
+	}
 	rows, err := f.db.People(t.Context(), f.tenant, []string{"r-html"})
 	if err != nil || rows[0].Profile.ManagerText != names["html"] {
 		t.Errorf("the raw text is %q, %v", rows[0].Profile.ManagerText, err)

@@ -147,6 +147,23 @@ func testIdentify(f *fixture) {
 			return nil
 		})
 	}
+	for _, test := range []struct {
+		way  directory.ManagerRef
+		text string
+		want int
+	}{
+		{directory.ManagerByID, "u2", 1},
+		{directory.ManagerByID, "U2", 0},
+		{directory.ManagerByLogin, " U1@LOGIN.example", 1},
+		{directory.ManagerByEmail, "SHARED@mail.example", 2},
+		{directory.ManagerByEmail, " ", 0},
+		{directory.ManagerByNumber, "n-u3", 1},
+		{directory.ManagerByNumber, "N-u4", 0}, // who left
+		{directory.ManagerByName, "first u3 LAST u3 ", 1},
+	} {
+		f.same("called by "+string(test.way), must(f.db.CountCalled(f.ctx, tenant, test.way, test.text, 9))(f), test.want)
+	}
+	f.same("not counted further", must(f.db.CountCalled(f.ctx, tenant, directory.ManagerByEmail, "SHARED@mail.example", 1))(f), 1)
 }
 
 func testManagerEdges(f *fixture) {
