@@ -278,6 +278,11 @@ func (e *personEraser) emptyTeams(ctx context.Context) error {
 	if err := e.emptyChanges(ctx, found); err != nil {
 		return err
 	}
+	// What a receiver said to the team's changes may repeat its name.
+	const quiet = `update delivery_attempts set answer = '' where tenant = $1 and about {in $2} and answer <> ''`
+	if _, err := e.db.exec(ctx, e.tx, quiet, e.tenant, e.gone); err != nil {
+		return err
+	}
 	return e.summaries(ctx)
 }
 

@@ -167,7 +167,7 @@ func TestErasureLeavesNothing(t *testing.T) {
 					t.Errorf("before the erasure %s does not have the person: the test has lost its object", column)
 				}
 			}
-			history := r.chain(who)
+			history, teams := r.chain(who), r.teamsMade(canary)
 
 			r.deprovision(directory.DeprovisionDelete, 0)
 			r.must(r.org.Deactivate(who))
@@ -187,6 +187,11 @@ func TestErasureLeavesNothing(t *testing.T) {
 			chain := r.chain(who)
 			if len(chain) <= len(history) || !slices.Equal(chain[:len(history)], history) || chain[len(chain)-1] != string(directory.PersonErased) {
 				t.Errorf("the chain of changes was %v and is %v", history, chain)
+			}
+			// Nor is an answer kept that comes after the erasure.
+			r.answerAbout(teams)
+			if after := n.holding(t, canary); len(after) > 0 {
+				t.Errorf("after a late answer the canary is in %v", after)
 			}
 			// The plan that waits is not spoilt: what it says of the person is left alone.
 			r.mustFull()
@@ -283,6 +288,37 @@ func (r *realOrg) deliverAbout(who string) {
 	if _, err := r.db.SaveLane(r.Context(), lane, step, time.Minute); err != nil {
 		r.Fatal(err)
 	}
+	r.answerAbout(r.teamsMade(canary))
+}
+
+// answerAbout notes deliveries of changes of which the receiver repeats a value.
+func (r *realOrg) answerAbout(changes []directory.Change) {
+	r.Helper()
+	lane, ours, err := r.db.BeginTurn(r.Context(), directory.LaneHint{Tenant: realTenant, Endpoint: "e1"}, time.Minute)
+	if err != nil || !ours {
+		r.Fatalf("begin to deliver: %v, %v", ours, err)
+	}
+	step := directory.LaneStep{Cursor: lane.Health.Cursor, End: true}
+	for _, c := range changes {
+		step.Attempts = append(step.Attempts, directory.Attempt{Seq: c.Seq, About: c.About(), Attempt: 1, At: time.Now(), OK: true, Status: 200, Answer: "thanks for " + canary})
+	}
+	if _, err := r.db.SaveLane(r.Context(), lane, step, time.Minute); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// teamsMade returns the changes that made teams with this in their names.
+func (r *realOrg) teamsMade(name string) []directory.Change {
+	r.Helper()
+	changes, err := r.db.Changes(r.Context(), realTenant, directory.ChangeQuery{Types: []directory.ChangeType{directory.TeamCreated}, Limit: 1000})
+	if err != nil {
+		r.Fatal(err)
+	}
+	named := slices.DeleteFunc(changes, func(c directory.Change) bool { return !strings.Contains(fmt.Sprint(c.Fields), name) })
+	if len(named) == 0 {
+		r.Fatalf("no team is called %s", name)
+	}
+	return named
 }
 
 // chain lists the types of the changes about somebody.
