@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -170,9 +171,18 @@ func attemptOf(feed string, a directory.Attempt) v1.DeliveryAttempt {
 	}
 }
 
-// EventOf is a change as webhooks carry it. replay is the id of the replay that it is part of, if any.
-func EventOf(tenant string, c directory.Change, replay string) v1.Event {
-	data := changeOf(c)
-	data.Replay = replay != ""
-	return v1.Event{Type: string(c.Type), Timestamp: c.At.UTC(), Tenant: tenant, Replay: data.Replay, Data: data}
+// EventOf is a change as a webhook carries it: as the feed shows it. replay is the id of the replay that it is part of, if
+// any.
+func EventOf(c directory.Change, replay string) v1.Change {
+	event := changeOf(c)
+	event.Replay = replay != ""
+	return event
+}
+
+// TestEvent is what an endpoint is tried with. It has the form of a change and is none: it has no number.
+func TestEvent(tenant, endpoint, id, actor string, at time.Time) v1.Change {
+	return v1.Change{
+		ID: id, Tenant: tenant, At: at.UTC(), Type: "endpoint.test", Subject: "endpoint", SubjectID: endpoint,
+		Fields: []v1.FieldChange{}, Cause: v1.Cause{Kind: string(directory.CauseManual), Actor: actor},
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -46,7 +47,7 @@ func schemaOf(t *testing.T, kind directory.ChangeType) (*jsonschema.Schema, []an
 // Whoever adds a type describes it, with an example that is one.
 func TestEveryEventIsDescribed(t *testing.T) {
 	t.Parallel()
-	files := []string{"event.json"}
+	files := []string{"event.json", "endpoint.test.json"}
 	for _, kind := range directory.ChangeTypes() {
 		files = append(files, string(kind)+".json")
 		schema, examples := schemaOf(t, kind)
@@ -86,6 +87,28 @@ func TestEveryEventIsDescribed(t *testing.T) {
 		if !strings.Contains(string(page), "("+name+")") {
 			t.Errorf("docs/events/README.md does not list %s", name)
 		}
+	}
+}
+
+// An endpoint is tried with what has a schema of its own, and is no event of the feed.
+func TestTestEventFitsItsSchema(t *testing.T) {
+	t.Parallel()
+	schema, examples := schemaOf(t, "endpoint.test")
+	text, err := json.Marshal(TestEvent("acme", "ep_1f0c5a7713b2d9e4", "msg_test_5b1d09b2c3a5f712", "alice", time.Date(2026, 8, 20, 8, 0, 1, 250_000_000, time.UTC)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent, err := jsonschema.UnmarshalJSON(strings.NewReader(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, event := range append(examples, sent) {
+		if err := schema.Validate(event); err != nil {
+			t.Errorf("%v: %v", event, err)
+		}
+	}
+	if person, _ := schemaOf(t, directory.PersonUpdated); person.Validate(sent) == nil || len(examples) != 1 {
+		t.Errorf("%s passes for a change; there are %d examples", text, len(examples))
 	}
 }
 
@@ -141,7 +164,7 @@ func (r *feedRig) lived() {
 	}
 }
 
-// What the API sends fits the schema of its type.
+// What the API sends fits the schema of its type, and webhooks send the same.
 func TestSentEventsFitTheirSchemas(t *testing.T) {
 	t.Parallel()
 	r := startFeed(t)
@@ -164,5 +187,22 @@ func TestSentEventsFitTheirSchemas(t *testing.T) {
 		if err := schema.Validate(event); err != nil {
 			t.Errorf("%s\n%v", item, err)
 		}
+	}
+	kept, err := r.db.Feed(t.Context(), "acme", directory.ChangeQuery{Limit: 1000, States: true})
+	if err != nil || len(kept.Changes) != len(page.Items) {
+		t.Fatalf("%d changes are kept, %v", len(kept.Changes), err)
+	}
+	for n, change := range kept.Changes {
+		var sent, shown any
+		body, err := json.Marshal(EventOf(change, ""))
+		if err := errors.Join(err, json.Unmarshal(body, &sent), json.Unmarshal(page.Items[n], &shown)); err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(sent, shown) {
+			t.Errorf("the webhook's body is\n%s\nand the feed has\n%s", body, page.Items[n])
+		}
+	}
+	if again := EventOf(kept.Changes[0], "4f1d09b2"); !again.Replay {
+		t.Errorf("a replay does not say so: %+v", again)
 	}
 }

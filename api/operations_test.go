@@ -33,7 +33,7 @@ const tenantGlobex = `{"tenant":"globex","source":"file","blocked":"the token is
 
 // change writes the change of that number about that person.
 func change(seq int, person string) string {
-	return fmt.Sprintf(`{"id":"evt_%[1]d","tenant":"acme","seq":%[1]d,"person_seq":1,"replay":false,"at":"2026-08-20T08:00:00Z","type":"person.updated","subject":"person","subject_id":%[2]q,"person_id":%[2]q,
+	return fmt.Sprintf(`{"id":"evt_%[1]d","tenant":"acme","seq":%[1]d,"person_seq":1,"replay":false,"timestamp":"2026-08-20T08:00:00Z","type":"person.updated","subject":"person","subject_id":%[2]q,"person_id":%[2]q,
 		"fields":[{"field":"title","before":null,"after":"%[1]d"}],
 		"cause":{"kind":"hook","events":["u1"],"event_types":["user.account.update_profile"],"published":"2026-08-20T08:00:00Z"}}`, seq, person)
 }

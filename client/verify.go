@@ -12,8 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/oktasync/oktasync/api/v1"
 )
 
 // Prefixes of keys (Standard Webhooks specification, "Signature scheme").
@@ -82,15 +80,10 @@ func (v *Verifier) Verify(header http.Header, body []byte) (Event, error) {
 	if !v.signed([]byte(id+"."+stamp+"."+string(body)), header.Values("webhook-signature")) {
 		return Event{}, fmt.Errorf("%w: no signature fits a key", ErrNotGenuine)
 	}
-	var message v1.Event
-	if err := json.Unmarshal(body, &message); err != nil {
+	var event Event
+	if err := json.Unmarshal(body, &event); err != nil {
 		return Event{}, fmt.Errorf("read the event of webhook %s: %w", id, err)
 	}
-	event := message.Data
-	if event.Type == "" { // a test event is one of no change
-		event = Event{ID: id, Tenant: message.Tenant, At: message.Timestamp, Type: message.Type}
-	}
-	event.Replay = message.Replay
 	return event, nil
 }
 

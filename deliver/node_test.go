@@ -13,16 +13,24 @@ import (
 	"github.com/oktasync/oktasync/deliver"
 )
 
-// TestOthersVerify: what a poster signs is verified by the specification's own library for Node, each of two secrets of a
-// rotation by itself, and nothing else is.
+// TestOthersVerify: what a poster signs is verified by the specification's own library for Node, and by Node's Ed25519: each
+// of the keys of a rotation by itself, and nothing else is.
 func TestOthersVerify(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat("testdata/verify/node_modules/standardwebhooks"); err != nil {
 		t.Fatal("the library for Node is not installed: run scripts/install-tools.sh, as make test does")
 	}
 	old, renewed := deliver.NewSharedSecret(), deliver.NewSharedSecret()
+	private, public, err := deliver.NewKeyPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, another, err := deliver.NewKeyPair()
+	if err != nil {
+		t.Fatal(err)
+	}
 	var signers []*deliver.Signer
-	for _, secret := range []string{renewed, old} {
+	for _, secret := range []string{private, renewed, old} {
 		s, err := deliver.NewSigner(secret)
 		if err != nil {
 			t.Fatal(err)
@@ -44,11 +52,15 @@ func TestOthersVerify(t *testing.T) {
 		headers[name] = sent.Get(name)
 	}
 	type message struct {
-		Secret  string            `json:"secret"`
+		Key     string            `json:"key"`
 		Body    string            `json:"body"`
 		Headers map[string]string `json:"headers"`
 	}
-	input, err := json.Marshal([]message{{renewed, body, headers}, {old, body, headers}, {deliver.NewSharedSecret(), body, headers}, {renewed, body + " ", headers}})
+	messages := []message{
+		{renewed, body, headers}, {old, body, headers}, {public, body, headers},
+		{deliver.NewSharedSecret(), body, headers}, {renewed, body + " ", headers}, {another, body, headers}, {public, body + " ", headers},
+	}
+	input, err := json.Marshal(messages)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +71,7 @@ func TestOthersVerify(t *testing.T) {
 		t.Fatal(err)
 	}
 	var verdicts []bool
-	if err := json.Unmarshal(output, &verdicts); err != nil || !slices.Equal(verdicts, []bool{true, true, false, false}) {
-		t.Errorf("the library says %s, %v", output, err)
+	if err := json.Unmarshal(output, &verdicts); err != nil || !slices.Equal(verdicts, []bool{true, true, true, false, false, false, false}) {
+		t.Errorf("Node says %s, %v", output, err)
 	}
 }

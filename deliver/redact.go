@@ -93,7 +93,7 @@ func values(body []byte) []string {
 	if decoder.Decode(&message) != nil {
 		return nil
 	}
-	plain := []string{"type", "tenant", "subject", "subject_id", "person_id", "id", "field", "kind", "cause", "at", "timestamp", "seq", "person_seq", "status", "okta_status", "assignment"}
+	plain := []string{"type", "tenant", "subject", "subject_id", "person_id", "id", "field", "kind", "cause", "timestamp", "seq", "person_seq", "status", "okta_status", "assignment"}
 	var found []string
 	var walk func(any)
 	walk = func(v any) {

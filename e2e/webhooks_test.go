@@ -39,21 +39,21 @@ func newWebhookProduct(t *testing.T) *webhookProduct {
 }
 
 // next returns the next webhook, verified.
-func (p *webhookProduct) next(t *testing.T, verify *standardwebhooks.Webhook) v1.Event {
+func (p *webhookProduct) next(t *testing.T, verify *standardwebhooks.Webhook) v1.Change {
 	t.Helper()
 	select {
 	case post := <-p.posts:
 		if err := verify.Verify(post.body, post.header); err != nil {
 			t.Fatalf("the signature of %s: %v", post.body, err)
 		}
-		var e v1.Event
+		var e v1.Change
 		if err := json.Unmarshal(post.body, &e); err != nil {
 			t.Fatal(err)
 		}
 		return e
 	case <-time.After(time.Minute):
 		t.Fatal("no webhook came")
-		return v1.Event{}
+		return v1.Change{}
 	}
 }
 
@@ -73,20 +73,20 @@ func (w *world) webhooks(who, boss string) {
 	if out, status := w.cli("endpoints", "test", "crm"); status != 0 || !contains(out, "The test event arrived: status 200") {
 		w.t.Fatalf("endpoints test: status %d: %s", status, out)
 	}
-	if e := product.next(w.t, verify); e.Type != "endpoint.test" {
-		w.t.Errorf("a test event of type %s", e.Type)
+	if e := product.next(w.t, verify); e.Type != "endpoint.test" || e.Tenant != tenant || e.Seq != 0 {
+		w.t.Errorf("the test event %+v", e)
 	}
 	w.act(w.org.Move(who, "Webhook Writing", boss))
 	e := product.next(w.t, verify)
-	if e.Type != "person.updated" || e.Data.PersonID != who || e.Tenant != tenant || e.Replay || e.Data.Seq == 0 {
+	if e.Type != "person.updated" || e.PersonID != who || e.Tenant != tenant || e.Replay || e.Seq == 0 {
 		w.t.Errorf("the event %+v", e)
 	}
-	for _, selection := range [][]string{{"--person", who}, {"--since", e.Data.At.Add(-time.Second).Format(time.RFC3339)}} {
+	for _, selection := range [][]string{{"--person", who}, {"--since", e.At.Add(-time.Second).Format(time.RFC3339)}} {
 		out, status := w.cli(append([]string{"replay", "--to", "crm", "--types", "person.updated"}, selection...)...)
 		if status != 0 || !contains(out, "sent to crm once more") {
 			w.t.Fatalf("replay: status %d: %s", status, out)
 		}
-		for again := (v1.Event{}); again.Data.ID != e.Data.ID || !again.Replay; {
+		for again := (v1.Change{}); again.ID != e.ID || !again.Replay; {
 			again = product.next(w.t, verify) // fails when none comes
 		}
 	}

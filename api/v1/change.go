@@ -9,13 +9,14 @@ type ChangePage struct {
 	Next   string   `json:"next,omitempty" doc:"The same as 'cursor', when there is more already; absent at the end of the history"`
 }
 
-// Change is one fact of the history.
+// Change is one fact of the history, and the body of a webhook: with type and timestamp at its top, and the rest beside
+// them (Standard Webhooks: "Payload structure").
 type Change struct {
 	ID        string        `json:"id" doc:"The event's id, which never changes: whoever gets an event twice tells by it" example:"evt_2054_9f3ac1d2e4b5a697"`
 	Tenant    string        `json:"tenant"`
 	Seq       int64         `json:"seq" doc:"Position in the tenant's history, from 1, without gaps"`
 	PersonSeq int64         `json:"person_seq,omitempty" doc:"Position in the person's own history, from 1, without gaps; absent where there is no person_id"`
-	At        time.Time     `json:"at" doc:"When it was committed"`
+	At        time.Time     `json:"timestamp" doc:"When it was committed"`
 	Type      string        `json:"type" example:"person.updated" doc:"New types are added over time; pass over those that you don't know"`
 	Subject   string        `json:"subject" doc:"What it is about: person, team, group, membership, invite, run, and what is added later" example:"person"`
 	SubjectID string        `json:"subject_id" doc:"Id of the person, team, group or run; of a membership the group's, of an invite the person's"`

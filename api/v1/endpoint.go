@@ -131,12 +131,3 @@ type ReplayRequest struct {
 type DeliveriesTaken struct {
 	Deliveries int `json:"deliveries"`
 }
-
-// Event is the body of a webhook. Standard Webhooks: "Payload structure".
-type Event struct {
-	Type      string    `json:"type" example:"person.updated"`
-	Timestamp time.Time `json:"timestamp" doc:"When the change was committed"`
-	Tenant    string    `json:"tenant"`
-	Replay    bool      `json:"replay" doc:"An old change that somebody had sent once more"`
-	Data      Change    `json:"data"`
-}

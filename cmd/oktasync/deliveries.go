@@ -37,11 +37,11 @@ func (c *courier) Turn(ctx context.Context, hint directory.LaneHint) error {
 	return c.Courier.Turn(ctx, hint)
 }
 
-// webhookBodies writes changes as receivers get them: as the API shows them, with the tenant.
+// webhookBodies writes changes as receivers get them: as the feed shows them.
 func webhookBodies(_ context.Context, tenant string, messages []deliver.Outgoing) ([][]byte, error) {
 	bodies := make([][]byte, len(messages))
 	for i, m := range messages {
-		body, err := json.Marshal(api.EventOf(tenant, m.Change, m.Replay))
+		body, err := json.Marshal(api.EventOf(m.Change, m.Replay))
 		if err != nil {
 			return nil, fmt.Errorf("write change %d of tenant %s: %w", m.Seq, tenant, err)
 		}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/oktasync/oktasync/api"
 	"github.com/oktasync/oktasync/deliver"
 	"github.com/oktasync/oktasync/directory"
 	"github.com/oktasync/oktasync/seal"
@@ -140,16 +141,6 @@ func (a *endpointAdmin) Remove(ctx context.Context, tenant, which string, act di
 	return a.RemoveEndpoint(ctx, tenant, which, act)
 }
 
-// testEvent is the body of a test.
-type testEvent struct {
-	Type      string    `json:"type"`
-	Timestamp time.Time `json:"timestamp"`
-	Data      struct {
-		Tenant   string `json:"tenant"`
-		Endpoint string `json:"endpoint"`
-	} `json:"data"`
-}
-
 // Test posts a test event, beside what is delivered and whether or not the endpoint is disabled.
 func (a *endpointAdmin) Test(ctx context.Context, tenant, which string, act directory.Act) (directory.Attempt, error) {
 	e, err := a.Endpoint(ctx, tenant, which)
@@ -160,14 +151,12 @@ func (a *endpointAdmin) Test(ctx context.Context, tenant, which string, act dire
 	if err != nil {
 		return directory.Attempt{}, directory.Refuse(directory.ErrConflict, "nothing can be sent to endpoint %s: %v", e.ID, err)
 	}
-	event := testEvent{Type: "endpoint.test", Timestamp: utcNow()}
-	event.Data.Tenant, event.Data.Endpoint = tenant, e.ID
-	body, err := json.Marshal(event)
+	at, id := utcNow(), "msg_test_"+randomID(8)
+	body, err := json.Marshal(api.TestEvent(tenant, e.ID, id, act.Actor, at))
 	if err != nil {
 		return directory.Attempt{}, fmt.Errorf("write a test event: %w", err)
 	}
-	at := utcNow()
-	r := a.poster.Post(ctx, deliver.Message{URL: e.URL, Signers: signers, ID: "msg_test_" + randomID(8), Body: body})
+	r := a.poster.Post(ctx, deliver.Message{URL: e.URL, Signers: signers, ID: id, Body: body})
 	attempt := directory.Attempt{Attempt: 1, At: at, OK: r.Delivered, Status: r.Status, Took: r.Took, Problem: r.Problem, Answer: r.Answer}
 	return attempt, a.AddTest(ctx, tenant, e.ID, attempt, act)
 }
