@@ -185,10 +185,10 @@ func checkOwned(name string) error {
 	return checkAnyField(name)
 }
 
-// checkUnique takes the fields by which people are looked up.
+// checkUnique takes what tells people apart. Whether custom fields are declared is checked with the others.
 func checkUnique(name string) error {
-	if strings.HasPrefix(name, "custom.") {
-		return fmt.Errorf("%s is a custom field, and people are not looked up by those; map its attribute to employee_number, and list that", quote(name))
+	if custom, isCustom := strings.CutPrefix(name, "custom."); isCustom && customName.MatchString(custom) {
+		return nil
 	}
 	return oneOf("email", "login", "employee_number")(name)
 }

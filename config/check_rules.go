@@ -42,12 +42,31 @@ func (l *loader) checkRules(t *Tenant) {
 		}
 	}
 	for _, field := range t.Unique {
+		if name, isCustom := strings.CutPrefix(field, "custom."); isCustom {
+			l.checkDeclared(t, "unique", name)
+			l.checkUniqueCustom(t, name)
+			continue
+		}
 		if t.Mapping[field].Default != "" {
 			l.add(t.key("unique"), "%s must be unique but has a default, which two people could share; remove mapping.%s.default", field, field)
 		}
 	}
 	if t.TeamFrom != "" && unmapped(t.TeamFrom) {
 		l.add(t.key("team_from"), "%s is mapped from nothing, so that nobody would have a team; set mapping.%s, or give none", t.TeamFrom, t.TeamFrom)
+	}
+}
+
+// checkUniqueCustom: a custom field that is unique has one value, of which there are many.
+func (l *loader) checkUniqueCustom(t *Tenant, name string) {
+	at := slices.IndexFunc(t.CustomFields, func(c CustomField) bool { return c.Name == name })
+	if at < 0 {
+		return
+	}
+	switch c := t.CustomFields[at]; {
+	case c.Type == "list" || c.Type == "boolean":
+		l.add(t.key("unique"), "custom.%s is of the type %s, which cannot be unique; take it off the list", name, c.Type)
+	case c.Default != "":
+		l.add(t.key("unique"), "custom.%s must be unique but has a default, which two people could share; remove it from custom_fields", name)
 	}
 }
 

@@ -97,13 +97,16 @@ custom_fields:
 func TestStepsWithoutEffect(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{
-		"mapping: {title: {with: ', '}}":                  "mapping.title: with has no effect without join; remove it, or add join",
-		"mapping: {title: {only_mapped: true}}":           "mapping.title: only_mapped has no effect without map; remove it, or add map",
-		"mapping: {title: {date_as: DD.MM.YYYY}}":         "mapping.title: date_as has no effect without date; remove it, or add date",
-		"mapping: {title: {from: [], case: upper}}":       "mapping.title: has no attribute to begin with; give from or join",
-		"mapping: {picture: {default: 'http://a/b.png'}}": `mapping.picture.default (c.yml:3:30): "http://a/b.png" is not an https address`,
-		"required: [custom.badge]":                        "required (c.yml:3:11): custom.badge is not declared; add it to custom_fields, or take it off the list",
-		"unique: [custom.badge]":                          `unique (c.yml:3:9): "custom.badge" is a custom field, and people are not looked up by those; map its attribute to employee_number, and list that`,
+		"mapping: {title: {with: ', '}}":                                                              "mapping.title: with has no effect without join; remove it, or add join",
+		"mapping: {title: {only_mapped: true}}":                                                       "mapping.title: only_mapped has no effect without map; remove it, or add map",
+		"mapping: {title: {date_as: DD.MM.YYYY}}":                                                     "mapping.title: date_as has no effect without date; remove it, or add date",
+		"mapping: {title: {from: [], case: upper}}":                                                   "mapping.title: has no attribute to begin with; give from or join",
+		"mapping: {picture: {default: 'http://a/b.png'}}":                                             `mapping.picture.default (c.yml:3:30): "http://a/b.png" is not an https address`,
+		"required: [custom.badge]":                                                                    "required (c.yml:3:11): custom.badge is not declared; add it to custom_fields, or take it off the list",
+		"unique: [custom.badge]":                                                                      `unique (c.yml:3:9): custom.badge is not declared; add it to custom_fields, or take it off the list`,
+		"unique: [custom.on]\ncustom_fields: [{name: on, type: boolean, from: user.on}]":              `unique (c.yml:3:9): custom.on is of the type boolean, which cannot be unique; take it off the list`,
+		"unique: [custom.tags]\ncustom_fields: [{name: tags, type: list, from: user.tags}]":           `unique (c.yml:3:9): custom.tags is of the type list, which cannot be unique; take it off the list`,
+		"unique: [custom.badge]\ncustom_fields: [{name: badge, from: user.badge, default: \"0\"}]":    `unique (c.yml:3:9): custom.badge must be unique but has a default, which two people could share; remove it from custom_fields`,
 		"custom_fields: [{name: a, type: date, from: user.a, date_as: YYYY-MM-DD, date: YYYY-MM-DD}]": "custom_fields (c.yml:3:16): entry 1: date_as has no effect: a date is kept as YYYY-MM-DD; remove it, or give the type text",
 	}
 	for content, want := range tests {

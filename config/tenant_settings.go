@@ -192,8 +192,8 @@ func ruleSettings() []setting {
 		},
 		{
 			key:   "unique",
-			doc:   "Fields whose value only one present person may have: email, login, employee_number. A second person is kept in quarantine.",
-			field: listField(func(t target) *[]string { return &u(t).Unique }, 3, checkUnique),
+			doc:   "Fields whose value only one present person may have: email, login, employee_number, and custom ones of one value as custom.<name>. A second person is kept in quarantine.",
+			field: listField(func(t target) *[]string { return &u(t).Unique }, 10, checkUnique),
 		},
 		{
 			key:   "owned",

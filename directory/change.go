@@ -143,4 +143,6 @@ type Quarantined struct {
 	Fields   []Field   `json:"fields,omitempty"` // the fields at fault
 	Since    time.Time `json:"since"`
 	Seen     time.Time `json:"last_seen"`
+	// Holder is the person who has a value that only one may have; empty: something else is wrong.
+	Holder string `json:"holder,omitempty"`
 }

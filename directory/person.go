@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"encoding/json"
 	"strings"
 	"time"
 )
@@ -213,6 +214,30 @@ type Identity struct {
 	Email          string
 	EmployeeNumber string
 	Name           string // Profile.Name
+}
+
+// UniqueValue is a value of a custom field that only one person may have, and who has it.
+type UniqueValue struct {
+	PersonID string
+	Field    Field  // custom
+	Value    string // as FoldValue
+}
+
+// FoldValue is the form in which values of unique fields are compared: of texts that of Fold, of others JSON. It is empty where
+// there is nothing to compare: no value, or several.
+func FoldValue(value any) string {
+	switch v := value.(type) {
+	case string:
+		return Fold(v)
+	case float64, bool:
+		text, err := json.Marshal(v)
+		if err != nil { // neither infinite nor no number, for the field would not have taken it
+			return ""
+		}
+		return string(text)
+	default:
+		return ""
+	}
 }
 
 // Fold is the form in which logins, e-mails, employee numbers and manager texts

@@ -81,7 +81,7 @@ type Rules struct {
 	Mapping  map[Field]Source
 	Custom   []CustomField
 	Required []Field // people without one of these are quarantined; custom ones as CustomOf names them
-	Unique   []Field // e-mail, login or employee number that only one present person may hold
+	Unique   []Field // e-mail, login, employee number or custom fields whose value only one present person may hold
 	Owned    []Field // by the product: Okta gives the first value, and never another
 	TeamFrom Field   // the field that gives the primary team
 	Groups   GroupSelection
@@ -91,6 +91,17 @@ type Rules struct {
 
 	Deprovision Deprovision
 	Invites     InviteRules
+}
+
+// UniqueCustom lists the custom fields among Unique.
+func (r Rules) UniqueCustom() []Field {
+	var custom []Field
+	for _, f := range r.Unique {
+		if _, is := f.Custom(); is {
+			custom = append(custom, f)
+		}
+	}
+	return custom
 }
 
 // Deprovision says what becomes of people who leave. Okta has four ways for that: the user is

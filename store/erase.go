@@ -29,6 +29,7 @@ func tenantTables() []tenantTable {
 		{name: "plan", key: "run, seq"},
 		{name: "runs", key: "id"},
 		{name: "quarantine", key: "person_id"},
+		{name: "unique_values", key: "field, key, person_id"},
 		{name: "ignored_attributes", key: "name"},
 		{name: "managers_dirty", key: "person_id"},
 		{name: "grants_dirty", key: "person_id"},

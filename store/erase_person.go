@@ -77,8 +77,12 @@ func (e *personEraser) rows(ctx context.Context) error {
 	if _, err := e.db.exec(ctx, e.tx, query, e.tenant, e.ids, e.now); err != nil {
 		return err
 	}
-	_, err := e.db.exec(ctx, e.tx, `delete from manager_choices where tenant = $1 and person_id {in $2}`, e.tenant, e.ids)
-	return err
+	for _, table := range []string{"manager_choices", "unique_values"} {
+		if _, err := e.db.exec(ctx, e.tx, `delete from `+table+` where tenant = $1 and person_id {in $2}`, e.tenant, e.ids); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // grants: what was taken with the row has gone already; what is left was kept, or is of rules that are no more.

@@ -232,7 +232,7 @@ func (t *Tx) PutPeople(ctx context.Context, people []directory.Person) error {
 	if _, err := t.db.execRows(ctx, t.tx, query, batch, t.tenant, t.now, time.Time{}); err != nil {
 		return fmt.Errorf("write %d people: %w", len(people), err)
 	}
-	return nil
+	return t.keepUnique(ctx, people)
 }
 
 // Touch moves ObservedAt of a person forward to at, and GroupsObservedAt to groupsAt:

@@ -27,16 +27,17 @@ func (t *Tx) PutQuarantined(ctx context.Context, entries []directory.Quarantined
 		return at
 	}
 	const query = `
-		insert into quarantine (tenant, person_id, reason, fields, since, seen)
+		insert into quarantine (tenant, person_id, reason, fields, since, seen, holder)
 		select $1, v.* from {rows} where true
 		on conflict (tenant, person_id) do update set
-			reason = excluded.reason, fields = excluded.fields, seen = excluded.seen`
+			reason = excluded.reason, fields = excluded.fields, seen = excluded.seen, holder = excluded.holder`
 	_, err = t.db.execRows(ctx, t.tx, query, []Column{
 		texts("person_id", entries, func(e *entry) string { return e.PersonID }),
 		texts("reason", entries, func(e *entry) string { return e.Reason }),
 		fields,
 		times("since", entries, func(e *entry) time.Time { return orNow(e.Since) }),
 		times("seen", entries, func(e *entry) time.Time { return orNow(e.Seen) }),
+		texts("holder", entries, func(e *entry) string { return e.Holder }),
 	}, t.tenant)
 	if err != nil {
 		return fmt.Errorf("write %d quarantined people: %w", len(entries), err)
@@ -69,7 +70,7 @@ func (t *Tx) ReleaseQuarantinedBefore(ctx context.Context, at time.Time) error {
 // Quarantine returns the entries in order of person after `after`, at most limit.
 func (d *DB) Quarantine(ctx context.Context, tenant, after string, limit int) ([]directory.Quarantined, error) {
 	const query = `
-		select person_id, reason, fields, since, seen from quarantine
+		select person_id, reason, fields, since, seen, holder from quarantine
 		where tenant = $1 and person_id > $2 order by person_id limit $3`
 	entries, err := list(ctx, d, d.read, scanQuarantined, query, tenant, after, limit)
 	if err != nil {
@@ -80,7 +81,7 @@ func (d *DB) Quarantine(ctx context.Context, tenant, after string, limit int) ([
 
 // QuarantineOf returns the entry of a person; false when there is none.
 func (d *DB) QuarantineOf(ctx context.Context, tenant, person string) (directory.Quarantined, bool, error) {
-	const query = `select person_id, reason, fields, since, seen from quarantine where tenant = $1 and person_id = $2`
+	const query = `select person_id, reason, fields, since, seen, holder from quarantine where tenant = $1 and person_id = $2`
 	entries, err := list(ctx, d, d.read, scanQuarantined, query, tenant, person)
 	if err != nil {
 		return directory.Quarantined{}, false, fmt.Errorf("read the quarantine of person %s of tenant %s: %w", person, tenant, err)
@@ -92,7 +93,7 @@ func (d *DB) QuarantineOf(ctx context.Context, tenant, person string) (directory
 }
 
 func scanQuarantined(s scanner) (e directory.Quarantined, err error) {
-	return e, s.Scan(&e.PersonID, &e.Reason, jsonText{&e.Fields}, moment{&e.Since}, moment{&e.Seen})
+	return e, s.Scan(&e.PersonID, &e.Reason, jsonText{&e.Fields}, moment{&e.Since}, moment{&e.Seen}, &e.Holder)
 }
 
 // NoteIgnored remembers attribute names that no rule uses and returns those that

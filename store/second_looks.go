@@ -68,6 +68,23 @@ func (d *DB) DueSecondLooks(ctx context.Context, olderThan time.Duration, limit 
 	return hints, nil
 }
 
+// LookAtWaiting asks for a look at people who are quarantined because one of the holders has a value that only one may have,
+// at most limit.
+func (t *Tx) LookAtWaiting(ctx context.Context, holders []string, limit int) error {
+	const query = keyed + `
+		insert into second_looks (tenant, scope_kind, scope_id, due_at)
+		select q.tenant, 'person', q.person_id, {at $3} from wanted cross join quarantine q
+		where q.tenant = of_tenant and q.holder <> '' and q.holder = key order by q.person_id limit $4
+		on conflict (tenant, scope_kind, scope_id) do update set due_at = excluded.due_at, swept_at = null`
+	if len(holders) == 0 {
+		return nil
+	}
+	if _, err := t.db.exec(ctx, t.tx, query, t.tenant, holders, t.now, limit); err != nil {
+		return fmt.Errorf("ask for a look at people who wait for a unique value: %w", err)
+	}
+	return nil
+}
+
 // LookAtStrangers asks for a look at people who are quarantined and were never let in, at most limit.
 func (t *Tx) LookAtStrangers(ctx context.Context, limit int) error {
 	const query = `

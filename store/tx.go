@@ -23,6 +23,7 @@ type Tx struct {
 	tenant string
 	now    time.Time
 	rules  string // hash of those in force
+	unique uniqueIndex
 	feed   string // id of the tenant's feed
 	seq    int64  // of the tenant's last change, those of this transaction included
 }
@@ -70,9 +71,11 @@ func (d *DB) Update(ctx context.Context, tenant string, fn func(context.Context,
 // lock, so that it tells when the lock was taken and not when it was asked for.
 func (t *Tx) lock(ctx context.Context) error {
 	const query = `
-		with locked as materialized (select feed, change_seq, rules from tenants where slug = $1 and removed_at is null {lock})
-		select feed, change_seq, rules, {clock} from locked`
-	err := t.db.row(ctx, t.tx, query, t.tenant).Scan(&t.feed, &t.seq, &t.rules, moment{&t.now})
+		with locked as materialized (select feed, change_seq, rules, unique_index from tenants where slug = $1 and removed_at is null {lock})
+		select feed, change_seq, rules, unique_index, {clock} from locked`
+	var unique string
+	err := t.db.row(ctx, t.tx, query, t.tenant).Scan(&t.feed, &t.seq, &t.rules, &unique, moment{&t.now})
+	t.unique = readUniqueIndex(unique)
 	if errors.Is(err, sql.ErrNoRows) {
 		return unknownTenant(t.tenant)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/oktasync/oktasync/directory"
@@ -180,7 +179,7 @@ func (b *batch) applyPeople(ctx context.Context) error {
 		}
 		writes = append(writes, w)
 	}
-	writes, duplicates, err := b.unique(ctx, writes)
+	writes, duplicates, err := b.unique(ctx, writes, b.engine.rules.Unique)
 	if err != nil {
 		return err
 	}
@@ -196,101 +195,10 @@ func (b *batch) applyPeople(ctx context.Context) error {
 	if err := b.makeTeams(ctx, writes); err != nil {
 		return err
 	}
-	return b.writePeople(ctx, writes, quarantined)
-}
-
-// unique takes out writes that would give two present people the same unique
-// value. Who holds it keeps it; within a batch the first one gets it. A change
-// that takes access away is never stopped.
-func (b *batch) unique(ctx context.Context, writes []personWrite) ([]personWrite, []directory.Quarantined, error) {
-	unique := b.engine.rules.Unique
-	refs := map[string]bool{}
-	for _, w := range writes {
-		for _, f := range unique {
-			if value := *w.after.Profile.Field(f); w.claims(f) {
-				refs[value] = true
-			}
-		}
+	if err := b.writePeople(ctx, writes, quarantined); err != nil {
+		return err
 	}
-	if len(refs) == 0 {
-		return writes, nil, nil
-	}
-	holders, err := b.tx.Identify(ctx, sortedKeys(refs))
-	if err != nil {
-		return nil, nil, fmt.Errorf("look up unique values: %w", err)
-	}
-	taken := map[string]string{} // "field:value" → person
-	claim := func(f directory.Field, value, person string) { taken[string(f)+":"+directory.Fold(value)] = person }
-	for _, h := range holders {
-		claim(directory.FieldLogin, h.Login, h.PersonID)
-		claim(directory.FieldEmail, h.Email, h.PersonID)
-		claim(directory.FieldEmployeeNumber, h.EmployeeNumber, h.PersonID)
-	}
-	// What this batch frees may be taken in the same batch: a login that moves
-	// from one id to another does so in one commit. Whoever cannot have the new value
-	// frees nothing, which may stand in the way of the next: so again until nobody is added.
-	blocked := map[string]directory.Quarantined{}
-	for {
-		held, before := maps.Clone(taken), len(blocked)
-		for _, w := range writes {
-			for _, f := range unique {
-				old := *w.before.Profile.Field(f)
-				frees := !w.after.Present() || directory.Fold(old) != directory.Fold(*w.after.Profile.Field(f))
-				key := string(f) + ":" + directory.Fold(old)
-				if _, stays := blocked[w.after.ID]; frees && !stays && held[key] == w.after.ID {
-					delete(held, key)
-				}
-			}
-		}
-		var free []personWrite
-		for _, w := range writes {
-			if _, stays := blocked[w.after.ID]; stays {
-				continue
-			}
-			if q, clash := w.clash(unique, held); clash {
-				blocked[w.after.ID] = q
-				continue
-			}
-			for _, f := range unique {
-				if w.claims(f) {
-					held[string(f)+":"+directory.Fold(*w.after.Profile.Field(f))] = w.after.ID
-				}
-			}
-			free = append(free, w)
-		}
-		if len(blocked) == before {
-			var duplicates []directory.Quarantined
-			for _, id := range sortedKeys(blocked) {
-				duplicates = append(duplicates, blocked[id])
-			}
-			return free, duplicates, nil
-		}
-	}
-}
-
-// clash returns the quarantine entry for a write that claims what another holds.
-func (w personWrite) clash(unique []directory.Field, held map[string]string) (directory.Quarantined, bool) {
-	for _, f := range unique {
-		holder := held[string(f)+":"+directory.Fold(*w.after.Profile.Field(f))]
-		if w.claims(f) && holder != "" && holder != w.after.ID {
-			return directory.Quarantined{
-				PersonID: w.after.ID, Fields: []directory.Field{f},
-				Reason: fmt.Sprintf("person %s already has the same %s, and the rules allow it only once; "+
-					"correct one of the two in Okta, or take %s off the list of unique fields", holder, f, f),
-			}, true
-		}
-	}
-	return directory.Quarantined{}, false
-}
-
-// claims says whether the write makes the person hold the field's value anew.
-func (w personWrite) claims(f directory.Field) bool {
-	value := *w.after.Profile.Field(f)
-	if value == "" || !w.after.Present() {
-		return false
-	}
-	held := w.before.Present() && directory.Fold(*w.before.Profile.Field(f)) == directory.Fold(value)
-	return !held
+	return b.offer(ctx, writes)
 }
 
 func (b *batch) writePeople(ctx context.Context, writes []personWrite, quarantined []directory.Quarantined) error {

@@ -86,9 +86,7 @@ func New(o Options) *Engine {
 	if o.SecondLook > settledAtMost {
 		o.Burst = 0 // a list would settle events before Okta is taken to show them
 	}
-	if o.Ruleset != "" {
-		o.Store = ruledStore{Store: o.Store, hash: o.Ruleset}
-	}
+	o.Store = newRuledStore(o.Store, o.Ruleset, o.Rules)
 	return &Engine{
 		ruleset: o.Ruleset, tenant: o.Tenant, rules: o.Rules, mapper: newMapper(o.Rules), grants: newGrantRules(o.Rules.Grants), source: o.Source,
 		store: o.Store, owner: o.Owner, now: o.Now, newID: o.NewID, again: o.SecondLook, version: o.Version, interrupted: o.Interrupted, hold: o.Hold, lease: o.Lease, delay: o.Delay, pause: o.FullPause,

@@ -134,6 +134,7 @@ func TestErasureLeavesNothing(t *testing.T) {
 				People: 12, Groups: 1, Limits: emulator.Unlimited(), CustomAttributes: []emulator.Attribute{{Name: "badgeColor", Type: "string"}},
 			}, func(rules *directory.Rules) {
 				rules.Custom = []directory.CustomField{{Name: "badge", Type: directory.CustomText, Source: directory.Source{From: []string{"user.badgeColor"}}}}
+				rules.Unique = []directory.Field{directory.CustomOf("badge")}
 				rules.Grants = directory.GrantRules{
 					Sets: []directory.RoleSet{{Name: "access", Roles: []directory.RoleKind{{Name: "reader"}, {Name: "local", KeepLast: true}}, Rules: []directory.GrantRule{
 						{Name: "everybody", Role: "reader", Everyone: true},
@@ -162,7 +163,7 @@ func TestErasureLeavesNothing(t *testing.T) {
 					t.Errorf("before the erasure people.%s does not have the canary", field)
 				}
 			}
-			for _, column := range []string{"role_grants.person_id", "license_claims.person_id", "invites.person_id", "deliveries.about", "delivery_attempts.about"} {
+			for _, column := range []string{"role_grants.person_id", "license_claims.person_id", "unique_values.person_id", "invites.person_id", "deliveries.about", "delivery_attempts.about"} {
 				if !slices.Contains(n.holding(t, strings.ToLower(who)), column) {
 					t.Errorf("before the erasure %s does not have the person: the test has lost its object", column)
 				}
@@ -179,7 +180,7 @@ func TestErasureLeavesNothing(t *testing.T) {
 				t.Errorf("after the erasure the canary is in %v", after)
 			}
 			kept := n.holding(t, strings.ToLower(who))
-			for _, column := range []string{"role_grants.person_id", "license_claims.person_id"} {
+			for _, column := range []string{"role_grants.person_id", "license_claims.person_id", "unique_values.person_id"} {
 				if slices.Contains(kept, column) {
 					t.Errorf("after the erasure the person still stands in %s", column)
 				}

@@ -187,6 +187,14 @@ type Tx interface {
 	// of refs, or whose folded login, e-mail, employee number or name equals a folded
 	// ref, in order of id.
 	Identify(ctx context.Context, refs []string) ([]directory.Identity, error)
+	// UniqueIndexed says whether everybody's values of these custom fields, and of no others, can be looked up.
+	UniqueIndexed(fields []directory.Field) bool
+	// IndexUnique goes a step towards that, over about limit people.
+	IndexUnique(ctx context.Context, fields []directory.Field, limit int) error
+	// UniqueHolders returns who of the people present has one of the values.
+	UniqueHolders(ctx context.Context, wanted []directory.UniqueValue) ([]directory.UniqueValue, error)
+	// LookAtWaiting asks for a look at people who are quarantined because of one of the holders, at most limit.
+	LookAtWaiting(ctx context.Context, holders []string, limit int) error
 	// Teams returns the rows of the ids, in order of id.
 	Teams(ctx context.Context, ids []string) ([]directory.Team, error)
 	// Groups returns the rows of the ids, removed ones included, in order of id.

@@ -172,16 +172,58 @@ func lacking(have, wanted []string) string {
 }
 
 // ruledStore refuses transactions once other rules are in force than its own: what was decided by the old
-// ones must not be written after.
+// ones must not be written after. And it sees to it that values which only one person may have can be looked up.
 type ruledStore struct {
 	Store
-	hash string
+	hash   string            // empty: nobody keeps which rules are in force
+	unique []directory.Field // custom ones
 }
 
-// Update implements Store.
+func newRuledStore(s Store, hash string, rules directory.Rules) Store {
+	unique := rules.UniqueCustom()
+	if hash == "" && len(unique) == 0 {
+		return s
+	}
+	return ruledStore{Store: s, hash: hash, unique: unique}
+}
+
+// plain is the store without its rules.
+func plain(s Store) Store {
+	if ruled, is := s.(ruledStore); is {
+		return ruled.Store
+	}
+	return s
+}
+
+// errUnindexed says that the values of unique custom fields are not all in the index yet.
+var errUnindexed = errors.New("the index of unique values is not complete")
+
+// Update implements Store. The first one after the unique custom fields have changed makes their index, in
+// transactions of a few hundred people each; whoever comes meanwhile helps.
 func (s ruledStore) Update(ctx context.Context, tenant string, fn func(context.Context, Tx) error) error {
+	for {
+		err := s.update(ctx, tenant, func(ctx context.Context, tx Tx) error {
+			if !tx.UniqueIndexed(s.unique) {
+				return errUnindexed
+			}
+			return fn(ctx, tx)
+		})
+		if !errors.Is(err, errUnindexed) {
+			return err
+		}
+		err = s.update(ctx, tenant, func(ctx context.Context, tx Tx) error { return tx.IndexUnique(ctx, s.unique, uniqueBatch) })
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// uniqueBatch is how many people one transaction takes into the index of unique values.
+const uniqueBatch = 500
+
+func (s ruledStore) update(ctx context.Context, tenant string, fn func(context.Context, Tx) error) error {
 	return s.Store.Update(ctx, tenant, func(ctx context.Context, tx Tx) error {
-		if now := tx.Rules(); now != s.hash {
+		if now := tx.Rules(); s.hash != "" && now != s.hash {
 			return &directory.RetryAfterError{Wait: rulesAgainAfter, Err: &directory.RulesMoved{Began: s.hash, InForce: now}}
 		}
 		return fn(ctx, tx)
@@ -203,9 +245,7 @@ func (e *Engine) under(ctx context.Context, hash string) (*Engine, error) {
 	other := *e
 	rules.Limits = e.rules.Limits
 	other.rules, other.mapper, other.grants, other.ruleset = rules, newMapper(rules), newGrantRules(rules.Grants), hash
-	if s, ruled := e.store.(ruledStore); ruled {
-		other.store = s.Store
-	}
+	other.store = plain(e.store)
 	return &other, nil
 }
 
@@ -233,7 +273,7 @@ func (x *execution) adopt(ctx context.Context) (over bool, err error) {
 		return false, fmt.Errorf("bring rules %s into force: %w", directory.ShortHash(x.run.Rules), err)
 	}
 	x.run = run
-	e.store = ruledStore{Store: e.store, hash: run.Rules}
+	e.store = newRuledStore(plain(e.store), run.Rules, e.rules)
 	return over, nil
 }
 

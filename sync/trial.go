@@ -22,7 +22,7 @@ func (e *Engine) Try(ctx context.Context, ref string) (directory.Trial, error) {
 	}
 	status, raw := statusOf(seen)
 	trial := directory.Trial{PersonID: seen.ID, Status: status, OktaStatus: raw, Assigned: seen.Assigned}
-	err = e.store.Update(ctx, e.tenant, func(ctx context.Context, tx Tx) error {
+	err = plain(e.store).Update(ctx, e.tenant, func(ctx context.Context, tx Tx) error {
 		rows, err := tx.People(ctx, []string{seen.ID})
 		if err != nil {
 			return fmt.Errorf("load person %s: %w", seen.ID, err)
@@ -41,8 +41,12 @@ func (e *Engine) Try(ctx context.Context, ref string) (directory.Trial, error) {
 		if fault, bad := e.mapper.fault(seen.ID, next.Profile); bad && status.Present() {
 			trial.Quarantine = append(trial.Quarantine, fault)
 		}
+		unique := e.rules.Unique
+		if custom := e.rules.UniqueCustom(); !tx.UniqueIndexed(custom) { // the rules are not in force, and only then are they looked up
+			unique = slices.DeleteFunc(slices.Clone(unique), func(f directory.Field) bool { return slices.Contains(custom, f) })
+		}
 		b := &batch{engine: e, tx: tx}
-		_, duplicates, err := b.unique(ctx, []personWrite{{before: row, after: next}})
+		_, duplicates, err := b.unique(ctx, []personWrite{{before: row, after: next}}, unique)
 		trial.Quarantine = append(trial.Quarantine, duplicates...)
 		return err
 	})

@@ -100,7 +100,7 @@ func testQuarantine(f *fixture) {
 		f.must(tx.ReleaseQuarantined(ctx, nil))
 		return tx.PutQuarantined(ctx, []directory.Quarantined{
 			{PersonID: "u2", Reason: "no e-mail", Fields: []directory.Field{directory.FieldEmail, directory.FieldLogin}},
-			{PersonID: "u1", Reason: "no name", Since: at(1), Seen: at(2)},
+			{PersonID: "u1", Reason: "no name", Since: at(1), Seen: at(2), Holder: "u9"},
 			{PersonID: "u3", Reason: "x"},
 		})
 	})
@@ -111,7 +111,7 @@ func testQuarantine(f *fixture) {
 		return tx.PutQuarantined(ctx, []directory.Quarantined{{PersonID: "u2", Reason: "two with one e-mail"}})
 	})
 	want := []directory.Quarantined{
-		{PersonID: "u1", Reason: "no name", Since: at(1), Seen: at(2)},
+		{PersonID: "u1", Reason: "no name", Since: at(1), Seen: at(2), Holder: "u9"},
 		{PersonID: "u2", Reason: "two with one e-mail", Since: first, Seen: second},
 	}
 	f.same("all", must(f.db.Quarantine(f.ctx, tenant, "", 10))(f), want)

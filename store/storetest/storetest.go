@@ -54,6 +54,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"rules/strangers":                             testLookAtStrangers,
 		"people/hashes and counts":                    testHashes,
 		"people/identify":                             testIdentify,
+		"people/unique values":                        testUniqueValues,
 		"people/who left":                             testLeft,
 		"groups/round trip":                           testGroups,
 		"groups/whom a plan brings":                   testJoiners,
