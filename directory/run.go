@@ -63,6 +63,12 @@ type Progress struct {
 	Rules string `json:"rules,omitempty"`
 	// Adopted is when the run brought its rules into force, database's clock.
 	Adopted *time.Time `json:"adopted,omitempty"`
+	// ChangesBefore and ChangesAfter are the tenant's last change when the reading of a run of changed rules began, and
+	// when these came into force: what was done in between was done by other rules.
+	ChangesBefore int64 `json:"changes_before,omitempty"`
+	ChangesAfter  int64 `json:"changes_after,omitempty"`
+	// Everybody says that the plan is about the roles and licenses of everybody.
+	Everybody bool `json:"everybody,omitempty"`
 	// ListsRefuted says that reads by id have found groups, or members of groups, that Okta's lists lack.
 	ListsRefuted bool `json:"lists_refuted,omitempty"`
 }

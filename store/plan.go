@@ -63,6 +63,42 @@ func (d *DB) insertPlan(ctx context.Context, tx *sql.Tx, tenant, run string, las
 	return err
 }
 
+// AmendPlan writes type, subject and fields of planned changes anew, by their Seq. owner holds the run.
+func (d *DB) AmendPlan(ctx context.Context, tenant, run, owner string, changes []directory.PlannedChange) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	fields, err := jsonOf("fields", changes, func(c *directory.PlannedChange) (any, bool) { return c.Fields, true })
+	if err != nil {
+		return err
+	}
+	const held = `update runs set plan_seq = plan_seq where ` + ownedOpen + ` and {lazily} returning plan_seq`
+	const amend = `
+		update plan set type = v.type, subject = v.subject, fields = v.fields from {rows}
+		where tenant = $1 and run = $2 and plan.seq = v.at`
+	err = d.again(ctx, func(tx *sql.Tx) error {
+		var last int64
+		err := d.row(ctx, tx, held, tenant, run, owner).Scan(&last)
+		if errors.Is(err, sql.ErrNoRows) {
+			return d.notOwned(ctx, tx, tenant, run, owner)
+		}
+		if err != nil {
+			return err
+		}
+		_, err = d.execRows(ctx, tx, amend, []Column{
+			ints("at", changes, func(c *directory.PlannedChange) int64 { return c.Seq }),
+			texts("type", changes, func(c *directory.PlannedChange) string { return string(c.Type) }),
+			texts("subject", changes, func(c *directory.PlannedChange) string { return string(c.Subject) }),
+			fields,
+		}, tenant, run)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("amend %d changes in the plan of run %s of tenant %s: %w", len(changes), run, tenant, err)
+	}
+	return nil
+}
+
 // Plan returns changes of the plan in order after position `after`, at most limit.
 func (d *DB) Plan(ctx context.Context, tenant, run string, after int64, limit int) ([]directory.PlannedChange, error) {
 	return d.planned(ctx, tenant, run, `seq > $3`, after, limit)

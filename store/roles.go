@@ -157,6 +157,24 @@ func (t *Tx) MarkGrantsDirty(ctx context.Context, people, groups []string) error
 	return nil
 }
 
+// MarkMovedGrants queues whom the changes after one number, up to another, are about; with named also the
+// members of groups that they are about.
+func (t *Tx) MarkMovedGrants(ctx context.Context, after, to int64, named bool) error {
+	query := `
+		insert into grants_dirty (tenant, person_id)
+		select tenant, person_id from changes where tenant = $1 and seq > $2 and seq <= $3 and person_id <> ''`
+	if named {
+		query += `
+		union
+		select m.tenant, m.person_id from changes c cross join memberships m
+		where c.tenant = $1 and c.seq > $2 and c.seq <= $3 and c.subject = 'group' and m.tenant = $1 and m.group_id = c.subject_id and m.present`
+	}
+	if _, err := t.db.exec(ctx, t.tx, query+` on conflict do nothing`, t.tenant, after, to); err != nil {
+		return fmt.Errorf("queue whom the changes %d to %d are about for their roles and licenses: %w", after+1, to, err)
+	}
+	return nil
+}
+
 // DirtyGrants returns up to limit people of that queue, in order of id.
 func (t *Tx) DirtyGrants(ctx context.Context, limit int) ([]string, error) {
 	ids, err := list(ctx, t.db, t.tx, scanText, `select person_id from grants_dirty where tenant = $1 order by person_id limit $2`, t.tenant, limit)
@@ -170,6 +188,18 @@ func (t *Tx) DirtyGrants(ctx context.Context, limit int) ([]string, error) {
 func (t *Tx) DropGrantsDirty(ctx context.Context, people []string) error {
 	if _, err := t.db.exec(ctx, t.tx, `delete from grants_dirty where tenant = $1 and person_id {in $2}`, t.tenant, people); err != nil {
 		return fmt.Errorf("take %d people out of the queue for roles and licenses: %w", len(people), err)
+	}
+	return nil
+}
+
+// unsettledGrants is the basis while everybody's roles are being worked out: no rules have it.
+const unsettledGrants = "unsettled"
+
+// UnsettleGrants notes that roles and licenses are being worked out by other rules, unless they were by these.
+func (t *Tx) UnsettleGrants(ctx context.Context, basis string) error {
+	const query = `update tenants set grant_basis = $3 where slug = $1 and grant_basis <> $2`
+	if _, err := t.db.exec(ctx, t.tx, query, t.tenant, basis, unsettledGrants); err != nil {
+		return fmt.Errorf("note that the rules about roles and licenses change: %w", err)
 	}
 	return nil
 }

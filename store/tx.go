@@ -32,6 +32,9 @@ type Tx struct {
 // follow each other, so do these times.
 func (t *Tx) Now() time.Time { return t.now }
 
+// Seq is the number of the tenant's last change.
+func (t *Tx) Seq() int64 { return t.seq }
+
 // Update runs fn in one transaction that holds the tenant's lock: no other
 // transaction of the tenant decides or writes meanwhile. An error of fn undoes
 // everything and is returned as it is. fn runs at most once. A tenant that has no

@@ -23,7 +23,7 @@ func grantsDueFor(personID string, at time.Time) directory.PlannedChange {
 // them, and what was given in between would be taken again.
 func (b *batch) applyGrants(ctx context.Context) error {
 	planned := append(b.of(directory.SubjectRole), b.of(directory.SubjectLicense)...)
-	if b.engine.grants.rules.None() && len(planned) == 0 {
+	if b.engine.grants.rules.None() && len(planned)+len(b.left) == 0 { // who leaves may have kept what earlier rules gave
 		return nil
 	}
 	due := map[string]bool{}
@@ -47,6 +47,9 @@ func (b *batch) applyGrants(ctx context.Context) error {
 
 // queueGrants queues whom this batch has changed, beside those whose turn it is.
 func (b *batch) queueGrants(ctx context.Context, due map[string]bool) error {
+	if b.engine.grants.rules.None() {
+		return nil
+	}
 	changed := map[string]bool{}
 	for _, c := range slices.Concat(b.peopleMade, b.joins, b.parts) {
 		if !due[c.PersonID] {
@@ -307,7 +310,9 @@ func (s *settling) count() {
 		done[key(c.Type, c.SubjectID, c.PersonID)] = true
 	}
 	for _, c := range s.planned {
-		if c.Type != grantsDue && !done[key(c.Type, c.SubjectID, c.PersonID)] && !s.wasSo(c) {
+		// A license that is planned may be freed further on: its person waits that long.
+		soon := c.Type == directory.LicenseGranted && done[key(directory.LicenseWaiting, c.SubjectID, c.PersonID)]
+		if c.Type != grantsDue && !done[key(c.Type, c.SubjectID, c.PersonID)] && !soon && !s.wasSo(c) {
 			s.out.superseded++
 		}
 	}

@@ -31,6 +31,11 @@ func (d *grantDiff) add(o grantDiff) {
 	d.lost = append(d.lost, o.lost...)
 }
 
+// onlyAmends says whether people keep what they have, by other rules or for other reasons.
+func (d *grantDiff) onlyAmends() bool {
+	return len(d.amend)+len(d.adjust) > 0 && len(d.grant)+len(d.revoke)+len(d.claim)+len(d.drop) == 0
+}
+
 // diff compares what a person has with what the rules give them. It is pure.
 //
 //	person                   rules give   has    outcome

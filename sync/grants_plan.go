@@ -21,14 +21,6 @@ type grantPlan struct {
 	taken     int // licenses taken from people who stay
 }
 
-// seats are the licenses of a pool with a cap.
-type seats struct {
-	pool    directory.LicensePool
-	held    int // after the plan, without those that it gives
-	waiting int // after the plan, without those whom it adds
-	given   int // by the plan, to people who are newly entitled
-}
-
 // planGrants plans roles and licenses of everybody whom the plan so far changes, of whoever is queued, and of
 // everybody when the rules have changed. It asks Okta for nothing.
 func (x *execution) planGrants(ctx context.Context) error {
@@ -44,7 +36,8 @@ func (x *execution) planGrants(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		x.grants.everybody, x.newBasis = known != basis, basis
+		x.grants.everybody = known != basis
+		x.run.Progress.Everybody = x.grants.everybody
 	}
 	if e.grants.rules.None() && !x.grants.everybody {
 		return nil
@@ -85,11 +78,8 @@ func (p *grantPlan) plan(ctx context.Context, full bool) error {
 		}
 		after = ids[len(ids)-1]
 	}
-	if !full {
-		return nil
-	}
 	for _, name := range sortedKeys(p.seats) {
-		if err := p.settlePool(ctx, p.seats[name]); err != nil {
+		if err := p.settlePool(ctx, p.seats[name], full); err != nil {
 			return err
 		}
 	}
@@ -127,26 +117,6 @@ func (p *grantPlan) readNames(ctx context.Context) error {
 	}
 }
 
-func (p *grantPlan) countSeats(ctx context.Context) error {
-	return p.look(ctx, func(ctx context.Context, tx Tx) error {
-		for name, pool := range p.run.engine.grants.pools {
-			if pool.Cap < 0 {
-				continue
-			}
-			held, err := tx.LicensesHeld(ctx, name)
-			if err != nil {
-				return err
-			}
-			waiting, err := tx.LicensesWaiting(ctx, name)
-			if err != nil {
-				return err
-			}
-			p.seats[name] = &seats{pool: pool, held: held, waiting: waiting}
-		}
-		return nil
-	})
-}
-
 // page plans for some people. Of those who leave nothing is planned: what they have goes with them.
 func (p *grantPlan) page(ctx context.Context, tx Tx, ids []string) ([]directory.PlannedChange, error) {
 	e := p.run.engine
@@ -165,13 +135,7 @@ func (p *grantPlan) page(ctx context.Context, tx Tx, ids []string) ([]directory.
 	}
 	for _, g := range grantees {
 		d := e.grants.diff(g, e.grants.resolve(g.groups), tx.Now())
-		for _, l := range d.drop {
-			if s := p.seats[l.Pool]; s != nil && l.Held {
-				s.held--
-			} else if s != nil {
-				s.waiting--
-			}
-		}
+		p.count(g, d)
 		if !g.person.Present() && changed[g.person.ID] {
 			continue
 		}
@@ -193,22 +157,28 @@ func (p *grantPlan) page(ctx context.Context, tx Tx, ids []string) ([]directory.
 		for _, l := range d.claim {
 			add(p.claim(l))
 		}
+		if p.everybody && d.onlyAmends() {
+			add(grantsDueFor(g.person.ID, tx.Now()))
+		}
 	}
 	return planned, nil
 }
 
-// claim says whether there will be a license for somebody who is newly entitled. Whoever waits already
-// goes first. A license that this plan frees later on is not counted yet: it is given when the plan is
-// applied.
-func (p *grantPlan) claim(l directory.LicenseClaim) directory.PlannedChange {
-	s := p.seats[l.Pool]
-	if s == nil || s.held+s.waiting+s.given < s.pool.Cap {
-		if s != nil {
-			s.given++
+// count notes which licenses come free, and whose order in their pool is another.
+func (p *grantPlan) count(g grantee, d grantDiff) {
+	for _, l := range d.drop {
+		if s := p.seats[l.Pool]; s != nil && l.Held {
+			s.held--
+		} else if s != nil {
+			s.waiting--
 		}
-		return licenseChange(directory.LicenseGranted, l, "", "held")
 	}
-	return licenseChange(directory.LicenseWaiting, l, "", "waiting")
+	for _, l := range d.adjust {
+		s := p.seats[l.Pool]
+		if s != nil && slices.ContainsFunc(g.licenses, func(have directory.LicenseClaim) bool { return have.Pool == l.Pool && have.Rank != l.Rank }) {
+			s.reranked = true
+		}
+	}
 }
 
 // foresee changes what was loaded into what it will be once the plan is applied, and returns whose row changes.
@@ -268,99 +238,6 @@ func (p *grantPlan) nameGroups(ctx context.Context, tx Tx, grantees []grantee, j
 	return nil
 }
 
-// settlePool plans what the pool as a whole asks for: licenses that are free go to those who wait, and
-// those that are too many are taken, or told of.
-func (p *grantPlan) settlePool(ctx context.Context, s *seats) error {
-	free := s.pool.Cap - s.held - s.given
-	switch {
-	case free > 0 && s.waiting > 0:
-		return p.fromLine(ctx, min(free, s.waiting), func(ctx context.Context, tx Tx, most int) ([]directory.LicenseClaim, error) {
-			return tx.FirstInLine(ctx, s.pool.Name, p.run.run.ID, most)
-		}, func(l directory.LicenseClaim) directory.PlannedChange {
-			return licenseChange(directory.LicenseGranted, l, "waiting", "held")
-		})
-	case s.held <= s.pool.Cap:
-		return nil
-	case s.pool.OnLower == directory.CapStop:
-		return p.tellOver(ctx, s)
-	}
-	before := p.taken
-	err := p.fromLine(ctx, s.held-s.pool.Cap, func(ctx context.Context, tx Tx, most int) ([]directory.LicenseClaim, error) {
-		protected, err := p.protected(ctx, tx)
-		if err != nil {
-			return nil, err
-		}
-		return tx.LastInPool(ctx, s.pool.Name, p.run.run.ID, s.pool.OnLower == directory.CapKeepRanked, protected, most)
-	}, func(l directory.LicenseClaim) directory.PlannedChange {
-		p.taken++
-		return licenseChange(directory.LicenseReleased, l, "held", "waiting")
-	})
-	if err == nil && p.taken-before < s.held-s.pool.Cap {
-		return p.tellOver(ctx, s) // the rest is protected
-	}
-	return err
-}
-
-// fromLine plans a change for up to n claims, page by page: whoever is in the plan already is not found again.
-func (p *grantPlan) fromLine(ctx context.Context, n int, find func(context.Context, Tx, int) ([]directory.LicenseClaim, error),
-	change func(directory.LicenseClaim) directory.PlannedChange,
-) error {
-	for n > 0 {
-		var planned []directory.PlannedChange
-		err := p.look(ctx, func(ctx context.Context, tx Tx) error {
-			found, err := find(ctx, tx, min(n, pageSize))
-			for _, l := range found {
-				c := change(l)
-				c.ObservedAt = tx.Now()
-				planned = append(planned, c)
-			}
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		if len(planned) == 0 {
-			return nil
-		}
-		if err := p.run.plan(ctx, planned); err != nil {
-			return err
-		}
-		n -= len(planned)
-	}
-	return nil
-}
-
-// protected returns the ids of the people who are protected and in the directory.
-func (p *grantPlan) protected(ctx context.Context, tx Tx) ([]string, error) {
-	rules := p.run.engine.grants
-	found, err := tx.Identify(ctx, rules.rules.Protected)
-	if err != nil {
-		return nil, fmt.Errorf("look up protected people: %w", err)
-	}
-	var ids []string
-	for _, f := range found {
-		if rules.shielded[directory.Fold(f.PersonID)] || rules.shielded[directory.Fold(f.Login)] {
-			ids = append(ids, f.PersonID)
-		}
-	}
-	return ids, nil
-}
-
-func (p *grantPlan) tellOver(ctx context.Context, s *seats) error {
-	x := p.run
-	if x.run.DryRun {
-		return nil
-	}
-	return p.look(ctx, func(ctx context.Context, tx Tx) error {
-		return tx.Alert(ctx, directory.Alert{
-			ID:     fmt.Sprintf("pool_over_%s_%s_%d_%s", x.engine.tenant, s.pool.Name, s.pool.Cap, tx.Now().UTC().Format("20060102")),
-			Tenant: x.engine.tenant, Kind: directory.AlertPoolOverCap, RunID: x.run.ID, At: tx.Now(),
-			Sentence: fmt.Sprintf("the pool %s of tenant %s has %d licenses and %d are held; those above the cap were not taken, because on_cap_decrease is stop or the people are protected; "+
-				"raise the cap, or take people out of the groups that give the license", s.pool.Name, x.engine.tenant, s.pool.Cap, s.held),
-		})
-	})
-}
-
 // countGrants completes what the guard judges.
 func (x *execution) countGrants(ctx context.Context, counts *directory.PlanCounts) error {
 	if x.grants == nil || x.grants.lost+x.grants.taken == 0 {
@@ -375,18 +252,18 @@ func (x *execution) countGrants(ctx context.Context, counts *directory.PlanCount
 // settleGrants settles whoever is queued, then hands on the licenses that are free, each batch in a
 // commit of its own.
 func (x *execution) settleGrants(ctx context.Context) error {
-	if x.engine.grants.rules.None() {
+	if x.engine.grants.rules.None() && x.run.Rules == "" {
 		return nil
 	}
 	for more := true; more; {
-		err := x.commitGrants(ctx, func(ctx context.Context, tx Tx) ([]directory.Change, error) {
+		err := x.commitGrants(ctx, func(ctx context.Context, tx Tx) (bool, []directory.Change, error) {
 			ids, err := tx.DirtyGrants(ctx, pageSize)
 			if err != nil {
-				return nil, fmt.Errorf("look whose roles and licenses are queued: %w", err)
+				return false, nil, fmt.Errorf("look whose roles and licenses are queued: %w", err)
 			}
 			more = len(ids) == pageSize
 			done, err := x.engine.settleGrants(ctx, tx, ids, nil, x.cause)
-			return slices.Concat(done.gone, done.made), err
+			return len(ids) > 0, slices.Concat(done.gone, done.made), err
 		})
 		if err != nil {
 			return err
@@ -394,7 +271,7 @@ func (x *execution) settleGrants(ctx context.Context) error {
 	}
 	for _, pool := range sortedKeys(x.engine.grants.pools) {
 		for more := true; more; {
-			err := x.commitGrants(ctx, func(ctx context.Context, tx Tx) ([]directory.Change, error) {
+			err := x.commitGrants(ctx, func(ctx context.Context, tx Tx) (bool, []directory.Change, error) {
 				given, err := x.engine.handOn(ctx, tx, pool)
 				more = len(given) == pageSize
 				var changes []directory.Change
@@ -402,7 +279,7 @@ func (x *execution) settleGrants(ctx context.Context) error {
 					c := licenseChange(directory.LicenseGranted, l, "waiting", "held")
 					changes = append(changes, directory.Change{Type: c.Type, Subject: c.Subject, SubjectID: c.SubjectID, PersonID: c.PersonID, Fields: c.Fields, Cause: x.cause})
 				}
-				return changes, err
+				return len(given) > 0, changes, err
 			})
 			if err != nil {
 				return err
@@ -412,18 +289,17 @@ func (x *execution) settleGrants(ctx context.Context) error {
 	return nil
 }
 
-// commitGrants commits what fn changes, with the run's counts.
-func (x *execution) commitGrants(ctx context.Context, fn func(context.Context, Tx) ([]directory.Change, error)) error {
+// commitGrants commits what fn changes, with the run's counts. fn says whether it has written anything, and what of it
+// is a change.
+func (x *execution) commitGrants(ctx context.Context, fn func(context.Context, Tx) (bool, []directory.Change, error)) error {
 	e := x.engine
 	var changes []directory.Change
 	run := x.run
 	err := e.store.Update(ctx, e.tenant, func(ctx context.Context, tx Tx) error {
+		var wrote bool
 		var err error
-		if changes, err = fn(ctx, tx); err != nil {
+		if wrote, changes, err = fn(ctx, tx); err != nil || !wrote {
 			return err
-		}
-		if len(changes) == 0 {
-			return nil
 		}
 		if err := appendChanges(ctx, tx, changes); err != nil {
 			return err

@@ -43,6 +43,11 @@ type GrantTx interface {
 	// DirtyGrants returns up to limit people of that queue, in order of id.
 	DirtyGrants(ctx context.Context, limit int) ([]string, error)
 	DropGrantsDirty(ctx context.Context, people []string) error
+	// MarkMovedGrants queues whom the changes after one number, up to another, are about; with named also the
+	// members of groups that they are about.
+	MarkMovedGrants(ctx context.Context, after, to int64, named bool) error
+	// UnsettleGrants notes that roles and licenses are being worked out by other rules, unless they were by these.
+	UnsettleGrants(ctx context.Context, basis string) error
 	// SetGrantBasis notes by which rules everybody's roles and licenses have been worked out.
 	SetGrantBasis(ctx context.Context, basis string) error
 

@@ -44,7 +44,11 @@ func (e *Engine) SetOwned(ctx context.Context, person string, values map[directo
 		if err != nil || change == nil {
 			return err
 		}
-		done, err := e.applyBatch(ctx, tx, []directory.PlannedChange{*change}, cause)
+		planned := []directory.PlannedChange{*change}
+		if !e.grants.rules.None() { // a role may be given in the team that the field names
+			planned = append(planned, grantsDueFor(person, tx.Now()))
+		}
+		done, err := e.applyBatch(ctx, tx, planned, cause)
 		if err != nil {
 			return err
 		}

@@ -150,6 +150,8 @@ type RunStore interface {
 
 	// AppendPlan adds changes to the run's plan, in order. Errors as of ResetRun.
 	AppendPlan(ctx context.Context, tenant, run, owner string, changes []directory.PlannedChange) error
+	// AmendPlan writes type, subject and fields of planned changes anew, by their Seq. Errors as of ResetRun.
+	AmendPlan(ctx context.Context, tenant, run, owner string, changes []directory.PlannedChange) error
 	// Plan returns changes of the plan in order after position `after`.
 	Plan(ctx context.Context, tenant, run string, after int64, limit int) ([]directory.PlannedChange, error)
 	// PlanOf is Plan for changes of these types alone.
@@ -169,6 +171,9 @@ type RunStore interface {
 type Tx interface {
 	// Now is the database's clock at the start of the transaction.
 	Now() time.Time
+
+	// Seq is the number of the tenant's last change.
+	Seq() int64
 
 	// Rules is the hash of the rules in force; empty when nobody keeps which they are.
 	Rules() string

@@ -112,6 +112,9 @@ func (x *execution) catchUp(ctx context.Context) error {
 	if err := x.sets(ctx); err != nil {
 		return err
 	}
+	if err := x.queueMoved(ctx); err != nil {
+		return err
+	}
 	for after := ""; ; {
 		ids, err := e.store.MovedPeople(ctx, e.tenant, *x.run.StartedAt, *x.run.Progress.Adopted, after, pageSize)
 		if err != nil {
@@ -159,6 +162,28 @@ func (x *execution) catchUp(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// changesAtOnce is how many changes are looked through in one transaction.
+const changesAtOnce = 5000
+
+// queueMoved queues the roles and licenses of those about whom something was written in between: a membership that came or
+// went leaves the person's row as it is, and what it gave was given by the old rules.
+func (x *execution) queueMoved(ctx context.Context) error {
+	e := x.engine
+	for after := x.run.Progress.ChangesBefore; after < x.run.Progress.ChangesAfter; after += changesAtOnce {
+		to := min(after+changesAtOnce, x.run.Progress.ChangesAfter)
+		err := e.store.Update(ctx, e.tenant, func(ctx context.Context, tx Tx) error {
+			if err := tx.MarkMovedGrants(ctx, after, to, len(e.grants.named) > 0); err != nil {
+				return err
+			}
+			return tx.SaveRun(ctx, x.run, x.owner, e.lease)
+		})
+		if err != nil {
+			return fmt.Errorf("look whose roles and licenses moved since run %s was planned: %w", x.run.ID, err)
+		}
+	}
+	return nil
 }
 
 // sets notes which sets of attributes hold all that the run's rules read.

@@ -66,12 +66,14 @@ func (x *execution) start(ctx context.Context) error {
 	e := x.engine
 	before := x.run.Progress
 	// By the clock that all share: it says which of two runs has seen more.
-	began, err := x.begins(ctx)
+	began, seq, err := x.begins(ctx)
 	if err != nil {
 		return fmt.Errorf("begin run %s: %w", x.run.ID, err)
 	}
 	x.run.StartedAt = &began
-	x.run.Progress = directory.Progress{CallsLeft: -1, Resumed: before.Resumed, Note: before.Note, Source: e.source.Name(), Rules: e.ruleset}
+	x.run.Progress = directory.Progress{
+		CallsLeft: -1, Resumed: before.Resumed, Note: before.Note, Source: e.source.Name(), Rules: e.ruleset, ChangesBefore: seq,
+	}
 	x.run.State, x.run.Counts.Confirmed = directory.RunReading, 0
 	x.first, x.gone, x.absences, x.ignored, x.from, x.callsBefore = time.Time{}, nil, absences{}, map[string]bool{}, nil, 0
 	// Before Okta is asked: see Engine.Scope.
@@ -98,18 +100,19 @@ func (x *execution) start(ctx context.Context) error {
 	return x.save(ctx)
 }
 
-// begins returns the database's clock. Under other rules than those in force it is that of the tenant's lock: whatever
-// was written before is there to be planned on, and what comes later is seen to have moved.
-func (x *execution) begins(ctx context.Context) (now time.Time, err error) {
+// begins returns the database's clock. Under other rules than those in force it is that of the tenant's lock, with the
+// number of the last change: whatever was written before is there to be planned on, and what comes later is seen to have moved.
+func (x *execution) begins(ctx context.Context) (now time.Time, seq int64, err error) {
 	e := x.engine
 	if x.run.Rules == "" {
-		return e.store.Now(ctx)
+		now, err = e.store.Now(ctx)
+		return now, 0, err
 	}
 	err = e.store.Update(ctx, e.tenant, func(_ context.Context, tx Tx) error {
-		now = tx.Now()
+		now, seq = tx.Now(), tx.Seq()
 		return nil
 	})
-	return now, err
+	return now, seq, err
 }
 
 // startOver is start after pages were read in vain, and says so.

@@ -265,7 +265,12 @@ func (x *execution) adopt(ctx context.Context) (over bool, err error) {
 			run.Error = "the tenant's rules have changed again since this run was asked for; nothing of it was applied"
 		} else if run.Progress.Adopted == nil {
 			now := tx.Now()
-			run.Progress.Adopted = &now
+			run.Progress.Adopted, run.Progress.ChangesAfter = &now, tx.Seq()
+		}
+		if adopted {
+			if err := e.unsettle(ctx, tx); err != nil {
+				return err
+			}
 		}
 		return tx.SaveRun(ctx, run, x.owner, lease)
 	})

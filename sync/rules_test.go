@@ -300,26 +300,15 @@ func TestRejectedRulesStayOut(t *testing.T) {
 func TestTryingRulesChangesNothing(t *testing.T) {
 	t.Parallel()
 	f := ruled(t, openDatabase(t))
-	set, err := dirsync.NewRuleset(f.edited(titles("user.department")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := f.db.PutRuleset(t.Context(), f.tenant, set); err != nil {
-		t.Fatal(err)
-	}
 	before := f.history()
-	run := directory.Run{ID: f.runID(), Tenant: f.tenant, Scope: directory.RulesScope(set.Hash), Rules: set.Hash, Cause: directory.CauseManual, State: directory.RunQueued, DryRun: true}
-	if _, _, err := f.db.CreateRun(t.Context(), run); err != nil {
-		t.Fatal(err)
-	}
-	tried := f.work(run.ID)
+	tried := f.try(f.edited(titles("user.department")))
 	if tried.State != directory.RunPlanned || tried.Plan == nil || tried.Plan.Changes[directory.PersonUpdated] != 5 {
 		t.Fatalf("the dry run: %+v", tried)
 	}
 	if now := f.history(); now != before || f.titleOf("ada") != "" {
 		t.Errorf("%d changes, there were %d; title of ada %q", now, before, f.titleOf("ada"))
 	}
-	_, err = f.engine.Approve(t.Context(), run.ID, directory.Act{Kind: directory.ActApprove, Actor: "admin"})
+	_, err := f.engine.Approve(t.Context(), tried.ID, directory.Act{Kind: directory.ActApprove, Actor: "admin"})
 	if err == nil || !strings.Contains(err.Error(), "reload") {
 		t.Errorf("approved: %v", err)
 	}

@@ -86,7 +86,6 @@ type execution struct {
 	saved    time.Time // last progress
 
 	grants      *grantPlan // of this execution; nil where the plan is of an earlier one
-	newBasis    string     // by which rules everybody's roles and licenses were worked out
 	basis       string
 	from        []directory.Position // where an interrupted reading goes on
 	callsBefore int                  // to Okta, before it was interrupted
@@ -150,9 +149,14 @@ func (x *execution) do(ctx context.Context) error {
 	if over, err := x.overtaken(ctx); over || err != nil {
 		return err
 	}
-	if x.run.Rules != "" {
+	switch {
+	case x.run.Rules != "":
 		if over, err := x.adopt(ctx); over || err != nil {
 			return err
+		}
+	case x.run.Progress.Everybody:
+		if err := x.engine.store.Update(ctx, x.engine.tenant, x.engine.unsettle); err != nil {
+			return fmt.Errorf("begin to apply run %s: %w", x.run.ID, err)
 		}
 	}
 	return x.apply(ctx)
@@ -283,8 +287,12 @@ func (x *execution) finish(ctx context.Context) error {
 				return fmt.Errorf("release quarantined records: %w", err)
 			}
 		}
-		if x.grants != nil && x.grants.everybody {
-			if err := tx.SetGrantBasis(ctx, x.newBasis); err != nil {
+		if x.run.Progress.Everybody {
+			basis, err := e.grants.basis()
+			if err != nil {
+				return err
+			}
+			if err := tx.SetGrantBasis(ctx, basis); err != nil {
 				return err
 			}
 		}

@@ -74,7 +74,7 @@ type Effect struct {
 // PlannedChange is one change of a plan.
 type PlannedChange struct {
 	Seq        int64         `json:"seq" doc:"Position in the plan, from 1"`
-	Type       string        `json:"type" example:"person.removed" doc:"A type of the history, or person.quarantined: the record could not be applied"`
+	Type       string        `json:"type" example:"person.removed" doc:"A type of the history, or person.quarantined: the record could not be applied, or grants.due: the same roles and licenses are given by other rules"`
 	Subject    string        `json:"subject" enum:"team,group,person,membership"`
 	SubjectID  string        `json:"subject_id" doc:"Id of the person or group; of a membership the group's"`
 	PersonID   string        `json:"person_id,omitempty"`

@@ -51,8 +51,29 @@ func testGrants(f *fixture) {
 		f.must(tx.DropGrantsDirty(ctx, []string{"u1"}))
 		f.same("still queued", must(tx.DirtyGrants(ctx, 9))(f), []string{"u2", "u9"})
 		f.same("affected", must(tx.AffectedPeople(ctx, "none", false, true, "u2", 9))(f), []string{"u9"})
+		f.must(tx.DropGrantsDirty(ctx, []string{"u2", "u9"}))
+
+		before := tx.Seq()
+		must(tx.Append(ctx, []directory.Change{
+			{Type: directory.MembershipAdded, Subject: directory.SubjectMembership, SubjectID: "g1", PersonID: "u3"},
+			{Type: directory.GroupUpdated, Subject: directory.SubjectGroup, SubjectID: "g2"},
+			{Type: directory.MembershipAdded, Subject: directory.SubjectMembership, SubjectID: "g1", PersonID: "u4"},
+		}))(f)
+		f.same("changes", tx.Seq(), before+3)
+		f.must(tx.MarkMovedGrants(ctx, before, before+2, false))
+		f.same("moved", must(tx.DirtyGrants(ctx, 9))(f), []string{"u3"})
+		f.must(tx.MarkMovedGrants(ctx, before, before+2, true))
+		f.same("moved, with a group's members", must(tx.DirtyGrants(ctx, 9))(f), []string{"u1", "u3"})
 		return tx.SetGrantBasis(ctx, "basis")
 	})
+	f.update(func(ctx context.Context, tx *store.Tx) error { return tx.UnsettleGrants(ctx, "basis") })
+	f.same("settled by the same", must(f.db.GrantBasis(f.ctx, tenant))(f), "basis")
+	f.update(func(ctx context.Context, tx *store.Tx) error { return tx.UnsettleGrants(ctx, "other") })
+	if basis := must(f.db.GrantBasis(f.ctx, tenant))(f); basis == "basis" || basis == "other" {
+		f.Errorf("while it is settled by others the basis is %q", basis)
+	}
+	f.same("basis of the neighbour, untouched", must(f.db.GrantBasis(f.ctx, neighbour))(f), "")
+	f.update(func(ctx context.Context, tx *store.Tx) error { return tx.SetGrantBasis(ctx, "basis") })
 	f.same("all roles", must(f.db.ListRoleGrants(f.ctx, tenant, directory.RoleGrant{}, 9))(f), []directory.RoleGrant{role("u1", "editor", "t1", ""), role("u2", "admin", "", directory.KeptLast)})
 	f.same("a page of roles", must(f.db.ListRoleGrants(f.ctx, tenant, role("u1", "editor", "t1", ""), 1))(f), []directory.RoleGrant{role("u2", "admin", "", directory.KeptLast)})
 	line := []directory.LicenseClaim{claim("u4", false, 3, 0), claim("u3", false, 4, 0), claim("u1", true, 1, 0)}

@@ -33,6 +33,14 @@ func testPlan(f *fixture) {
 	f.same("another run", must(f.db.Plan(f.ctx, tenant, "r9", 0, 10))(f), nil)
 	f.fails(f.db.AppendPlan(f.ctx, tenant, "r9", "w1", changes), directory.ErrNotFound)
 
+	amended := changes[1]
+	amended.Type, amended.Fields = directory.TeamRemoved, []directory.FieldChange{{Field: "name", Before: "Sales"}}
+	f.must(f.db.AmendPlan(f.ctx, tenant, "r1", "w1", []directory.PlannedChange{amended}))
+	f.same("amended", must(f.db.Plan(f.ctx, tenant, "r1", 0, 10))(f), []directory.PlannedChange{changes[0], amended, changes[2]})
+	f.must(f.db.AmendPlan(f.ctx, tenant, "r1", "w1", changes[1:2]))
+	f.fails(f.db.AmendPlan(f.ctx, tenant, "r1", "w9", changes[:1]), directory.ErrBusy)
+	f.must(f.db.AmendPlan(f.ctx, tenant, "r1", "w9", nil))
+
 	f.same("of some types", must(f.db.PlanOf(f.ctx, tenant, "r1", []directory.ChangeType{directory.TeamCreated, directory.MembershipRemoved}, 0, 1))(f), changes[1:2])
 	f.same("of some types, the next page", must(f.db.PlanOf(f.ctx, tenant, "r1", []directory.ChangeType{directory.TeamCreated, directory.MembershipRemoved}, 2, 10))(f), changes[2:])
 	f.same("of none", must(f.db.PlanOf(f.ctx, tenant, "r1", nil, 0, 10))(f), nil)
