@@ -53,7 +53,7 @@ func (c fullsyncCommand) Run(e *env) (err error) {
 		for _, people := range c.People {
 			var rounds []syncPair
 			for round := range c.Rounds {
-				pair, err := c.round(e.ctx, setup{kind: kind, binary: path, profile: profilePrefix(c.Profile, kind, round), slow: c.Latency,
+				pair, err := c.round(e.ctx, setup{kind: kind, binary: path, profile: profilePrefix(c.Profile, kind, round+1), slow: c.Latency,
 					org: emulator.Options{People: people, Groups: c.Groups, GroupSize: c.GroupSize}})
 				if err != nil {
 					return fmt.Errorf("%d people on %s: %w", people, databaseName(kind), err)

@@ -53,6 +53,7 @@ type installation struct {
 	org      *emulator.Server
 	service  *process
 	file     string // of its configuration
+	config   string // what is in it at first
 	api      *client.Client
 	address  string // of the service
 	database string // URL
@@ -128,8 +129,8 @@ func (i *installation) serve(ctx context.Context, s setup, dir, queue string) er
 	i.address = "http://" + listen
 	sum := sha256.Sum256([]byte(adminToken))
 	file := filepath.Join(dir, "config.yml")
-	text := fmt.Sprintf("api:\n  tokens:\n    - name: bench\n      sha256: %s\n      role: approve\n", hex.EncodeToString(sum[:]))
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	i.config = fmt.Sprintf("api:\n  tokens:\n    - name: bench\n      sha256: %s\n      role: approve\n", hex.EncodeToString(sum[:]))
+	if err := os.WriteFile(file, []byte(i.config), 0o600); err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
 	i.file = file

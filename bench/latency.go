@@ -67,7 +67,7 @@ func (c latencyCommand) Run(e *env) (err error) {
 		var names []string
 		rounds := map[string][][]time.Duration{}
 		for round := range c.Rounds {
-			waits, order, err := c.round(e.ctx, setup{kind: kind, binary: path, profile: profilePrefix(c.Profile, kind, round)})
+			waits, order, err := c.round(e.ctx, setup{kind: kind, binary: path, profile: profilePrefix(c.Profile, kind, round+1)})
 			if err != nil {
 				return fmt.Errorf("on %s: %w", databaseName(kind), err)
 			}
@@ -103,7 +103,7 @@ func profilePrefix(prefix, kind string, round int) string {
 	if prefix == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s-%s-%d", prefix, kind, round+1)
+	return fmt.Sprintf("%s-%s-%d", prefix, kind, round)
 }
 
 const allKinds = "all of them"

@@ -70,7 +70,7 @@ func (c leaversCommand) Run(e *env) (err error) {
 	t := table{head: []string{"From Okta's event to the commit", "Leavers", "p50", "p95", "longest"}}
 	var rounds []leaversRound
 	for _, kind := range databases(c.DB) {
-		round, err := c.round(e, setup{kind: kind, binary: path, profile: profilePrefix(c.Profile, kind, 0),
+		round, err := c.round(e, setup{kind: kind, binary: path, profile: profilePrefix(c.Profile, kind, 1),
 			org: emulator.Options{People: c.Waiting, Hooks: emulator.HookOptions{DailyCap: -1}}})
 		if err != nil {
 			return fmt.Errorf("on %s: %w", databaseName(kind), err)
@@ -219,13 +219,19 @@ func (i *installation) firstChange(ctx context.Context, tenant, person string, k
 	if err != nil {
 		return time.Time{}, false, fmt.Errorf("look for %s of person %s in the history: %w", kind, person, err)
 	}
+	at, err := moment(value)
+	return at, err == nil, err
+}
+
+// moment is a time as the databases have it.
+func moment(value any) (time.Time, error) {
 	switch v := value.(type) {
 	case time.Time:
-		return v, true, nil
+		return v, nil
 	case int64: // SQLite counts microseconds
-		return time.UnixMicro(v), true, nil
+		return time.UnixMicro(v), nil
 	default:
-		return time.Time{}, false, fmt.Errorf("the history has a time of type %T", value)
+		return time.Time{}, fmt.Errorf("the history has a time of type %T", value)
 	}
 }
 

@@ -25,6 +25,7 @@ type commands struct {
 	Plan       planCommand       `cmd:"" help:"A plan that the guard holds: read, paged, approved, applied."`
 	Feed       feedCommand       `cmd:"" help:"The feed read from its beginning, against one SELECT of the same rows."`
 	Deliver    deliverCommand    `cmd:"" help:"Webhooks over loopback, against a bare loop of signed requests."`
+	Isolation  isolationCommand  `cmd:"" help:"Three healthy receivers beside a dead and a slow one, against five healthy ones."`
 	Floor      floorCommand      `cmd:"" hidden:"" help:"Serve the floor of the hook intake (started by hooks)."`
 }
 

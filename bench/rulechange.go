@@ -80,7 +80,7 @@ func (c ruleChangeCommand) round(e *env, s setup) (r ruleChangeRound, err error)
 		return r, err
 	}
 	calls := i.org.Org.CallsTo("/api/v1/apps/{app}/users")
-	run, err := i.changeTitles(e.ctx)
+	run, err := i.changeTitles(e.ctx, "user.department")
 	if err != nil {
 		return r, err
 	}
@@ -101,17 +101,22 @@ func (c ruleChangeCommand) round(e *env, s setup) (r ruleChangeRound, err error)
 	return r, err
 }
 
-// changeTitles has everybody's title changed by other rules.
-func (i *installation) changeTitles(ctx context.Context) (v1.Run, error) {
-	if err := i.addToFile("mapping: {title: user.department}\n"); err != nil {
-		return v1.Run{}, err
+// changeTitles has everybody's title changed by other rules, which take it from an attribute.
+func (i *installation) changeTitles(ctx context.Context, from string) (v1.Run, error) {
+	before, err := i.api.Runs(ctx, tenant, 1)
+	if err != nil || len(before.Items) == 0 {
+		return v1.Run{}, errors.Join(errors.New("there was no run before"), err)
+	}
+	text := fmt.Sprintf("%smapping: {title: %s}\n", i.config, from)
+	if err := os.WriteFile(i.file, []byte(text), 0o600); err != nil {
+		return v1.Run{}, fmt.Errorf("write the configuration: %w", err)
 	}
 	if _, err := i.api.Reload(ctx); err != nil {
 		return v1.Run{}, fmt.Errorf("reload: %w", err)
 	}
 	return i.finished(ctx, time.Hour, func() (v1.Run, bool, error) {
 		page, err := i.api.Runs(ctx, tenant, 1)
-		if err != nil || len(page.Items) == 0 || page.Items[0].Cause != "rule_change" {
+		if err != nil || len(page.Items) == 0 || page.Items[0].Cause != "rule_change" || page.Items[0].ID == before.Items[0].ID {
 			return v1.Run{}, false, err
 		}
 		return page.Items[0], true, nil
@@ -137,16 +142,4 @@ func (i *installation) readRows(ctx context.Context) (time.Duration, error) {
 		}
 	}
 	return time.Since(from), rows.Err()
-}
-
-// addToFile adds lines to the configuration file.
-func (i *installation) addToFile(lines string) error {
-	text, err := os.ReadFile(i.file)
-	if err != nil {
-		return fmt.Errorf("read the configuration: %w", err)
-	}
-	if err := os.WriteFile(i.file, append(text, lines...), 0o600); err != nil {
-		return fmt.Errorf("write the configuration: %w", err)
-	}
-	return nil
 }
