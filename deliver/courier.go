@@ -17,10 +17,10 @@ const (
 	// saveEvery is how often what was delivered is written down, and saveAt how many attempts are at once: what is not
 	// written down when the process dies is delivered once more.
 	saveEvery = 250 * time.Millisecond
-	saveAt    = 64
+	saveAt    = 256
 	// windowSize is how many changes are in hand at a time, and pageSize how many are read at once.
 	windowSize = 256
-	pageSize   = 64
+	pageSize   = 128
 	// breakAfter is how many failures in a row mean that the receiver takes nothing.
 	breakAfter = 5
 	// slowAfter is how long an answer takes that is slow.

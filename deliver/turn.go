@@ -130,12 +130,20 @@ func (t *turn) fill(ctx context.Context) error {
 		}
 		t.asked = true
 	}
+	t.slide()
 	for !t.atEnd && len(t.window) <= windowSize-pageSize {
 		if err := t.fillWindow(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// slide moves the window past what is done with, so that more is read while the last of it is still on its way.
+func (t *turn) slide() {
+	for len(t.window) > 0 && t.window[0].done {
+		t.window = t.window[1:]
+	}
 }
 
 // fillRetries takes up what failed before and is due.
@@ -380,9 +388,7 @@ func (t *turn) saveSometimes(ctx context.Context) error {
 func (t *turn) save(ctx context.Context, end bool) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	for len(t.window) > 0 && t.window[0].done {
-		t.window = t.window[1:]
-	}
+	t.slide()
 	step := t.step
 	step.Cursor, step.Slow, step.Rests, step.End = t.read, t.slow, t.lane.Rests, end
 	if len(t.window) > 0 {
