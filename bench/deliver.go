@@ -31,7 +31,6 @@ type deliverCommand struct {
 // bareRounds is how often the bare loop runs; the median counts.
 const bareRounds = 3
 
-
 // Run measures webhooks against a bare loop of signed requests to the same receiver.
 func (c deliverCommand) Run(e *env) (err error) {
 	fmt.Fprintf(e.out, "%s\n\n", machine())
