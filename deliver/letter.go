@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 
 	"github.com/wneessen/go-mail"
 
@@ -21,34 +20,14 @@ func (m *Mailer) SendInvite(ctx context.Context, letter Mail) directory.InviteOu
 	if err != nil || len(messages) != 1 {
 		return directory.InviteOutcome{Result: directory.InviteRefused, Problem: "the person's e-mail address is none that mail can be sent to; correct it in Okta, then resend"}
 	}
-	// The library leaves connections open on which a conversation failed, or did not end politely.
-	var opened net.Conn
-	defer func() {
-		if opened != nil {
-			_ = opened.Close()
-		}
-	}()
-	var more []mail.Option
-	if !m.o.Implicit { // with a dialer of ours it would not know that such a connection is protected
-		more = append(more, mail.WithDialContextFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
-			conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
-			opened = conn
-			return conn, err
-		}))
-	}
-	client, err := m.client(more...)
-	if err != nil {
-		return directory.InviteOutcome{Result: directory.InviteUnreachable, Problem: "the mail server's settings cannot be used"}
-	}
 	ctx, cancel := context.WithTimeout(ctx, m.o.Timeout)
 	defer cancel()
-	conversation, err := client.DialToSMTPClientWithContext(ctx)
+	c, err := m.talk(ctx)
 	if err != nil {
-		return directory.InviteOutcome{Result: directory.InviteUnreachable, Problem: connectProblem(err)}
+		return directory.InviteOutcome{Result: directory.InviteUnreachable, Problem: err.Error()}
 	}
-	defer conversation.Close()
-	_ = client.SendWithSMTPClient(conversation, messages...) // what became of the message stands in it
-	_ = client.CloseWithSMTPClient(conversation)
+	defer c.end()
+	c.send(messages...)
 	return inviteOutcome(messages[0])
 }
 

@@ -78,20 +78,16 @@ func (m *Mailer) Send(ctx context.Context, letter Mail) Outcome {
 	if err != nil {
 		return Outcome{Problem: "the mail cannot be written: " + err.Error()}
 	}
-	client, err := m.client()
-	if err != nil {
-		return Outcome{Problem: "the mail server's settings cannot be used"}
-	}
 	ctx, cancel := context.WithTimeout(ctx, 2*m.o.Timeout)
 	defer cancel()
-	if err := client.DialWithContext(ctx); err != nil {
-		return Outcome{Problem: connectProblem(err)}
+	c, err := m.talk(ctx)
+	if err != nil {
+		return Outcome{Problem: err.Error()}
 	}
-	stop := context.AfterFunc(ctx, func() { _ = client.Close() })
+	defer c.end()
+	stop := context.AfterFunc(ctx, c.cut)
 	defer stop()
-	defer func() { _ = client.Close() }()
-	// Whether one arrived stands in the message itself: the error is of the whole conversation, its end included.
-	_ = client.Send(messages...)
+	c.send(messages...)
 	outcome := Outcome{}
 	var problems []string
 	for i, message := range messages {
@@ -107,15 +103,11 @@ func (m *Mailer) Send(ctx context.Context, letter Mail) Outcome {
 
 // Check signs in to the server and sends nothing. The error is a sentence without address or password.
 func (m *Mailer) Check(ctx context.Context) error {
-	client, err := m.client()
-	if err != nil {
-		return errors.New("the mail server's settings cannot be used")
+	c, err := m.talk(ctx)
+	if err == nil {
+		c.end()
 	}
-	if err := client.DialWithContext(ctx); err != nil {
-		return errors.New(connectProblem(err))
-	}
-	_ = client.Close()
-	return nil
+	return err
 }
 
 func (m *Mailer) client(more ...mail.Option) (*mail.Client, error) {

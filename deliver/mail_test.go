@@ -1,9 +1,11 @@
 package deliver_test
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"io"
 	"log/slog"
 	"mime/quotedprintable"
@@ -268,4 +270,68 @@ func TestMailBreaksOff(t *testing.T) {
 	if left, err := db.DueAlerts(t.Context(), directory.AlertWebhook, time.Hour, 0, 10); err != nil || len(left) != 1 {
 		t.Errorf("the other channel: %v, %v", left, err)
 	}
+}
+
+// TestMailRudeGoodbye: the connection is closed also when the server refuses to end the conversation, or to begin it.
+func TestMailRudeGoodbye(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		refused   string
+		delivered bool
+	}{
+		"the end":       {"QUIT", true},
+		"the beginning": {"EHLO", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = listener.Close() })
+			closed := make(chan error, 1)
+			go func() { closed <- rudeServer(listener, test.refused) }()
+			m, err := deliver.NewMailer(deliver.MailerOptions{Server: listener.Addr().String(), Plain: true, From: "oktasync@example.com"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := m.Send(t.Context(), deliver.Mail{ID: "a1", To: []string{"ops@example.com"}, Text: "run 1 waits"}); got.Delivered != test.delivered {
+				t.Errorf("outcome %+v", got)
+			}
+			if err := <-closed; err != nil {
+				t.Errorf("the connection stays open: %v", err)
+			}
+		})
+	}
+}
+
+// rudeServer takes one conversation, refuses a command of it, and waits for the connection to be closed.
+func rudeServer(listener net.Listener, refused string) error {
+	conn, err := listener.Accept()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		return err
+	}
+	lines, inData := bufio.NewScanner(conn), false
+	fmt.Fprint(conn, "220 post.test\r\n")
+	for lines.Scan() {
+		line := lines.Text()
+		switch {
+		case inData && line != ".":
+			continue
+		case strings.HasPrefix(line, refused) || strings.HasPrefix(line, "HELO") && refused == "EHLO":
+			fmt.Fprint(conn, "554 no\r\n")
+			continue
+		case line == "DATA":
+			fmt.Fprint(conn, "354 go on\r\n")
+			inData = true
+			continue
+		}
+		inData = false
+		fmt.Fprint(conn, "250 well\r\n")
+	}
+	return lines.Err()
 }
