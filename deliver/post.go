@@ -145,12 +145,30 @@ func (p *Poster) unanswered(ctx context.Context, err error) string {
 	case errors.Is(err, errForbidden):
 		return errForbidden.Error()
 	case errors.As(err, &certificate):
-		return "the receiver's certificate is not right: " + certificate.Err.Error()
+		return "the receiver's certificate is not right: " + mistrust(certificate.Err)
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return fmt.Sprintf("the receiver did not answer within %s", p.timeout)
 	case errors.As(err, &name):
 		return "the receiver's name could not be looked up"
 	default:
 		return "the receiver does not answer"
+	}
+}
+
+// mistrust says why a certificate is not believed. The error itself would repeat names that stand in it, which are the
+// receiver's choice.
+func mistrust(err error) string {
+	var invalid x509.CertificateInvalidError
+	var otherName x509.HostnameError
+	var unknown x509.UnknownAuthorityError
+	switch {
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "it has expired, or is not valid yet"
+	case errors.As(err, &otherName):
+		return "it is for another name"
+	case errors.As(err, &unknown):
+		return "it is signed by nobody whom this machine trusts"
+	default:
+		return "it cannot be verified"
 	}
 }

@@ -7,7 +7,9 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -159,16 +161,18 @@ func nameServer(t *testing.T, answer func() [4]byte) *net.Resolver {
 	}}
 }
 
-// TestExpiredCertificate: nothing is sent to whoever cannot prove the name.
-func TestExpiredCertificate(t *testing.T) {
+// TestBadCertificates: nothing is sent to whoever cannot prove the name, and nothing is told of what stands in the
+// certificate but what is wrong with it.
+func TestBadCertificates(t *testing.T) {
 	t.Parallel()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	certify := func(until time.Time) (tls.Certificate, *x509.CertPool) {
+	const names = "a-name-of-their-choice"
+	certify := func(until time.Time, name string) (tls.Certificate, *x509.CertPool) {
 		template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: until,
-			IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true}
+			Subject: pkix.Name{CommonName: names}, DNSNames: []string{name, strings.Repeat(names, 500)}, IsCA: true, BasicConstraintsValid: true}
 		der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 		if err != nil {
 			t.Fatal(err)
@@ -181,24 +185,35 @@ func TestExpiredCertificate(t *testing.T) {
 		roots.AddCert(parsed)
 		return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, roots
 	}
+	tomorrow, yesterday := time.Now().Add(24*time.Hour), time.Now().Add(-24*time.Hour)
 	for name, test := range map[string]struct {
-		until     time.Time
-		delivered bool
-		problem   string
+		until   time.Time
+		name    string
+		trusted bool
+		problem string
 	}{
-		"valid":   {time.Now().Add(24 * time.Hour), true, ""},
-		"expired": {time.Now().Add(-24 * time.Hour), false, "certificate is not right: x509: certificate has expired"},
+		"valid":              {tomorrow, "localhost", true, ""},
+		"expired":            {yesterday, "localhost", true, "it has expired, or is not valid yet"},
+		"for another name":   {tomorrow, names + ".example", true, "it is for another name"},
+		"of nobody we trust": {tomorrow, "localhost", false, "it is signed by nobody whom this machine trusts"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			certificate, roots := certify(test.until)
+			certificate, roots := certify(test.until, test.name)
+			if !test.trusted {
+				roots = x509.NewCertPool()
+			}
 			server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 			server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
-			server.Config.ErrorLog = nil
+			server.Config.ErrorLog = log.New(io.Discard, "", 0)
 			server.StartTLS()
 			t.Cleanup(server.Close)
-			r := postTo(t, deliver.PosterOptions{Allow: loopback("127.0.0.1/32"), Roots: roots}, server.URL)
-			if r.Delivered != test.delivered || !strings.Contains(r.Problem, test.problem) {
+			r := postTo(t, deliver.PosterOptions{Allow: loopback("127.0.0.1/32"), Roots: roots}, strings.Replace(server.URL, "127.0.0.1", "localhost", 1))
+			want := test.problem
+			if want != "" {
+				want = "the receiver's certificate is not right: " + want
+			}
+			if r.Delivered != (want == "") || r.Problem != want {
 				t.Errorf("result %+v", r)
 			}
 		})
