@@ -145,12 +145,12 @@ func (s *Server) replayChanges(ctx context.Context, in *replayInput) (*body[v1.D
 		q.PersonID = p.ID
 	}
 	act := tenantAct(ctx, directory.ActReplay, in.Tenant, "")
-	n, err := s.endpoints.Replay(ctx, in.Tenant, in.Endpoint, in.Body.Since, q, act)
+	n, atMost, err := s.endpoints.Replay(ctx, in.Tenant, in.Endpoint, in.Body.Since, q, act)
 	if err != nil {
 		return nil, err
 	}
-	s.log.InfoContext(ctx, "old changes are sent once more", "tenant", in.Tenant, "endpoint", in.Endpoint, "changes", n, "by", act.Actor)
-	return &body[v1.DeliveriesTaken]{v1.DeliveriesTaken{Deliveries: n}}, nil
+	s.log.InfoContext(ctx, "old changes are sent once more", "tenant", in.Tenant, "endpoint", in.Endpoint, "changes", n, "at_most", atMost, "by", act.Actor)
+	return &body[v1.DeliveriesTaken]{v1.DeliveriesTaken{Deliveries: n, AtMost: atMost}}, nil
 }
 
 func deliveryOf(feed string, d directory.Delivery) v1.Delivery {

@@ -34,8 +34,9 @@ type EndpointAdmin interface {
 	// Retry and Redrive take up one delivery, or all without a message.
 	Retry(ctx context.Context, tenant, which, message string, act directory.Act) (int, error)
 	Redrive(ctx context.Context, tenant, which, message string, act directory.Act) (int, error)
-	// Replay sends changes once more: those that q selects, since a moment or all that are kept.
-	Replay(ctx context.Context, tenant, which string, since *time.Time, q directory.ChangeQuery, act directory.Act) (int, error)
+	// Replay sends changes once more: those that q selects, since a moment or all that are kept, and of these the ones
+	// that the endpoint asked for. It returns how many; atMost: who is in the endpoint's teams is known only later.
+	Replay(ctx context.Context, tenant, which string, since *time.Time, q directory.ChangeQuery, act directory.Act) (n int, atMost bool, err error)
 }
 
 // longestOverlap is how long an old secret may sign beside a new one.

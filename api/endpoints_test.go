@@ -43,7 +43,7 @@ func TestEndpoints(t *testing.T) {
 		{"GET", "/crm/attempts", "", 200, `"message":"test"`, false},
 		{"POST", "/crm/retry", `{}`, 200, `{"deliveries":2}`, false},
 		{"POST", "/crm/redrive", `{"id":"msg_feed_1"}`, 200, `{"deliveries":2}`, false},
-		{"POST", "/crm/replay", `{"person":"` + adaID + `","types":["person.created"],"since":"2026-08-20T08:00:00Z"}`, 200, `{"deliveries":2}`, false},
+		{"POST", "/crm/replay", `{"person":"` + adaID + `","types":["person.created"],"since":"2026-08-20T08:00:00Z"}`, 200, `{"deliveries":2,"at_most":true}`, false},
 		{"POST", "/crm/replay", `{"types":["person.cloned"]}`, 422, "person.cloned", false},
 		{"POST", "/crm/replay", `{"person":"nobody"}`, 404, "nobody", false},
 		{"DELETE", "/mail", "", 200, `"name":"mail"`, false},

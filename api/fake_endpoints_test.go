@@ -135,6 +135,7 @@ func (d *desk) Redrive(ctx context.Context, tenant, which, message string, act d
 	return d.Retry(ctx, tenant, which, message, act)
 }
 
-func (d *desk) Replay(ctx context.Context, tenant, which string, since *time.Time, q directory.ChangeQuery, act directory.Act) (int, error) {
-	return d.Retry(ctx, tenant, which, fmt.Sprint(since != nil, q.PersonID, q.Types), act)
+func (d *desk) Replay(ctx context.Context, tenant, which string, since *time.Time, q directory.ChangeQuery, act directory.Act) (int, bool, error) {
+	n, err := d.Retry(ctx, tenant, which, fmt.Sprint(since != nil, q.PersonID, q.Types), act)
+	return n, true, err
 }

@@ -116,6 +116,47 @@ func TestReplayWhileUnderWay(t *testing.T) {
 	}
 }
 
+// TestReplayGoesBeforeNewer: what is replayed about a person goes before the person's changes that are in hand and not
+// begun, also while all places for old changes are taken.
+func TestReplayGoesBeforeNewer(t *testing.T) {
+	t.Parallel()
+	looks, arrived, release := make(chan struct{}), make(chan int64, 10), map[int64]chan struct{}{2: make(chan struct{}), 3: make(chan struct{})}
+	r := newReceiver(t, func(_ http.ResponseWriter, c directory.Change) {
+		arrived <- c.Seq
+		if wait := release[c.Seq]; wait != nil {
+			<-wait
+		}
+	})
+	o := newProduct(t, func(o *deliver.CourierOptions) {
+		o.Parallel, o.TurnTime, o.Box = 2, time.Hour, &watchedBox{LaneBox: o.Box, looks: looks}
+	})
+	o.happen("ann")
+	o.endpoint("a", r.URL)
+	o.happen("bob", "ann", "ann")
+	ended := make(chan error, 1)
+	go func() { ended <- o.courier.Turn(t.Context(), directory.LaneHint{Tenant: "acme", Endpoint: "a"}) }()
+	for range 2 { // bob's and ann's first
+		<-arrived
+	}
+	if n, err := o.db.Replay(t.Context(), "acme", "a", "again", directory.ChangeQuery{Through: 1}, directory.Act{Kind: directory.ActReplay}); err != nil || n != 1 {
+		t.Fatalf("%d changes are replayed, %v", n, err)
+	}
+	for range 4 { // it is in hand with the third look at the latest
+		<-looks
+	}
+	close(release[3])
+	if seq := <-arrived; seq != 1 {
+		t.Errorf("after change 3 of the person came %d, and not the replayed one", seq)
+	}
+	close(release[2])
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if got := r.seqs("ann"); !slices.Equal(got, []int64{3, 1, 4}) {
+		t.Errorf("arrived %v", got)
+	}
+}
+
 // TestArrivedIsNotTakenUpAgain: what failed before and has arrived is not sent once more because that is not written
 // down yet when the courier looks for more.
 func TestArrivedIsNotTakenUpAgain(t *testing.T) {

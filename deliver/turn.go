@@ -189,6 +189,7 @@ func (t *turn) fillRetries(ctx context.Context) error {
 		}
 		t.inHand[r.Pos] = true
 		items = append(items, &item{Delivery: r, change: change})
+		t.parkBehind(r.About) // an admin has sent something once more, and it goes first
 	}
 	if err := t.write(ctx, items); err != nil {
 		return err
@@ -274,6 +275,15 @@ func (t *turn) write(ctx context.Context, items []*item) error {
 func (t *turn) park(i *item) {
 	i.done, i.State, i.Wait = true, directory.DeliveryWaiting, -1
 	t.step.Add = append(t.step.Add, i.Delivery)
+}
+
+// parkBehind makes rows of what is in the window about the same as a row, and not begun.
+func (t *turn) parkBehind(about string) {
+	for _, i := range t.window {
+		if i.About == about && !i.begun && !i.done {
+			t.park(i)
+		}
+	}
 }
 
 // dispatch begins what may be sent. What failed before leaves half of the places to new changes.
@@ -367,11 +377,7 @@ func (t *turn) failed(i *item) {
 		return
 	}
 	t.step.Add = append(t.step.Add, i.Delivery)
-	for _, other := range t.window {
-		if other.About == i.About && !other.begun && !other.done {
-			t.park(other)
-		}
-	}
+	t.parkBehind(i.About)
 }
 
 // saveSometimes saves when it is time to.

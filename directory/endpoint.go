@@ -35,6 +35,22 @@ type EndpointSecret struct {
 	Until     *time.Time `json:"until,omitempty"` // it signs until then; nil: until another one takes its place
 }
 
+// Wanted returns which of types the endpoint asked for; of all types when there are none. False: it asked for none
+// of them.
+func (e Endpoint) Wanted(types []ChangeType) ([]ChangeType, bool) {
+	asked, unknown := MatchTypes(e.Types)
+	switch {
+	case unknown != "": // of a later version: nothing can be sent to it
+		return nil, false
+	case len(asked) == 0:
+		return types, true
+	case len(types) == 0:
+		return asked, true
+	}
+	both := slices.DeleteFunc(slices.Clone(types), func(t ChangeType) bool { return !slices.Contains(asked, t) })
+	return both, len(both) > 0
+}
+
 // SecretKind says how a secret signs. Standard Webhooks: "Signature scheme".
 type SecretKind string
 

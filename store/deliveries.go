@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -208,6 +209,9 @@ func (d *DB) promoteAll(ctx context.Context, tx *sql.Tx, tenant, endpoint string
 // Replay has changes that are kept delivered to an endpoint once more, marked with the id of the replay: those that q
 // selects, whether or not they were delivered before. Of one person they go before newer changes. It
 // returns how many; what is there already under this id is not added twice.
+//
+// All but the last changes are added without the tenant's lock, for there may be a million of them. The last are added
+// under it, so that none is committed beside them: whoever delivers that one would not see yet that it has to wait.
 func (d *DB) Replay(ctx context.Context, tenant, endpoint, replay string, q directory.ChangeQuery, act directory.Act) (int, error) {
 	where := `c.tenant = $1 and c.seq > $4 and ($5 = 0 or c.seq <= $5) and ($6 = '' or c.person_id = $6)`
 	values := []any{tenant, endpoint, replay, q.After, q.Through, q.PersonID}
@@ -223,13 +227,37 @@ func (d *DB) Replay(ctx context.Context, tenant, endpoint, replay string, q dire
 		select $1, $2, c.seq, $3, case when c.person_id <> '' then c.person_id else c.subject_id end, 'waiting', 0, null, {now}, 0, ''
 		from changes c where ` + where + ` order by c.seq
 		on conflict do nothing`
-	added := int64(0)
+	added := 0
 	err := d.again(ctx, func(tx *sql.Tx) error {
-		var err error
-		if added, err = d.exec(ctx, tx, query, values...); err != nil {
+		var last int64
+		if err := d.row(ctx, tx, `select change_seq from tenants where slug = $1`, tenant).Scan(&last); err != nil {
+			return d.explain(err)
+		}
+		first, rest := slices.Clone(values), slices.Clone(values)
+		rest[3] = max(q.After, last)
+		if first[4] = last; q.Through > 0 {
+			first[4] = min(q.Through, last)
+		}
+		n, err := d.exec(ctx, tx, query, first...)
+		if err != nil {
 			return err
 		}
 		if err := d.promoteAll(ctx, tx, tenant, endpoint); err != nil {
+			return err
+		}
+		if _, err := list(ctx, d, tx, scanText, `select slug from tenants where slug = $1 {lock}`, tenant); err != nil {
+			return err
+		}
+		late, err := list(ctx, d, tx, scanText, query+` returning about`, rest...)
+		if err != nil {
+			return err
+		}
+		added = int(n) + len(late)
+		abouts := map[string]bool{}
+		for _, about := range late {
+			abouts[about] = true
+		}
+		if err := d.promote(ctx, tx, tenant, endpoint, abouts); err != nil {
 			return err
 		}
 		act.Tenant, act.Subject = tenant, "endpoint:"+endpoint
@@ -238,5 +266,5 @@ func (d *DB) Replay(ctx context.Context, tenant, endpoint, replay string, q dire
 	if err != nil {
 		return 0, fmt.Errorf("replay changes to endpoint %s of tenant %s: %w", endpoint, tenant, err)
 	}
-	return int(added), nil
+	return added, nil
 }

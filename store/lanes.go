@@ -252,6 +252,12 @@ func (s *laneSaver) attempts(ctx context.Context) error {
 	if len(s.step.Attempts) == 0 {
 		return nil
 	}
+	if slices.ContainsFunc(s.step.Attempts, func(a directory.Attempt) bool { return a.Answer != "" }) {
+		// Who is being erased at this moment is so before the answers are looked at, or when they can be found.
+		if _, err := list(ctx, s.DB, s.tx, scanText, `select slug from tenants where slug = $1 {lock}`, s.lane.Tenant); err != nil {
+			return err
+		}
+	}
 	if err := s.addAttempts(ctx, s.tx, s.lane.Tenant, s.lane.ID, s.numbers, s.step.Attempts); err != nil {
 		return err
 	}

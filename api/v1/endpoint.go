@@ -129,5 +129,6 @@ type ReplayRequest struct {
 
 // DeliveriesTaken says how many were.
 type DeliveriesTaken struct {
-	Deliveries int `json:"deliveries"`
+	Deliveries int  `json:"deliveries"`
+	AtMost     bool `json:"at_most,omitempty" doc:"Of a replay to an endpoint that asked for some teams: those about other teams and people are left out when their turn comes"`
 }

@@ -30,22 +30,34 @@ func (c replayCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(e.out, "%d changes are sent to %s once more, marked as replay; see how far they are with: oktasync deliveries list %s\n", taken.Deliveries, c.To, c.To)
+	if taken.Deliveries == 0 {
+		fmt.Fprintf(e.out, "No change is sent to %s: of those that are kept, none is what was asked for here and what the endpoint takes.\n", c.To)
+		return nil
+	}
+	number := fmt.Sprint(taken.Deliveries)
+	if taken.AtMost {
+		number = "Those about its teams, of " + number
+	}
+	fmt.Fprintf(e.out, "%s changes are sent to %s once more, marked as replay; see how far they are with: oktasync deliveries list %s\n", number, c.To, c.To)
 	return nil
 }
 
 // Replay implements api.EndpointAdmin.
-func (a *endpointAdmin) Replay(ctx context.Context, tenant, which string, since *time.Time, q directory.ChangeQuery, act directory.Act) (int, error) {
+func (a *endpointAdmin) Replay(ctx context.Context, tenant, which string, since *time.Time, q directory.ChangeQuery, act directory.Act) (n int, atMost bool, err error) {
 	e, err := a.Endpoint(ctx, tenant, which)
 	if err != nil {
-		return 0, err
+		return 0, false, err
+	}
+	var some bool
+	if q.Types, some = e.Wanted(q.Types); !some {
+		return 0, false, nil
 	}
 	if since != nil {
 		if q.After, err = a.LastBefore(ctx, tenant, *since); err != nil {
-			return 0, err
+			return 0, false, err
 		}
 	}
-	n, err := a.DB.Replay(ctx, tenant, e.ID, randomID(4), q, act)
+	n, err = a.DB.Replay(ctx, tenant, e.ID, randomID(4), q, act)
 	a.wake()
-	return n, err
+	return n, len(e.Teams) > 0, err
 }
