@@ -60,7 +60,8 @@ func TestSettingsAreDescribed(t *testing.T) {
 // reference is the generated part: one table for each section.
 func reference() string {
 	var b strings.Builder
-	b.WriteString("## The installation\n")
+	b.WriteString("## The installation\n\n")
+	b.WriteString("These are read at the start: a change counts after a restart, and a reload names what waits for one. Those of a tenant, below, count\nafter a [reload](operations.md#changing-the-configuration).\n")
 	tables(&b, settings(), "OKTASYNC_")
 	b.WriteString("\n## A tenant\n\n")
 	b.WriteString("At the top level of the file these are the settings of the tenant `default`. Of several tenants each has them below\n`tenants.<slug>`, and its variables begin with `OKTASYNC_TENANTS_<SLUG>_` instead of `OKTASYNC_`.\n")
