@@ -60,7 +60,7 @@ func personOf(p directory.Person) v1.Person {
 
 func teamOf(t directory.TeamSize) v1.Team {
 	return v1.Team{
-		ID: t.ID, Name: t.Name, Source: t.Source, People: t.People, CreatedAt: t.CreatedAt.UTC(),
+		ID: t.ID, Name: t.Name, OktaName: t.OktaName, Source: t.Source, People: t.People, CreatedAt: t.CreatedAt.UTC(),
 		ManagerID: t.ManagerID, FirstPerson: t.FirstPerson, FirstManagerID: t.FirstManagerID,
 	}
 }

@@ -267,6 +267,31 @@ func (m *memory) ChooseManager(_ context.Context, _, person, manager string, act
 	return nil
 }
 
+func (m *memory) TeamSize(_ context.Context, _, id string) (directory.TeamSize, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, t := range m.teams {
+		if t.ID == id {
+			return t, nil
+		}
+	}
+	return directory.TeamSize{}, directory.ErrNotFound
+}
+
+func (m *memory) RenameTeam(_ context.Context, _, team, name string, act directory.Act) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range m.teams {
+		if t := &m.teams[i]; t.ID == team {
+			t.Team = t.Called(name)
+			act.Subject = "team:" + team
+			m.did(act)
+			return nil
+		}
+	}
+	return directory.Refuse(directory.ErrNotFound, "there is no team %s", team)
+}
+
 func (m *memory) SetTeamManager(_ context.Context, _, team, manager string, act directory.Act) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -37,10 +37,29 @@ func TestManagers(t *testing.T) {
 			t.Errorf("%s: answer %d %s, want %d %s", step.name, a.status, a.body, step.status, step.want)
 		}
 	}
+	for _, step := range []struct {
+		name, method, path, body string
+		status                   int
+		want                     string
+	}{
+		{"a name of spaces", "PUT", "/teams/{team}/name", `{"name":"  "}`, 422, "name"},
+		{"of no team", "PUT", "/teams/nothing/name", `{"name":"Sales"}`, 404, "there is no team nothing"},
+		{"renamed", "PUT", "/teams/{team}/name", `{"name":" Field  Sales ","reason":" as they say "}`, 200, `"name":"Field Sales","okta_name":"Sales"`},
+		{"taken back", "DELETE", "/teams/{team}/name", "", 200, `"name":"Sales","source"`},
+	} {
+		team := strings.NewReplacer("{team}", r.memory.teams[0].ID)
+		a := r.do(step.method, "/tenants/acme"+team.Replace(step.path), step.body)
+		if a.status != step.status || !strings.Contains(a.body, team.Replace(step.want)) {
+			t.Errorf("%s: answer %d %s, want %d %s", step.name, a.status, a.body, step.status, step.want)
+		}
+	}
 	act := directory.Act{ID: 1, Tenant: "acme", At: testNow(), Actor: "alice", Role: directory.RoleApprove, Kind: directory.ActPersonManager, Subject: "person:" + adaID, Reason: "a project"}
 	lead := act
 	lead.ID, lead.Kind, lead.Subject = 2, directory.ActTeamManager, "team:"+r.memory.teams[0].ID
-	if diff := cmp.Diff([]directory.Act{act, lead}, r.memory.actsNow()); diff != "" {
+	named, unnamed := lead, lead
+	named.ID, named.Kind, named.Reason = 3, directory.ActTeamName, "as they say"
+	unnamed.ID, unnamed.Kind, unnamed.Reason = 4, directory.ActTeamName, ""
+	if diff := cmp.Diff([]directory.Act{act, lead, named, unnamed}, r.memory.actsNow()); diff != "" {
 		t.Errorf("acts (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{adaID, r.memory.teams[0].ID}, r.memory.unset); diff != "" {

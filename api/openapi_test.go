@@ -131,6 +131,8 @@ func TestOpenAPIListsEverything(t *testing.T) {
 		"GET /tenants/{tenant}/teams",
 		"DELETE /tenants/{tenant}/teams/{id}/manager",
 		"PUT /tenants/{tenant}/teams/{id}/manager",
+		"DELETE /tenants/{tenant}/teams/{id}/name",
+		"PUT /tenants/{tenant}/teams/{id}/name",
 		"POST /tenants/{tenant}/test",
 	}
 	if diff := gocmp.Diff(want, got); diff != "" {
@@ -177,7 +179,7 @@ func TestAnswersFollowTheDocument(t *testing.T) {
 		"note-accepted-invites": `{"everybody":true}`, "resend-invites": `{"states":["failed"]}`,
 		"accept-invite-link": `{"token":"` + adaID + `"}`, "recover-invites": `{"database":"restored","reason":"the disk broke"}`,
 		"approve-run": `{"reason":"it is right"}`, "reject-run": `{"reason":"it is wrong"}`, "erase-person": `{"reason":"they asked"}`,
-		"choose-manager": `{"manager":"` + graceID + `"}`, "set-team-manager": `{"manager":"` + graceID + `"}`,
+		"choose-manager": `{"manager":"` + graceID + `"}`, "set-team-manager": `{"manager":"` + graceID + `"}`, "rename-team": `{"name":"Field Sales"}`,
 		"request-resync": `{"scope":"full"}`, "retry-archived": `{"scope":"group:` + salesID + `"}`, "discard-archived": `{"scope":"person:ada+x@acme.example"}`,
 	}
 	check := func(t *testing.T, schema any, body string) {

@@ -159,6 +159,7 @@ func (s *Server) Register(e *echo.Echo) error {
 	s.addErase(described)
 	s.addProfiles(described)
 	s.addManagers(described)
+	s.addTeams(described)
 	s.addExplain(described)
 	s.addGroups(described)
 	s.addRoles(described)

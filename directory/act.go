@@ -60,6 +60,7 @@ const (
 
 	ActPersonManager ActKind = "person.manager" // chose, or no longer chooses, somebody's manager
 	ActTeamManager   ActKind = "team.manager"   // set, or took away, a team's manager
+	ActTeamName      ActKind = "team.name"      // gave a team another name, or took that back
 
 	ActTenantAdd    ActKind = "tenant.add"    // made a tenant
 	ActTenantChange ActKind = "tenant.change" // changed its settings or credentials

@@ -174,6 +174,8 @@ func (t *Team) setField(field string, value any) {
 		t.Name = text
 	case "source":
 		t.Source = text
+	case "okta_name":
+		t.OktaName = text
 	case "manager":
 		t.ManagerID = text
 	case "first_manager":

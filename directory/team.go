@@ -15,6 +15,11 @@ type Team struct {
 	Source    string // the attribute: "department"
 	Name      string
 	ManagerID string // whom an admin set; empty: nobody
+	// OktaName is what Okta calls it while Name is an admin's; empty otherwise.
+	OktaName string
+	// MergedInto is the team whose people its people are: an admin has merged the two, and this one is none
+	// any more. Empty for all others.
+	MergedInto string
 	// FirstPerson is who was in the team first, FirstAt since when, and FirstManagerID the manager of
 	// that person for as long as they are in the team, then the last one. See ManagersFirstMember.
 	FirstPerson    string

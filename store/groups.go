@@ -15,10 +15,10 @@ func scanGroup(s scanner) (g directory.Group, err error) {
 		moment{&g.ObservedAt}, moment{&g.MembersObservedAt}, moment{&g.CreatedAt}, moment{&g.UpdatedAt})
 }
 
-const teamColumns = `id, source, name, manager_id, first_person, first_at, first_manager_id, created_at`
+const teamColumns = `id, source, name, manager_id, first_person, first_at, first_manager_id, okta_name, merged_into, created_at`
 
 func teamTargets(t *directory.Team) []any {
-	return []any{&t.ID, &t.Source, &t.Name, &t.ManagerID, &t.FirstPerson, moment{&t.FirstAt}, &t.FirstManagerID, moment{&t.CreatedAt}}
+	return []any{&t.ID, &t.Source, &t.Name, &t.ManagerID, &t.FirstPerson, moment{&t.FirstAt}, &t.FirstManagerID, &t.OktaName, &t.MergedInto, moment{&t.CreatedAt}}
 }
 
 func scanTeam(s scanner) (t directory.Team, err error) { return t, s.Scan(teamTargets(&t)...) }
@@ -126,14 +126,17 @@ func (t *Tx) PutTeams(ctx context.Context, teams []directory.Team) error {
 	}
 	type team = directory.Team
 	const query = `
-		insert into teams (tenant, created_at, id, source, name, manager_id, first_person, first_manager_id, first_at)
-		select $1, {at $2}, v.id, v.source, v.name, v.manager_id, v.first_person, v.first_manager_id, nullif(v.first_at, {at $3}) from {rows} where true
+		insert into teams (tenant, created_at, id, source, name, manager_id, first_person, first_manager_id, okta_name, merged_into, first_at)
+		select $1, {at $2}, v.id, v.source, v.name, v.manager_id, v.first_person, v.first_manager_id, v.okta_name, v.merged_into, nullif(v.first_at, {at $3}) from {rows} where true
 		on conflict (tenant, id) do update set source = excluded.source, name = excluded.name, manager_id = excluded.manager_id,
-			first_person = excluded.first_person, first_at = excluded.first_at, first_manager_id = excluded.first_manager_id`
+			first_person = excluded.first_person, first_at = excluded.first_at, first_manager_id = excluded.first_manager_id,
+			okta_name = excluded.okta_name, merged_into = excluded.merged_into`
 	_, err := t.db.execRows(ctx, t.tx, query, []Column{
 		texts("id", teams, func(t *team) string { return t.ID }),
 		texts("source", teams, func(t *team) string { return t.Source }),
 		texts("name", teams, func(t *team) string { return t.Name }),
+		texts("okta_name", teams, func(t *team) string { return t.OktaName }),
+		texts("merged_into", teams, func(t *team) string { return t.MergedInto }),
 		texts("manager_id", teams, func(t *team) string { return t.ManagerID }),
 		texts("first_person", teams, func(t *team) string { return t.FirstPerson }),
 		texts("first_manager_id", teams, func(t *team) string { return t.FirstManagerID }),

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/oktasync/oktasync/directory"
@@ -88,9 +89,10 @@ func (d *DB) ListPeople(ctx context.Context, tenant string, q directory.PeopleQu
 	return people, nil
 }
 
-// TeamsByID returns the teams that have a row, in order of id.
+// TeamsByID returns the teams that have a row and are not merged into another, in order of id.
 func (d *DB) TeamsByID(ctx context.Context, tenant string, ids []string) ([]directory.Team, error) {
-	return d.teams(ctx, d.read, tenant, ids)
+	teams, err := d.teams(ctx, d.read, tenant, ids)
+	return slices.DeleteFunc(teams, func(t directory.Team) bool { return t.MergedInto != "" }), err
 }
 
 func (d *DB) teams(ctx context.Context, q querier, tenant string, ids []string) ([]directory.Team, error) {
@@ -119,22 +121,37 @@ func (d *DB) GroupsOfPerson(ctx context.Context, tenant, personID string) ([]dir
 	return groups, nil
 }
 
-// ListTeams returns teams with their active and suspended people, in order of id
+// teamSizeColumns are a team and the number of its active and suspended people, of a query whose $1 is the tenant.
+const teamSizeColumns = teamColumns + `,
+	(select count(*) from people p
+		where p.tenant = $1 and p.team_id <> '' and p.team_id = teams.id and p.status in ('active', 'suspended'))`
+
+func scanTeamSize(s scanner) (t directory.TeamSize, err error) {
+	return t, s.Scan(append(teamTargets(&t.Team), &t.People)...)
+}
+
+// ListTeams returns teams that are not merged into another, with their active and suspended people, in order of id
 // after `after`, at most limit.
 func (d *DB) ListTeams(ctx context.Context, tenant, after string, limit int) ([]directory.TeamSize, error) {
-	const query = `
-		select ` + teamColumns + `,
-			(select count(*) from people p
-				where p.tenant = $1 and p.team_id <> '' and p.team_id = teams.id and p.status in ('active', 'suspended'))
-		from teams where tenant = $1 and id > $2 order by id limit $3`
-	scan := func(s scanner) (t directory.TeamSize, err error) {
-		return t, s.Scan(append(teamTargets(&t.Team), &t.People)...)
-	}
-	teams, err := list(ctx, d, d.read, scan, query, tenant, after, limit)
+	const query = `select ` + teamSizeColumns + ` from teams where tenant = $1 and id > $2 and merged_into = '' order by id limit $3`
+	teams, err := list(ctx, d, d.read, scanTeamSize, query, tenant, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list the teams of tenant %s: %w", tenant, err)
 	}
 	return teams, nil
+}
+
+// TeamSize returns one team as ListTeams does. Nothing is directory.ErrNotFound.
+func (d *DB) TeamSize(ctx context.Context, tenant, id string) (directory.TeamSize, error) {
+	found, err := list(ctx, d, d.read, scanTeamSize, `select `+teamSizeColumns+` from teams where tenant = $1 and id = $2 and merged_into = ''`, tenant, id)
+	switch {
+	case err != nil:
+		return directory.TeamSize{}, fmt.Errorf("read team %s of tenant %s: %w", id, tenant, err)
+	case len(found) == 0:
+		return directory.TeamSize{}, fmt.Errorf("tenant %s has no team %s: %w", tenant, id, directory.ErrNotFound)
+	default:
+		return found[0], nil
+	}
 }
 
 // ListGroups returns groups that are not removed, with the number of their

@@ -33,7 +33,7 @@ func (d *DB) addStates(ctx context.Context, tenant string, changes []directory.C
 		rows: func(ids []string) ([]directory.Team, error) { return d.TeamsByID(ctx, tenant, ids) },
 		id:   func(t *directory.Team) string { return t.ID },
 		put: func(t *directory.Team) *directory.State {
-			return &directory.State{Team: &directory.Team{ID: t.ID, Source: t.Source, Name: t.Name, ManagerID: t.ManagerID, FirstManagerID: t.FirstManagerID}}
+			return &directory.State{Team: &directory.Team{ID: t.ID, Source: t.Source, Name: t.Name, ManagerID: t.ManagerID, FirstManagerID: t.FirstManagerID, OktaName: t.OktaName}}
 		},
 		before: (*directory.Team).Before, after: (*directory.Team).After,
 	}

@@ -45,17 +45,14 @@ func (e *Engine) ChooseManager(ctx context.Context, person, manager string, act 
 func (e *Engine) SetTeamManager(ctx context.Context, team, manager string, act directory.Act) (Result, error) {
 	act.Subject = "team:" + team
 	return e.actOnManagers(ctx, act, func(ctx context.Context, tx Tx) ([]directory.Change, error) {
-		rows, err := tx.Teams(ctx, []string{team})
-		switch {
-		case err != nil:
-			return nil, fmt.Errorf("load team %s: %w", team, err)
-		case len(rows) == 0:
-			return nil, directory.Refuse(directory.ErrNotFound, "there is no team %s; nothing was changed", team)
+		before, err := teamAlive(ctx, tx, team)
+		if err != nil {
+			return nil, err
 		}
 		if err := mayManage(ctx, tx, manager); err != nil {
 			return nil, err
 		}
-		before, after := rows[0], rows[0]
+		after := before
 		after.ManagerID = manager
 		if err := tx.PutTeams(ctx, []directory.Team{after}); err != nil {
 			return nil, err

@@ -160,6 +160,16 @@ func (c *Client) UnsetTeamManager(ctx context.Context, tenant, team string) (v1.
 	return call[v1.TeamManager](ctx, c, http.MethodDelete, of(tenant, "teams", team, "manager"), nil, nil)
 }
 
+// RenameTeam gives a team a name.
+func (c *Client) RenameTeam(ctx context.Context, tenant, team string, request v1.TeamNameRequest) (v1.Team, error) {
+	return call[v1.Team](ctx, c, http.MethodPut, of(tenant, "teams", team, "name"), nil, request)
+}
+
+// UnnameTeam takes that back.
+func (c *Client) UnnameTeam(ctx context.Context, tenant, team string) (v1.Team, error) {
+	return call[v1.Team](ctx, c, http.MethodDelete, of(tenant, "teams", team, "name"), nil, nil)
+}
+
 // People returns a page of people in order of id.
 func (c *Client) People(ctx context.Context, tenant string, f PeopleFilter) (v1.Page[v1.Person], error) {
 	v := f.values()

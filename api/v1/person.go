@@ -64,6 +64,7 @@ type Ref struct {
 type Team struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
+	OktaName  string    `json:"okta_name,omitempty" doc:"What Okta calls it, where name is an admin's"`
 	Source    string    `json:"source" doc:"The attribute that it comes from" example:"department"`
 	People    int       `json:"people" doc:"Active and suspended people in it"`
 	CreatedAt time.Time `json:"created_at"`
@@ -112,6 +113,12 @@ type ManagerRequest struct {
 type TeamManager struct {
 	TeamID    string `json:"team_id"`
 	ManagerID string `json:"manager_id,omitempty" doc:"Okta user id; absent when none is set"`
+}
+
+// TeamNameRequest gives a team a name.
+type TeamNameRequest struct {
+	Name   string `json:"name" minLength:"1" maxLength:"200" pattern:"\\S" doc:"What the team is to be called, whatever Okta calls it"`
+	Reason string `json:"reason,omitempty" maxLength:"1000" doc:"Why, if you like; it is kept in the list of acts, so name nobody in it"`
 }
 
 // ManagerCase is somebody whose manager is not as somebody says.

@@ -26,6 +26,7 @@ type TeamState struct {
 	Name   string `json:"name"`
 	Source string `json:"source"`
 
+	OktaName       string `json:"okta_name,omitempty" doc:"What Okta calls it, where name is an admin's"`
 	ManagerID      string `json:"manager_id,omitempty" doc:"Whom an admin set as the team's manager"`
 	FirstManagerID string `json:"first_manager_id,omitempty" doc:"The manager of the team's first member"`
 }

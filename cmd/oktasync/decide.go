@@ -56,6 +56,11 @@ func (d *decider) SetTeamManager(ctx context.Context, tenant, team, manager stri
 	return d.managers(tenant, func(e *dirsync.Engine) (dirsync.Result, error) { return e.SetTeamManager(ctx, team, manager, act) })
 }
 
+// RenameTeam gives a team a name, or takes that back.
+func (d *decider) RenameTeam(ctx context.Context, tenant, team, name string, act directory.Act) error {
+	return d.managers(tenant, func(e *dirsync.Engine) (dirsync.Result, error) { return e.RenameTeam(ctx, team, name, act) })
+}
+
 func (d *decider) managers(tenant string, do func(*dirsync.Engine) (dirsync.Result, error)) error {
 	result, err := decided(d, tenant, do)
 	d.metrics.changed(tenant, result)

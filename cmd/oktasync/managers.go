@@ -108,6 +108,8 @@ type teamsCommand struct {
 	List         teamsListCommand         `cmd:"" default:"1" help:"List teams with their sizes and managers."`
 	SetManager   teamsSetManagerCommand   `cmd:"" help:"Set a team's manager; managers.mode says for whom that counts."`
 	ClearManager teamsClearManagerCommand `cmd:"" help:"Take a team's manager back."`
+	Rename       teamsRenameCommand       `cmd:"" help:"Give a team a name, whatever Okta calls it."`
+	ClearName    teamsClearNameCommand    `cmd:"" help:"Take the name back: the team is called as in Okta again."`
 }
 
 type teamsListCommand struct{ remote }
@@ -121,12 +123,12 @@ func (c teamsListCommand) Run(e *env) error {
 	err = everyPage(func(after string) (v1.Page[v1.Team], error) {
 		return service.Teams(e.ctx, c.remote.Tenant, client.Paging{After: after, Limit: 1000})
 	}, func(t v1.Team) {
-		rows = append(rows, []string{t.ID, fmt.Sprint(t.People), cmp.Or(t.ManagerID, "-"), cmp.Or(t.FirstManagerID, "-"), t.Source, t.Name})
+		rows = append(rows, []string{t.ID, fmt.Sprint(t.People), cmp.Or(t.ManagerID, "-"), cmp.Or(t.FirstManagerID, "-"), t.Source, t.Name, cmp.Or(t.OktaName, "-")})
 	})
 	if err != nil {
 		return err
 	}
-	return table(e.out, "ID\tPEOPLE\tMANAGER\tOF FIRST MEMBER\tFROM\tNAME", rows)
+	return table(e.out, "ID\tPEOPLE\tMANAGER\tOF FIRST MEMBER\tFROM\tNAME\tIN OKTA", rows)
 }
 
 type teamsSetManagerCommand struct {

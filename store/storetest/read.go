@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -101,6 +102,20 @@ func testListGroups(f *fixture) {
 	}
 	f.same("teams", must(f.db.ListTeams(f.ctx, tenant, "", 10))(f), teams, teamTimes)
 	f.same("a page of teams", must(f.db.ListTeams(f.ctx, tenant, "team1", 1))(f), teams[1:2], teamTimes)
+
+	f.same("a team", must(f.db.TeamSize(f.ctx, tenant, "team1"))(f), teams[0], teamTimes)
+	merged := directory.Team{ID: "team3", Name: "Tres", OktaName: "Three", MergedInto: "team1"}
+	f.update(func(ctx context.Context, tx *store.Tx) error {
+		f.must(tx.PutTeams(ctx, []directory.Team{merged}))
+		f.same("a row that is merged", must(tx.Teams(ctx, []string{"team3"}))(f), []directory.Team{merged}, teamTimes)
+		return nil
+	})
+	f.same("without the merged one", must(f.db.ListTeams(f.ctx, tenant, "", 10))(f), teams[:2], teamTimes)
+	f.same("nor by id", must(f.db.TeamsByID(f.ctx, tenant, []string{"team2", "team3"}))(f), []directory.Team{teams[1].Team}, teamTimes)
+	for _, id := range []string{"team3", "nothing"} {
+		_, err := f.db.TeamSize(f.ctx, tenant, id)
+		f.same("no team "+id, errors.Is(err, directory.ErrNotFound), true)
+	}
 
 	sizes := []directory.GroupSize{{Group: groups[0], Members: 2}, {Group: groups[1], Members: 1}}
 	f.same("groups", must(f.db.ListGroups(f.ctx, tenant, "", 10))(f), sizes, times)
