@@ -50,7 +50,7 @@ tenants:
 		t.Fatal(err)
 	}
 	want, _ := c.Tenant("coal")
-	want.prefix = ""
+	want.prefix, want.places = "", nil
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(Tenant{}), cmp.Comparer(Secret.Equal)); diff != "" {
 		t.Errorf("file and document (-file +document):\n%s", diff)
 	}

@@ -236,7 +236,7 @@ func (w *walker) setting(prefix string, s setting, key string, e entry) {
 	}
 	origin := fmt.Sprintf("file %s:%d", w.path, e.value.line)
 	if s.object && !s.pairs && e.value.kind == listNode || s.pairs && e.value.kind == mapNode {
-		w.loader.values[full] = value{in: input{node: e.value, isList: true}, where: where, origin: origin}
+		w.loader.values[full] = value{in: input{node: e.value, isList: true}, where: where, line: e.value.line, origin: origin}
 		return
 	}
 	texts, err := scalars(e.value, s.list)
@@ -250,7 +250,9 @@ func (w *walker) setting(prefix string, s setting, key string, e entry) {
 		return
 	}
 	if key == s.key {
-		w.loader.values[full] = newValue(s, texts, where, origin)
+		v := newValue(s, texts, where, origin)
+		v.line = e.value.line
+		w.loader.values[full] = v
 		return
 	}
 	w.loader.fromFiles(s, full, where, texts)

@@ -67,6 +67,7 @@ func newLoader(o Options) *loader {
 type value struct {
 	in     input
 	where  string // for problems: "config.yml:12:5" or the variable's name
+	line   int    // in the file; 0 elsewhere
 	origin string // for printing: "file config.yml:12", "environment OKTASYNC_…"
 }
 
@@ -128,6 +129,9 @@ func (l *loader) write(t target, s setting, prefix string, origins map[string]st
 	}
 	origins[key] = set.origin
 	err := s.set(t, set.in)
+	if err == nil && t.tenant != nil {
+		t.tenant.notePlaces(s.key, set)
+	}
 	if err == nil || ofPreset { // a preset's own mistakes are reported with the preset
 		return
 	}

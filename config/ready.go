@@ -15,7 +15,7 @@ func (l *loader) readReady() {
 			continue
 		}
 		l.presets = append(l.presets, name)
-		w := &walker{loader: l, path: "ready preset " + name, tenants: true, table: byKey(presetSettings())}
+		w := &walker{loader: l, path: readyPath + name, tenants: true, table: byKey(presetSettings())}
 		root, err := parse(l.options.Presets[name])
 		var syntax *syntaxError
 		switch {

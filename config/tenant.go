@@ -35,6 +35,7 @@ type Tenant struct {
 	LicenseCaps map[string]int      // by pool: the cap that stands in LicensePools; -1: no end of them
 
 	prefix string // what its keys begin with: "" or "tenants.<slug>."
+	places map[string]place
 }
 
 // Okta says how the tenant's org is read.

@@ -101,9 +101,9 @@ const (
 
 // GrantRule gives a role or a license to whom one of its sources fits.
 type GrantRule struct {
-	Name string // unique within the tenant
-	Line int    `json:"-"` // in the configuration file; zero when it does not stand there
-	Role string // what it gives; empty in a pool, and where Values say it
+	Name  string // unique within the tenant
+	Place string `json:"-"` // where it was set, in words; empty when that is not known
+	Role  string // what it gives; empty in a pool, and where Values say it
 
 	Groups     []string // ids: members of any of these
 	GroupNames []string // and of groups with such a name; patterns with * and ?

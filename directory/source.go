@@ -26,6 +26,8 @@ type Source struct {
 	DateAs string
 	// Default is used when there is no value, or none that fits.
 	Default string
+	// Place is where the rule was set, in words; empty for a default, and when that is not known.
+	Place string `json:"-"`
 }
 
 // Empty says whether the source can never have a value.

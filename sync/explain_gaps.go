@@ -68,7 +68,7 @@ func (f *evidence) fieldGaps() []directory.Explained {
 		default:
 			reason = fmt.Sprintf("no %s: Okta has nothing in %s", r.field, r.reads())
 		}
-		g := gap(directory.TopicField, string(r.field), reason)
+		g := gap(directory.TopicField, string(r.field), reason+inBrackets(r.place))
 		g.Origin = f.history.origin(ofField(string(r.field)), nil)
 		all = append(all, g)
 	}

@@ -14,7 +14,7 @@ func TestExplainGaps(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
 	sales := directory.GrantRules{
-		Sets:  []directory.RoleSet{{Name: "access", Roles: kinds("editor"), Rules: []directory.GrantRule{{Name: "editors", Line: 12, Role: "editor", Groups: []string{"g1"}}}}},
+		Sets:  []directory.RoleSet{{Name: "access", Roles: kinds("editor"), Rules: []directory.GrantRule{{Name: "editors", Place: "line 12 of the configuration file", Role: "editor", Groups: []string{"g1"}}}}},
 		Pools: []directory.LicensePool{{Name: "salesperson", Cap: 50, Rules: []directory.GrantRule{{Name: "sellers", Groups: []string{"g1"}}}}},
 	}
 	tests := map[string]struct {
@@ -22,7 +22,13 @@ func TestExplainGaps(t *testing.T) {
 		want string
 	}{
 		"a field that Okta does not have": {func(*evidence) {}, "no title: Okta has nothing in user.title"},
-		"a field of two attributes":       {func(*evidence) {}, "no language: Okta has nothing in user.preferredLanguage, user.locale"},
+		"a field of a rule in the file": {func(f *evidence) {
+			f.rules.Mapping[directory.FieldTitle] = directory.Source{From: []string{"app.grade"}, Place: "line 7 of the configuration file"}
+		}, "no title: Okta has nothing in app.grade (line 7 of the configuration file)"},
+		"a custom field": {func(f *evidence) {
+			f.rules.Custom = []directory.CustomField{{Name: "badge", Type: directory.CustomText, Source: directory.Source{From: []string{"user.badge"}, Place: "line 9 of the configuration file"}}}
+		}, "no custom.badge: Okta has nothing in user.badge (line 9 of the configuration file)"},
+		"a field of two attributes": {func(*evidence) {}, "no language: Okta has nothing in user.preferredLanguage, user.locale"},
 		"a field that is not mapped": {func(f *evidence) {
 			f.rules.Mapping[directory.FieldTitle] = directory.Source{}
 		}, "no title: the mapping names no attribute for it"},
@@ -110,6 +116,35 @@ func TestExplainGaps(t *testing.T) {
 
 func leave(at time.Time) func(*evidence) {
 	return func(f *evidence) { f.person.Status, f.person.LeftAt = directory.StatusDeactivated, at }
+}
+
+// TestExplainDueInvite: what an invite waits for that may go out.
+func TestExplainDueInvite(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
+	tests := map[string]struct {
+		edit func(*evidence)
+		want string
+	}{
+		"nothing":        {func(*evidence) {}, "goes out as soon as it may; released by ops"},
+		"a suspension":   {func(f *evidence) { f.person.Status = directory.StatusSuspended }, "waits, for nobody is invited while suspended; released by ops"},
+		"one who left":   {leave(at), "waits, for the person left on 2026-03-01 08:00 UTC; released by ops"},
+		"a mail server":  {func(f *evidence) { f.invite.RetryAt, f.invite.Problem = at, "it is asleep" }, "goes out at the next attempt, after 2026-03-01 08:00 UTC; released by ops; it is asleep"},
+		"nobody knowing": {func(f *evidence) { f.invite.State = directory.InviteUncertain }, "nobody knows whether it went out: resend it, mark it as sent, or revoke it; released by ops"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := evidence{id: "p", rules: directory.DefaultRules(), person: &directory.Person{ID: "p", Status: directory.StatusActive, OktaStatus: "ACTIVE"}}
+			f.invite = &directory.Invite{State: directory.InviteDue, ReleasedBy: "ops"}
+			tt.edit(&f)
+			f.mapper = newMapper(f.rules)
+			values := f.explain().Values
+			if last := values[len(values)-1]; last.Topic != directory.TopicInvite || last.Reason != tt.want {
+				t.Errorf("said is %s %q, want %q", last.Topic, last.Reason, tt.want)
+			}
+		})
+	}
 }
 
 // TestExplainHistory: what is older than the last arrival, or than the erasure, counts for nothing.

@@ -78,11 +78,11 @@ func (a *album) explained() {
 // TestExplain: a person's values, roles and licenses with their causes, and what is not there.
 func TestExplain(t *testing.T) {
 	t.Parallel()
-	seller := directory.GrantRule{Name: "sellers", Line: 31, Groups: []string{"g1"}}
+	seller := directory.GrantRule{Name: "sellers", Place: "line 31 of the configuration file", Groups: []string{"g1"}}
 	f := newTenant(t, openDatabase(t), "acme", func(rules *directory.Rules) {
 		rules.Grants = directory.GrantRules{
 			Sets: []directory.RoleSet{{Name: "access", Combine: directory.CombineHighest, Roles: []directory.RoleKind{{Name: "viewer"}, {Name: "editor"}}, Rules: []directory.GrantRule{
-				{Name: "all", Role: "viewer", Default: true}, {Name: "editors", Line: 12, Role: "editor", Groups: []string{"g1"}},
+				{Name: "all", Role: "viewer", Default: true}, {Name: "editors", Place: "line 12 of the configuration file", Role: "editor", Groups: []string{"g1"}},
 			}}},
 			Pools: []directory.LicensePool{{Name: "salesperson", Cap: 1, Rules: []directory.GrantRule{seller}}},
 		}

@@ -78,7 +78,8 @@ func (f *evidence) fieldValues() []directory.Explained {
 		})
 	}
 	for i := range f.mapper.fields {
-		add(f.mapper.fields[i].field, f.mapper.fields[i].words())
+		r := &f.mapper.fields[i]
+		add(r.field, r.words()+inBrackets(r.place))
 	}
 	for _, name := range sortedKeys(p.Custom) { // of rules that are no more
 		add(directory.CustomOf(name), "no rule makes it now")
@@ -194,16 +195,20 @@ func (f *evidence) because(rule, via string, kept directory.KeptBecause) string 
 func (f *evidence) ruleAt(name string) string {
 	for _, list := range f.lists() {
 		for _, r := range list {
-			switch {
-			case r.Name != name:
-			case r.Line > 0:
-				return fmt.Sprintf("rule %s (line %d of the configuration file)", name, r.Line)
-			default:
-				return "rule " + name
+			if r.Name == name {
+				return "rule " + name + inBrackets(r.Place)
 			}
 		}
 	}
 	return "rule " + name + " (which the rules do not have any more)"
+}
+
+// inBrackets puts a place behind what stands there.
+func inBrackets(place string) string {
+	if place == "" {
+		return ""
+	}
+	return " (" + place + ")"
 }
 
 // lists are the rules of all sets and pools.
@@ -223,11 +228,11 @@ func (f *evidence) inviteValue() directory.Explained {
 	reason := ""
 	switch i.State {
 	case directory.InviteDue:
-		reason = "goes out as soon as it may"
+		reason = f.dueInvite()
 	case directory.InviteSending:
 		reason = "is on its way at this moment"
 	case directory.InviteUncertain:
-		reason = "nobody knows whether it went out: release, resend or revoke it"
+		reason = "nobody knows whether it went out: resend it, mark it as sent, or revoke it"
 	}
 	if i.ReleasedBy != "" {
 		reason = join(reason, "released by "+i.ReleasedBy)
@@ -240,6 +245,20 @@ func (f *evidence) inviteValue() directory.Explained {
 		value.Origin = w.origin()
 	}
 	return value
+}
+
+// dueInvite says what an invite waits for that is due.
+func (f *evidence) dueInvite() string {
+	switch p := f.person; {
+	case !p.LeftAt.IsZero():
+		return "waits, for the person left on " + day(p.LeftAt)
+	case p.Status != directory.StatusActive:
+		return "waits, for nobody is invited while " + string(p.Status)
+	case !f.invite.RetryAt.IsZero():
+		return "goes out at the next attempt, after " + day(f.invite.RetryAt)
+	default:
+		return "goes out as soon as it may"
+	}
 }
 
 // join puts two parts of a sentence together, each of which may be empty.

@@ -25,6 +25,7 @@ type source struct {
 	dates      []string
 	dateAs     string
 	def        string
+	place      string
 }
 
 // attribute is one that Okta has: of the user, or of the app user.
@@ -36,7 +37,7 @@ type attribute struct {
 func newSource(s directory.Source) source {
 	ready := source{
 		from: attributes(s.From), join: attributes(s.Join), with: s.With, textCase: s.Case, onlyMapped: s.OnlyMapped,
-		dates: s.Dates, dateAs: s.DateAs, def: s.Default,
+		dates: s.Dates, dateAs: s.DateAs, def: s.Default, place: s.Place,
 	}
 	if ready.dateAs == "" {
 		ready.dateAs = time.DateOnly

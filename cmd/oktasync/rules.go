@@ -33,10 +33,10 @@ func rulesOf(t config.Tenant) directory.Rules {
 		rules.Limits.Invites = t.Limits.Invites
 	}
 	for field, source := range t.Mapping {
-		rules.Mapping[directory.Field(field)] = sourceOf(source)
+		rules.Mapping[directory.Field(field)] = sourceOf(source, t.FieldPlace(field))
 	}
 	for _, c := range t.CustomFields {
-		rules.Custom = append(rules.Custom, directory.CustomField{Name: c.Name, Type: directory.CustomType(c.Type), Choices: c.Choices, Source: sourceOf(c.Source)})
+		rules.Custom = append(rules.Custom, directory.CustomField{Name: c.Name, Type: directory.CustomType(c.Type), Choices: c.Choices, Source: sourceOf(c.Source, t.FieldPlace("custom."+c.Name))})
 	}
 	rules.Grants = grantsOf(t)
 	// A rule about roles that no membership is kept for would never fit.
@@ -45,10 +45,10 @@ func rulesOf(t config.Tenant) directory.Rules {
 	return rules
 }
 
-func sourceOf(s config.Source) directory.Source {
+func sourceOf(s config.Source, place string) directory.Source {
 	return directory.Source{
 		From: s.From, Join: s.Join, With: s.With, Case: directory.TextCase(s.Case), Map: s.Map, OnlyMapped: s.OnlyMapped,
-		Dates: layouts(s.Dates), DateAs: config.DateLayout(s.DateAs), Default: s.Default,
+		Dates: layouts(s.Dates), DateAs: config.DateLayout(s.DateAs), Default: s.Default, Place: place,
 	}
 }
 
@@ -63,23 +63,23 @@ func layouts(formats []string) []string {
 func grantsOf(t config.Tenant) directory.GrantRules {
 	grants := directory.GrantRules{Protected: t.Protected}
 	for _, s := range t.RoleSets {
-		set := directory.RoleSet{Name: s.Name, Combine: directory.Combination(s.Combine), Rules: grantRulesOf(s.Rules)}
+		set := directory.RoleSet{Name: s.Name, Combine: directory.Combination(s.Combine), Rules: grantRulesOf(t, "role_sets", s.Rules)}
 		for _, role := range s.Roles {
 			set.Roles = append(set.Roles, directory.RoleKind{Name: role, KeepLast: slices.Contains(s.KeepLast, role)})
 		}
 		grants.Sets = append(grants.Sets, set)
 	}
 	for _, p := range t.LicensePools {
-		grants.Pools = append(grants.Pools, directory.LicensePool{Name: p.Name, Cap: p.Cap, OnLower: directory.CapLowered(p.OnCapDecrease), Rules: grantRulesOf(p.Rules)})
+		grants.Pools = append(grants.Pools, directory.LicensePool{Name: p.Name, Cap: p.Cap, OnLower: directory.CapLowered(p.OnCapDecrease), Rules: grantRulesOf(t, "license_pools", p.Rules)})
 	}
 	return grants
 }
 
-func grantRulesOf(rules []config.GrantRule) []directory.GrantRule {
+func grantRulesOf(t config.Tenant, setting string, rules []config.GrantRule) []directory.GrantRule {
 	var all []directory.GrantRule
 	for _, r := range rules {
 		all = append(all, directory.GrantRule{
-			Name: r.Name, Line: r.Line, Role: r.Role, Groups: r.Groups, GroupNames: r.GroupNames, Attribute: r.Attribute, Values: r.Values,
+			Name: r.Name, Place: t.GrantPlace(setting, r), Role: r.Role, Groups: r.Groups, GroupNames: r.GroupNames, Attribute: r.Attribute, Values: r.Values,
 			Everyone: r.Everyone, Default: r.Default, Team: r.Team, TeamFrom: directory.TeamSource(r.TeamFrom),
 		})
 	}
