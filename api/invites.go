@@ -197,7 +197,7 @@ func (s *Server) acceptLink(ctx context.Context, in *inviteLinkInput) (*body[v1.
 	if err != nil {
 		return nil, huma.Error422UnprocessableEntity(err.Error())
 	}
-	order := directory.InviteOrder{Move: directory.InviteAccept, Select: directory.InviteSelection{People: []string{person}}}
+	order := directory.InviteOrder{Move: directory.InviteAccept, Select: directory.InviteSelection{People: []string{person}}, Present: true}
 	tally, err := s.invites.Order(ctx, in.Tenant, order, actOf(ctx, order.Move.Act(), in.Tenant, directory.PersonScope(person)))
 	switch {
 	case err != nil:
@@ -207,7 +207,7 @@ func (s *Server) acceptLink(ctx context.Context, in *inviteLinkInput) (*body[v1.
 	case tally.Skipped["is accepted"] == 1:
 		return &body[v1.InviteAccepted]{v1.InviteAccepted{PersonID: person, Already: true}}, nil
 	default:
-		return nil, directory.Refuse(directory.ErrConflict, "the invite of person %s was taken back, or the person is gone; nothing was accepted", person)
+		return nil, directory.Refuse(directory.ErrConflict, "the invite of person %s was taken back, or the person has left; nothing was accepted", person)
 	}
 }
 

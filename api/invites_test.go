@@ -88,8 +88,8 @@ func TestInvites(t *testing.T) {
 	want := []directory.InviteOrder{
 		{Move: directory.InviteRelease, PerHour: 10, Select: directory.InviteSelection{States: []directory.InviteState{}}},
 		{Move: directory.InviteResend, Select: directory.InviteSelection{States: []directory.InviteState{directory.InviteUncertain}}},
-		{Move: directory.InviteAccept, Select: directory.InviteSelection{People: []string{adaID}}},
-		{Move: directory.InviteAccept, Select: directory.InviteSelection{People: []string{graceID}}},
+		{Move: directory.InviteAccept, Select: directory.InviteSelection{People: []string{adaID}}, Present: true},
+		{Move: directory.InviteAccept, Select: directory.InviteSelection{People: []string{graceID}}, Present: true},
 	}
 	if diff := cmp.Diff(want, r.invites.orders); diff != "" {
 		t.Errorf("orders (-want +got):\n%s", diff)

@@ -79,13 +79,14 @@ type InviteRules struct {
 }
 
 // StartsAt returns from when the person may be invited, the zero time when at any time. It fails when
-// the field holds no date. A day begins at midnight UTC.
+// the field holds no date, or Okta has one that the field's rule cannot read. A day begins at midnight UTC.
 func (r InviteRules) StartsAt(p Person) (time.Time, error) {
 	if r.NotBefore == "" {
 		return time.Time{}, nil
 	}
 	text, _ := p.Profile.Custom[r.NotBefore].(string)
-	if text = strings.TrimSpace(text); text == "" {
+	text = strings.TrimSpace(text)
+	if text == "" && p.Profile.Unfit[CustomOf(r.NotBefore)] == "" {
 		return time.Time{}, nil
 	}
 	for _, form := range []string{time.DateOnly, time.RFC3339, "2006-01-02T15:04:05", "20060102"} {
@@ -174,6 +175,8 @@ type InviteOrder struct {
 	Select InviteSelection
 	// PerHour spreads a release: so many become due at once, as many an hour later, and so on. Zero: all at once.
 	PerHour int
+	// Present leaves out who has left.
+	Present bool
 }
 
 // InviteTally is what became of an order.

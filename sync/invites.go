@@ -299,6 +299,9 @@ func (o *ordered) moved(i directory.Invite, p directory.Person, slot, now time.T
 		if i.State == directory.InviteAccepted || i.State == directory.InviteRevoked {
 			return i, already
 		}
+		if o.order.Present && !p.Present() {
+			return i, "left"
+		}
 		i.AcceptedAt = now
 		return state(directory.InviteAccepted), ""
 	default:

@@ -480,6 +480,10 @@ func TestInviteRules(t *testing.T) {
 	// Gone, erased, back again.
 	i.people["now"].assigned = false
 	i.event(directory.PersonScope("now"))
+	tally, _, err := i.engine.OrderInvites(t.Context(), directory.InviteOrder{Move: directory.InviteAccept, Select: just("now"), Present: true}, directory.Act{Actor: "product"})
+	if err != nil || tally.Moved != 0 || tally.Skipped["left"] != 1 {
+		t.Errorf("somebody who left accepts: %+v, %v", tally, err)
+	}
 	if _, err := i.engine.Erase(t.Context(), "now", directory.Act{Actor: "ops", Kind: directory.ActErase}); err != nil {
 		t.Fatal(err)
 	}
@@ -512,6 +516,58 @@ func TestInviteRules(t *testing.T) {
 	i.engine = i.engineOf(dirsync.Options{})
 	if _, _, err := i.engine.OrderInvites(t.Context(), directory.InviteOrder{Move: directory.InviteRelease}, directory.Act{}); !errors.Is(err, directory.ErrConflict) {
 		t.Errorf("released while off: %v", err)
+	}
+}
+
+// From which day on somebody is invited: a day is one of the calendar unless it says another zone, and what is no day holds
+// the invite, whatever the type of the field.
+func TestInviteDays(t *testing.T) {
+	t.Parallel()
+	ahead := time.Now().UTC().AddDate(0, 0, 40).Truncate(24 * time.Hour)
+	days := map[string]struct {
+		start      any
+		text, date time.Time // from when on; zero: at once
+		held       string    // for ever, in which types
+	}{
+		"none":           {start: nil},
+		"blank":          {start: "  "},
+		"past":           {start: "2020-02-29"},
+		"ahead":          {start: ahead.Format(time.DateOnly), text: ahead, date: ahead},
+		"east":           {start: ahead.Format(time.DateOnly) + "T00:00:00+09:00", text: ahead.Add(-9 * time.Hour), date: ahead},
+		"west":           {start: ahead.Format(time.DateOnly) + "T20:00:00-08:00", text: ahead.Add(28 * time.Hour), date: ahead},
+		"no such day":    {start: "2026-02-30", held: "text date"},
+		"words":          {start: "soon", held: "text date"},
+		"a zone unknown": {start: ahead.Format(time.DateOnly) + " Mars", held: "text date"},
+		"a number":       {start: 20261231.5, held: "text date"},
+	}
+	for _, kind := range []directory.CustomType{directory.CustomText, directory.CustomDate} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, func(r *directory.Rules) {
+				r.Invites = directory.InviteRules{Mode: directory.InvitesHold, NotBefore: "start"}
+				r.Custom = []directory.CustomField{{Name: "start", Type: kind, Source: directory.Source{From: []string{"user.start"}}}}
+			})
+			ledger := deliver.NewFileLedger(filepath.Join(t.TempDir(), "ledger"))
+			t.Cleanup(func() { ledger.Close() })
+			i := newInviting(f, ledger, nil)
+			for name, day := range days {
+				i.join(name, map[string]any{"start": day.start})
+			}
+			i.mustFull()
+			i.order(directory.InviteRelease, everybody())
+			for name, day := range days {
+				want := directory.Invite{State: directory.InviteDue}
+				if at := map[directory.CustomType]time.Time{directory.CustomText: day.text, directory.CustomDate: day.date}[kind]; !at.IsZero() {
+					want = directory.Invite{State: directory.InviteHeld, ReleaseAt: at}
+				}
+				if strings.Contains(day.held, string(kind)) {
+					want = directory.Invite{State: directory.InviteHeld}
+				}
+				if got := i.invite(name); got.State != want.State || !got.ReleaseAt.Equal(want.ReleaseAt) {
+					t.Errorf("%s: %s from %s on, want %s from %s on", name, got.State, got.ReleaseAt, want.State, want.ReleaseAt)
+				}
+			}
+		})
 	}
 }
 

@@ -160,53 +160,43 @@ func (c invitesPreviewCommand) Run(e *env) error {
 }
 
 type invitesReleaseCommand struct {
-	selected
-	PerHour int    `help:"So many become due at once, as many an hour later, and so on."`
-	Reason  string `help:"Why. It is kept in the list of acts: name nobody in it."`
+	reasoned
+	PerHour int `help:"So many become due at once, as many an hour later, and so on."`
 }
 
 func (c invitesReleaseCommand) Run(e *env) error {
 	return c.move(e, "release", "are due", c.PerHour, c.Reason)
 }
 
-type invitesHoldCommand struct {
+// reasoned is a command that moves those who are selected, and says why.
+type reasoned struct {
 	selected
 	Reason string `help:"Why. It is kept in the list of acts: name nobody in it."`
 }
+
+type invitesHoldCommand struct{ reasoned }
 
 func (c invitesHoldCommand) Run(e *env) error { return c.move(e, "hold", "are held", 0, c.Reason) }
 
-type invitesResendCommand struct {
-	selected
-	Reason string `help:"Why. It is kept in the list of acts: name nobody in it."`
-}
+type invitesResendCommand struct{ reasoned }
 
 func (c invitesResendCommand) Run(e *env) error {
 	return c.move(e, "resend", "are due once more", 0, c.Reason)
 }
 
-type invitesRevokeCommand struct {
-	selected
-	Reason string `help:"Why. It is kept in the list of acts: name nobody in it."`
-}
+type invitesRevokeCommand struct{ reasoned }
 
 func (c invitesRevokeCommand) Run(e *env) error {
 	return c.move(e, "revoke", "are taken back", 0, c.Reason)
 }
 
-type invitesSentCommand struct {
-	selected
-	Reason string `help:"Why. It is kept in the list of acts: name nobody in it."`
-}
+type invitesSentCommand struct{ reasoned }
 
 func (c invitesSentCommand) Run(e *env) error {
 	return c.move(e, "sent", "are noted as sent", 0, c.Reason)
 }
 
-type invitesAcceptCommand struct {
-	selected
-	Reason string `help:"Why. It is kept in the list of acts: name nobody in it."`
-}
+type invitesAcceptCommand struct{ reasoned }
 
 func (c invitesAcceptCommand) Run(e *env) error {
 	return c.move(e, "accepted", "are noted as accepted", 0, c.Reason)
