@@ -175,7 +175,8 @@ func (d *DB) Feed(ctx context.Context, tenant string, q directory.ChangeQuery) (
 		page.Changes = changes
 	}
 	if q.States {
-		if err := d.addStates(ctx, tenant, page.Changes); err != nil {
+		complete := !q.Newest && q.PersonID == "" && len(q.Types) == 0
+		if err := d.addStates(ctx, tenant, page.Changes, complete); err != nil {
 			return directory.FeedPage{}, err
 		}
 	}

@@ -55,7 +55,7 @@ func (d *DB) ChangesBySeq(ctx context.Context, tenant string, seqs []int64) ([]d
 	if err != nil {
 		return nil, fmt.Errorf("read %d changes of tenant %s: %w", len(seqs), tenant, err)
 	}
-	return changes, d.addStates(ctx, tenant, changes)
+	return changes, d.addStates(ctx, tenant, changes, false)
 }
 
 // TeamsOf returns the primary team of each of these people that has one.

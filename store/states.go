@@ -15,9 +15,11 @@ import (
 //
 // The rows are read before the later changes, without a transaction around both. What is committed in between is taken
 // back as well, although the row does not show it, and that is harmless: the oldest change of a field has the last word.
-func (d *DB) addStates(ctx context.Context, tenant string, changes []directory.Change) error {
+//
+// Changes that are complete, in order and without any left out, are not read once more.
+func (d *DB) addStates(ctx context.Context, tenant string, changes []directory.Change, complete bool) error {
 	people := subjects[directory.Person]{
-		kind: directory.SubjectPerson, key: `person_id <> '' and person_id = key`,
+		kind: directory.SubjectPerson, history: ofPerson,
 		rows: func(ids []string) ([]directory.Person, error) { return d.people(ctx, d.read, tenant, ids) },
 		id:   func(p *directory.Person) string { return p.ID },
 		put: func(p *directory.Person) *directory.State {
@@ -29,7 +31,7 @@ func (d *DB) addStates(ctx context.Context, tenant string, changes []directory.C
 		before: (*directory.Person).Before, after: (*directory.Person).After,
 	}
 	teams := subjects[directory.Team]{
-		kind: directory.SubjectTeam, key: `subject_id = key`,
+		kind: directory.SubjectTeam, history: ofTeam,
 		rows: func(ids []string) ([]directory.Team, error) { return d.TeamsByID(ctx, tenant, ids) },
 		id:   func(t *directory.Team) string { return t.ID },
 		put: func(t *directory.Team) *directory.State {
@@ -38,7 +40,7 @@ func (d *DB) addStates(ctx context.Context, tenant string, changes []directory.C
 		before: (*directory.Team).Before, after: (*directory.Team).After,
 	}
 	groups := subjects[directory.Group]{
-		kind: directory.SubjectGroup, key: `subject_id = key`,
+		kind: directory.SubjectGroup, history: ofGroup,
 		rows: func(ids []string) ([]directory.Group, error) { return d.groups(ctx, d.read, tenant, ids) },
 		id:   func(g *directory.Group) string { return g.ID },
 		put: func(g *directory.Group) *directory.State {
@@ -46,8 +48,8 @@ func (d *DB) addStates(ctx context.Context, tenant string, changes []directory.C
 		},
 		before: (*directory.Group).Before, after: (*directory.Group).After,
 	}
-	for _, add := range []func(context.Context, *DB, string, []directory.Change) error{people.add, teams.add, groups.add} {
-		if err := add(ctx, d, tenant, changes); err != nil {
+	for _, add := range []func(context.Context, *DB, string, []directory.Change, bool) error{people.add, teams.add, groups.add} {
+		if err := add(ctx, d, tenant, changes, complete); err != nil {
 			return fmt.Errorf("work out what the subjects of %d changes of tenant %s were like: %w", len(changes), tenant, err)
 		}
 	}
@@ -74,31 +76,35 @@ func (d *DB) addStates(ctx context.Context, tenant string, changes []directory.C
 // subjects is one kind of subject, whose rows are of type T.
 type subjects[T any] struct {
 	kind directory.SubjectKind
-	key  string // condition that finds the changes of a subject in an index
-	rows func(ids []string) ([]T, error)
-	id   func(*T) string
-	put  func(*T) *directory.State
+	// history reads the changes of subjects that came after one, in order.
+	history string
+	rows    func(ids []string) ([]T, error)
+	id      func(*T) string
+	put     func(*T) *directory.State
 	// before and after take a change back, and make it; nil is an unknown state.
 	before, after func(*T, directory.Change) *T
 }
 
-func (k subjects[T]) add(ctx context.Context, d *DB, tenant string, changes []directory.Change) error {
+func (k subjects[T]) add(ctx context.Context, d *DB, tenant string, changes []directory.Change, complete bool) error {
 	wanted := map[int64]*directory.Change{}
 	seen := map[string]bool{}
 	var ids []string
-	first := int64(0)
+	var later []directory.Change
+	after := int64(-1)
 	for i := range changes {
 		c := &changes[i]
 		if c.Subject != k.kind {
 			continue
 		}
 		wanted[c.Seq] = c
+		if complete {
+			later, after = append(later, *c), c.Seq
+		} else if after < 0 || c.Seq <= after {
+			after = c.Seq - 1
+		}
 		if !seen[c.SubjectID] {
 			seen[c.SubjectID] = true
 			ids = append(ids, c.SubjectID)
-		}
-		if first == 0 || c.Seq < first {
-			first = c.Seq
 		}
 	}
 	if len(ids) == 0 {
@@ -112,10 +118,11 @@ func (k subjects[T]) add(ctx context.Context, d *DB, tenant string, changes []di
 	for i := range rows {
 		state[k.id(&rows[i])] = &rows[i]
 	}
-	later, err := k.history(ctx, d, tenant, ids, first-1)
+	more, err := k.changes(ctx, d, tenant, ids, after)
 	if err != nil {
 		return err
 	}
+	later = append(later, more...)
 	unknown := map[string]bool{}
 	for i := len(later) - 1; i >= 0; i-- {
 		c := later[i]
@@ -138,7 +145,7 @@ func (k subjects[T]) addOld(ctx context.Context, d *DB, tenant string, wanted ma
 	if len(unknown) == 0 {
 		return nil
 	}
-	all, err := k.history(ctx, d, tenant, slices.Sorted(maps.Keys(unknown)), 0)
+	all, err := k.changes(ctx, d, tenant, slices.Sorted(maps.Keys(unknown)), 0)
 	if err != nil {
 		return err
 	}
@@ -159,13 +166,20 @@ func (k subjects[T]) addOld(ctx context.Context, d *DB, tenant string, wanted ma
 	return nil
 }
 
-// history returns the changes of subjects that came after one, in order.
-func (k subjects[T]) history(ctx context.Context, d *DB, tenant string, ids []string, after int64) ([]directory.Change, error) {
-	query := keyed + `
-		select seq, type, subject_id, person_id, fields from wanted cross join changes
-		where tenant = of_tenant and ` + k.key + ` and seq > $3 and subject = '` + string(k.kind) + `' order by seq`
+// What reads the changes of subjects after one. Of teams and groups the index has no numbers, and seq > $3 alone would
+// tempt SQLite to go through all that follows, once for each of them.
+const (
+	ofPerson = historyOf + `person_id <> '' and person_id = key and seq > $3 and subject = 'person' order by seq`
+	ofTeam   = historyOf + `subject_id = key and seq + 0 > $3 and subject = 'team' order by seq`
+	ofGroup  = historyOf + `subject_id = key and seq + 0 > $3 and subject = 'group' order by seq`
+
+	historyOf = keyed + `select seq, type, subject_id, person_id, fields from wanted cross join changes where tenant = of_tenant and `
+)
+
+// changes returns the changes of subjects that came after one, in order.
+func (k subjects[T]) changes(ctx context.Context, d *DB, tenant string, ids []string, after int64) ([]directory.Change, error) {
 	scan := func(s scanner) (c directory.Change, err error) {
 		return c, s.Scan(&c.Seq, &c.Type, &c.SubjectID, &c.PersonID, jsonText{&c.Fields})
 	}
-	return list(ctx, d, d.read, scan, query, tenant, ids, after)
+	return list(ctx, d, d.read, scan, k.history, tenant, ids, after)
 }
