@@ -24,6 +24,7 @@ import (
 
 var (
 	breaks    = flag.Int("breaks", 4, "how many things TestUsersTable breaks")
+	breakFor  = flag.Duration("breaks.for", 0, "how long it goes on breaking things at least")
 	breakSeed = flag.Uint64("breaks.seed", 1, "in which order")
 )
 
@@ -205,7 +206,7 @@ func rowsOf(ctx context.Context, db *sql.DB, query string) (map[string]bool, err
 // the history from its beginning, of one that began with a snapshot, of one that lives from webhooks, and of one that
 // takes its snapshot last.
 //
-//	go test ./e2e -run TestUsersTable -breaks 200 -breaks.seed 7
+//	go test ./e2e -run TestUsersTable -timeout 30m -breaks.for 10m -breaks.seed 7
 func TestUsersTable(t *testing.T) {
 	t.Parallel()
 	server, redis := startPostgres(t), startRedis(t)
@@ -256,7 +257,8 @@ func TestUsersTable(t *testing.T) {
 		},
 	}
 	var order []int // each once before any comes again
-	for range *breaks {
+	until, broken := time.Now().Add(*breakFor), 0
+	for ; broken < *breaks || time.Now().Before(until); broken++ {
 		if len(order) == 0 {
 			order = random.Perm(len(deaths))
 		}
@@ -264,9 +266,10 @@ func TestUsersTable(t *testing.T) {
 		deaths[order[0]]()
 		order = order[1:]
 	}
-	w.settled(2 * time.Minute)
+	t.Logf("broken %d times", broken)
+	w.settled(2*time.Minute + *breakFor/2)
 	w.compare()
 	for _, p := range append(products, fromFeed(w, server, "from_the_end", "")) {
-		p.follows(2 * time.Minute)
+		p.follows(2*time.Minute + *breakFor/2)
 	}
 }
