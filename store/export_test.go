@@ -12,7 +12,9 @@ func (d *DB) PlansOfHistories(ctx context.Context) (map[directory.SubjectKind][]
 	for kind, query := range map[directory.SubjectKind]string{
 		directory.SubjectPerson: ofPerson, directory.SubjectTeam: ofTeam, directory.SubjectGroup: ofGroup,
 	} {
-		scan := func(s scanner) (detail string, err error) { return detail, s.Scan(new(int), new(int), new(int), &detail) }
+		scan := func(s scanner) (detail string, err error) {
+			return detail, s.Scan(new(int), new(int), new(int), &detail)
+		}
 		steps, err := list(ctx, d, d.read, scan, "explain query plan "+query, "acme", []string{"a", "b"}, 5)
 		if err != nil {
 			return nil, err
