@@ -1,7 +1,10 @@
 package api
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -171,12 +174,18 @@ func attemptOf(feed string, a directory.Attempt) v1.DeliveryAttempt {
 	}
 }
 
-// EventOf is a change as a webhook carries it: as the feed shows it. replay is the id of the replay that it is part of, if
-// any.
-func EventOf(c directory.Change, replay string) v1.Change {
+// EventBody is a change as a webhook carries it: byte for byte as the feed shows it. replay is the id of the replay that it
+// is part of, if any.
+func EventBody(c directory.Change, replay string) ([]byte, error) {
 	event := changeOf(c)
 	event.Replay = replay != ""
-	return event
+	var body bytes.Buffer
+	to := json.NewEncoder(&body)
+	to.SetEscapeHTML(false) // it would make a field of markup six times as long
+	if err := to.Encode(event); err != nil {
+		return nil, fmt.Errorf("write change %d of tenant %s: %w", c.Seq, c.Tenant, err)
+	}
+	return bytes.TrimSuffix(body.Bytes(), []byte("\n")), nil
 }
 
 // TestEvent is what an endpoint is tried with. It has the form of a change and is none: it has no number.

@@ -7,8 +7,9 @@ import (
 	"net/http"
 )
 
-// maxWebhook is how large a webhook may be, in bytes: an event with a MiB of custom fields, before and after.
-const maxWebhook = 8 << 20
+// maxWebhook is how large a webhook may be, in bytes: an event with a MiB of custom fields, before, after and in the
+// state, if need be all of it escaped.
+const maxWebhook = 20 << 20
 
 // Handler receives webhooks. It answers 204 when handle returns nil, 400 to whatever is not genuine, and 500 when handle
 // fails: then the service sends the event again later. failed is told of each failure; nil: nobody.

@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"net/netip"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -64,12 +65,13 @@ func longPath(n int) string { return strings.Repeat("x", n) }
 
 func TestRedacted(t *testing.T) {
 	t.Parallel()
-	body := []byte(`{"type":"person.updated","person_id":"00u1","fields":[{"field":"title","after":"Lighthouse Keeper"}],"state":{"person":{"profile":{"first_name":"Zoë & Co","custom":{"badge":"B-77","desk":40713}}}}}`)
+	body := []byte(`{"type":"person.updated","person_id":"00u1","fields":[{"field":"title","after":"Lighthouse Keeper"}],"state":{"person":{"profile":{"first_name":"Zoë & Co","custom":{"badge":"B-77","desk":40713,"status":"on parole"}}}}}`)
 	for answer, want := range map[string]string{
 		"thanks":                               "thanks",
 		"unknown title Lighthouse Keeper":      "unknown title " + hidden,
 		"badge B-77 of 00u1":                   "badge " + hidden + " of 00u1",
 		"LIGHTHOUSE keeper":                    hidden,
+		"nobody who is on parole":              "nobody who is " + hidden,
 		`{"name":"Zo\u00eb & Co"}`:             `{"name":"` + hidden + `"}`,
 		`{"name":"Zoë \u0026 Co"}`:             `{"name":"` + hidden + `"}`,
 		"<b>Zoë &amp; Co</b>":                  "<b>" + hidden + "</b>",
@@ -87,5 +89,22 @@ func TestRedacted(t *testing.T) {
 	edge := strings.Repeat("x", answerKept-5) + " Lighthouse Keeper " + strings.Repeat("y", 100)
 	if got := redacted([]byte(edge), body, ""); len(got) > answerKept || strings.Contains(got, "Light") || !strings.HasSuffix(got, "x […") {
 		t.Errorf("a value at the edge leaves %q", got[len(got)-20:])
+	}
+}
+
+// TestRedactedAfterMuch: of an answer to a message with very many values, or very long ones, nothing is kept, and looking
+// for them does not take the memory that they would need.
+func TestRedactedAfterMuch(t *testing.T) {
+	for name, body := range map[string]string{
+		"a MiB":      `{"state":{"person":{"profile":{"custom":{"notes":"` + strings.Repeat("ab<é", 1<<18) + `"}}}}}`,
+		"600 values": `{"fields":["` + strings.Join(strings.Fields(strings.Repeat("value ", 600)), `","`) + `"]}`,
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		got := redacted([]byte("I do not want <b>ab<éab<é</b>"), []byte(body), "my-signature")
+		runtime.ReadMemStats(&after)
+		if taken := after.TotalAlloc - before.TotalAlloc; got != hidden || taken > 50<<20 {
+			t.Errorf("%s: %q is kept, and %d MiB were taken", name, got, taken>>20)
+		}
 	}
 }

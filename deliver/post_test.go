@@ -296,7 +296,7 @@ func TestRotatedInTheMiddle(t *testing.T) {
 func TestBigChange(t *testing.T) {
 	t.Parallel()
 	o := newProduct(t, nil)
-	r := newReceiver(t, nil)
+	r := newReceiver(t, func(w http.ResponseWriter, _ directory.Change) { _, _ = w.Write([]byte("thank you")) })
 	o.endpoint("a", r.URL)
 	big := strings.Repeat("é<\"", 250_000)
 	o.append([]directory.Change{{Type: directory.PersonUpdated, Subject: directory.SubjectPerson, SubjectID: "u1", PersonID: "u1",

@@ -11,13 +11,18 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // hidden stands for what is not kept.
 const hidden = "[…]"
 
-// valuesAtMost is how many values are looked for. Of an answer to more nothing is kept.
-const valuesAtMost = 500
+// valuesAtMost is how many values are looked for, and valuesLength how many bytes they have together. Of an answer to
+// more nothing is kept.
+const (
+	valuesAtMost = 500
+	valuesLength = 16 << 10
+)
 
 // redacted makes an answer fit to be kept: its beginning, without control characters, secrets and signatures, and
 // without the values that it repeats from what was sent, in whatever case and notation, which may be about a person.
@@ -26,13 +31,19 @@ func redacted(answer, body []byte, signature string) string {
 		return ""
 	}
 	text := strings.ToValidUTF8(string(answer), "�")
-	sent := values(body)
-	if len(sent) > valuesAtMost {
+	sent, length := values(body), 0
+	for _, value := range sent {
+		length += len(value)
+	}
+	if len(sent) > valuesAtMost || length > valuesLength {
 		return hidden
 	}
 	var own []string
+	room := utf8.RuneCountInString(text)
 	for _, value := range append(strings.Fields(signature), sent...) {
-		own = append(own, notations(value)...)
+		if utf8.RuneCountInString(value) <= room { // or it is not in there, in no notation
+			own = append(own, notations(value)...)
+		}
 	}
 	if len(own) > 0 {
 		slices.SortFunc(own, func(a, b string) int { return len(b) - len(a) })
@@ -85,7 +96,7 @@ func notations(value string) []string {
 }
 
 // values are the texts and numbers of a message that may be about a person: all but those that name what it is
-// about, and those that are too short to tell anything.
+// about, and those that are too short to tell anything. Custom fields may have any name.
 func values(body []byte) []string {
 	var message any
 	decoder := json.NewDecoder(bytes.NewReader(body))
@@ -95,8 +106,8 @@ func values(body []byte) []string {
 	}
 	plain := []string{"type", "tenant", "subject", "subject_id", "person_id", "id", "field", "kind", "cause", "timestamp", "seq", "person_seq", "status", "okta_status", "assignment"}
 	var found []string
-	var walk func(any)
-	walk = func(v any) {
+	var walk func(v any, custom bool)
+	walk = func(v any, custom bool) {
 		switch v := v.(type) {
 		case string:
 			if len(v) > 2 {
@@ -108,16 +119,16 @@ func values(body []byte) []string {
 			}
 		case []any:
 			for _, item := range v {
-				walk(item)
+				walk(item, custom)
 			}
 		case map[string]any:
 			for name, item := range v {
-				if !slices.Contains(plain, name) {
-					walk(item)
+				if custom || !slices.Contains(plain, name) {
+					walk(item, custom || name == "custom")
 				}
 			}
 		}
 	}
-	walk(message)
+	walk(message, false)
 	return found
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 
 	"github.com/oktasync/oktasync/api"
 	"github.com/oktasync/oktasync/config"
@@ -38,12 +36,12 @@ func (c *courier) Turn(ctx context.Context, hint directory.LaneHint) error {
 }
 
 // webhookBodies writes changes as receivers get them: as the feed shows them.
-func webhookBodies(_ context.Context, tenant string, messages []deliver.Outgoing) ([][]byte, error) {
+func webhookBodies(_ context.Context, _ string, messages []deliver.Outgoing) ([][]byte, error) {
 	bodies := make([][]byte, len(messages))
 	for i, m := range messages {
-		body, err := json.Marshal(api.EventOf(m.Change, m.Replay))
+		body, err := api.EventBody(m.Change, m.Replay)
 		if err != nil {
-			return nil, fmt.Errorf("write change %d of tenant %s: %w", m.Seq, tenant, err)
+			return nil, err
 		}
 		bodies[i] = body
 	}
