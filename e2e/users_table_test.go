@@ -228,14 +228,17 @@ func TestUsersTable(t *testing.T) {
 		fromFeed(w, server, "from_zero", "0"), fromFeed(w, server, "from_snapshot", ""),
 		fromWebhooks(w, server, "from_webhooks", func() { tell.tell(5) }),
 	}
-	random := rand.New(rand.NewPCG(*breakSeed, 5))
+	random, queue := rand.New(rand.NewPCG(*breakSeed, 5)), redis.client(t)
 	deaths := []func(){
-		func() {
+		func() { // in the middle of deliveries, and of what was under way the queue remembers nothing
 			w.service.kill()
+			if err := queue.FlushAll(t.Context()).Err(); err != nil {
+				t.Fatal(err)
+			}
 			tell.tell(3)
 			w.start()
 		},
-		func() {
+		func() { // it keeps nothing, so it comes back empty
 			redis.kill()
 			tell.tell(3)
 			redis.start(t)

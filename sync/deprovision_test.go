@@ -78,6 +78,7 @@ func TestDetachedPeopleAndTheGuard(t *testing.T) {
 	if got := detached(); got != nil {
 		t.Errorf("under another policy detached are %v", got)
 	}
+	f.described(directory.PersonDetached, directory.SyncHeld)
 }
 
 // TestEraseOnRequest: an admin may have somebody erased who left, under any policy, once.
@@ -123,6 +124,7 @@ func TestEraseOnRequest(t *testing.T) {
 	if row := f.row("ada"); !row.Present() || !row.CreatedAt.After(came) {
 		t.Errorf("assigned again, the person is %+v", row)
 	}
+	f.described(directory.PersonErased, directory.PersonDetached, directory.TeamCreated)
 }
 
 // TestOlderListAfterErasure: a full sync that began before somebody left does not bring them back once they are erased.

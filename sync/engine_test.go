@@ -95,6 +95,7 @@ func TestLeavingAndComingBack(t *testing.T) {
 				way.back(f.people["ada"])
 				follow()
 				f.compare(everyone(f))
+				f.described(directory.PersonCreated)
 			})
 		}
 	}
@@ -319,6 +320,7 @@ func TestGroups(t *testing.T) {
 	if changes[0].Type != directory.GroupRemoved || changes[2].Type != directory.MembershipRemoved {
 		t.Errorf("history ends with %s, %s, %s; want the members to leave before the group goes", changes[2].Type, changes[1].Type, changes[0].Type)
 	}
+	f.described(directory.GroupCreated, directory.GroupUpdated, directory.GroupRemoved, directory.MembershipAdded, directory.MembershipRemoved)
 }
 
 // TestDeletedGroupIsNotHeld: that a group is gone is proved by id, so its members may all leave.

@@ -434,6 +434,7 @@ func TestInviteUncertain(t *testing.T) {
 		if diff := cmp.Diff(want, story); diff != "" {
 			t.Errorf("Ada's story (-want +got):\n%s", diff)
 		}
+		i.described(directory.InviteIsDue, directory.InviteIsSent, directory.InviteIsAccepted, directory.InviteIsFailed, directory.InviteIsUncertain, directory.InviteIsRevoked)
 	})
 }
 
@@ -517,6 +518,7 @@ func TestInviteRules(t *testing.T) {
 	if _, _, err := i.engine.OrderInvites(t.Context(), directory.InviteOrder{Move: directory.InviteRelease}, directory.Act{}); !errors.Is(err, directory.ErrConflict) {
 		t.Errorf("released while off: %v", err)
 	}
+	i.described(directory.InviteIsHeld, directory.PersonErased, directory.SyncHeld)
 }
 
 // From which day on somebody is invited: a day is one of the calendar unless it says another zone, and what is no day holds

@@ -312,6 +312,7 @@ func TestLicensePool(t *testing.T) {
 		if diff := cmp.Diff(want, f.grantHistory()); diff != "" {
 			t.Errorf("history (-want +got):\n%s", diff)
 		}
+		f.described(directory.LicenseGranted, directory.LicenseReleased, directory.LicenseWaiting)
 	})
 }
 

@@ -246,6 +246,7 @@ func TestTryingRulesAboutRoles(t *testing.T) {
 	f.mustHave(map[string]string{"a": "seat", "b": "seat waits as 1", "c": "editor, seat waits as 2"})
 	f.change(after)
 	f.mustHave(map[string]string{"a": "admin, seat", "b": "admin, seat"})
+	f.described(directory.RoleGranted, directory.RoleRevoked, directory.LicenseGranted, directory.LicenseWaiting, directory.LicenseWithdrawn)
 }
 
 // TestProtectedPeopleLeaveWithoutRules: once a tenant has no rules about roles any more, whoever kept some loses them by leaving.
