@@ -84,5 +84,8 @@ func (d *DB) Now(ctx context.Context) (time.Time, error) {
 func (d *DB) Pools() (write, read sql.DBStats) { return d.write.Stats(), d.read.Stats() }
 
 func (d *DB) unreachable(err error) error {
+	if d.dialect.Full(err) {
+		return d.explain(err)
+	}
 	return fmt.Errorf("%s does not answer: %w", d.dialect.Name(), err)
 }

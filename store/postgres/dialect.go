@@ -84,8 +84,9 @@ func (dialect) Lost(err error) bool {
 	return ok && (failure.Code == "40001" || failure.Code == "40P01" || failure.Code == "55P03")
 }
 
-// Full: PostgreSQL, appendix A: 53100 disk_full.
+// Full: PostgreSQL, appendix A: 53100 disk_full. New connections are then refused with XX000 internal_error and a sentence that
+// is not translated (PostgreSQL, relcache.c), because the server writes a file of its own for them.
 func (dialect) Full(err error) bool {
 	failure, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && failure.Code == "53100"
+	return ok && (failure.Code == "53100" || failure.Code == "XX000" && failure.Message == "could not write init file")
 }
