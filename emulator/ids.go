@@ -19,6 +19,7 @@ const (
 	prefixUserType   = "oty"
 	prefixSchema     = "osc"
 	prefixOrg        = "00o"
+	prefixToken      = "00T"
 	prefixTokenOwner = "00u0"
 
 	idLength  = 20

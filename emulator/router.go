@@ -108,6 +108,7 @@ func (o *Org) routes() []*route {
 	o.hookRoutes(add)
 	o.metaRoutes(add)
 	o.adminRoutes(add)
+	o.tokenRoutes(add)
 	add(bucketLogs, "logs", http.MethodGet, "/api/v1/logs", o.listLogs)
 	add(bucketOAuth, "", http.MethodPost, "/oauth2/v1/token", o.issueToken)
 	return all

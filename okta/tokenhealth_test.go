@@ -1,10 +1,13 @@
 package okta
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/oktasync/oktasync/emulator"
 )
 
 func TestTokenHealth(t *testing.T) {
@@ -49,5 +52,27 @@ func TestTokenHealth(t *testing.T) {
 		if got := idleTime(window); got != want {
 			t.Errorf("%q: %s, want %s", window, got, want)
 		}
+	}
+}
+
+// TestTokenHealthEmulated: the emulated org tells of its tokens as Okta does.
+func TestTokenHealthEmulated(t *testing.T) {
+	t.Parallel()
+	server, r := emulated(t, emulator.Options{People: 3})
+	who, err := r.Whoami(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	health, err := r.TokenHealth(t.Context(), who.UserID)
+	if err != nil || health.Name == "" || health.Created.IsZero() || health.Expires.Sub(health.LastUsed) != tokenIdle || health.LastUsed.Before(health.Created) {
+		t.Errorf("%+v, %v", health, err)
+	}
+	server.Org.AddToken("another")
+	if _, err := r.TokenHealth(t.Context(), who.UserID); !errors.Is(err, errTokenUnclear) {
+		t.Errorf("with two tokens of one owner: %v", err)
+	}
+	server.Org.RevokeToken("another")
+	if again, err := r.TokenHealth(t.Context(), who.UserID); err != nil || again.Name != health.Name {
+		t.Errorf("after the other was revoked: %+v, %v", again, err)
 	}
 }
