@@ -1,6 +1,6 @@
 # What people and CI call. `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race check lint fmt fuzz vulncheck bench scale clean
+.PHONY: help build demo test race check lint fmt fuzz vulncheck bench scale chaos kills clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 PACKAGES = ./...
@@ -49,6 +49,10 @@ chaos: ## Torment both installations with SEEDS seeds (see docs/reliability.md)
 	scripts/install-tools.sh
 	go run ./chaos -mode embedded -seeds $(or $(SEEDS),200) -seed $(or $(SEED),1) -tenants 25
 	go run ./chaos -mode postgres -seeds $(or $(SEEDS),50) -seed $(or $(SEED),1) -tenants 10
+
+kills: ## Break everything between the feed and products for FOR (10m), in the order of SEED; then many writers and readers
+	scripts/with-services.sh go test ./e2e -run 'TestUsersTable$$' -v -timeout 30m -breaks.for $(or $(FOR),10m) -breaks.seed $(or $(SEED),1)
+	scripts/with-services.sh go test ./api -run TestReadersMissNothing -v -feed.for 1m
 
 clean: ## Remove what was built and the demo's data
 	rm -rf bin data
