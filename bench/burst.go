@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -35,16 +34,11 @@ type burstRound struct {
 
 // Run measures all bursts.
 func (c burstCommand) Run(e *env) (err error) {
-	fmt.Fprintf(e.out, "%s\n\n", machine())
-	dir, err := os.MkdirTemp("", "oktasync-bench-")
-	if err != nil {
-		return fmt.Errorf("make a folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	path, err := binary(e.ctx, dir, false)
+	path, remove, err := e.build(false)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, remove()) }()
 	t := table{head: []string{"Burst", "Events by", "Pages of the app's list", "Reads of one assignment", "Bound of both", "Other calls", "Until all is committed"}}
 	var problems []error
 	for _, kind := range databases(c.DB) {

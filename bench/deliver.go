@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -33,16 +32,11 @@ const bareRounds = 3
 
 // Run measures webhooks against a bare loop of signed requests to the same receiver.
 func (c deliverCommand) Run(e *env) (err error) {
-	fmt.Fprintf(e.out, "%s\n\n", machine())
-	dir, err := os.MkdirTemp("", "oktasync-bench-")
-	if err != nil {
-		return fmt.Errorf("make a folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	path, err := binary(e.ctx, dir, c.Profile != "")
+	path, remove, err := e.build(c.Profile != "")
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, remove()) }()
 	t := table{head: []string{"Database", "Workers", "Changes", "Bare loop, requests/s", "Delivered, changes/s", "Share of the loop"}}
 	for _, kind := range databases(c.DB) {
 		for _, workers := range c.Workers {

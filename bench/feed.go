@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -26,16 +25,11 @@ type feedCommand struct {
 
 // Run measures the feed against one statement that reads the same rows.
 func (c feedCommand) Run(e *env) (err error) {
-	fmt.Fprintf(e.out, "%s\n\n", machine())
-	dir, err := os.MkdirTemp("", "oktasync-bench-")
-	if err != nil {
-		return fmt.Errorf("make a folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	path, err := binary(e.ctx, dir, c.Profile != "")
+	path, remove, err := e.build(c.Profile != "")
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, remove()) }()
 	t := table{head: []string{"Database", "Changes", "SELECT, rows/s", "As changes, /s", "With states, /s", "Feed by the API, /s", "Times the SELECT"}}
 	for _, kind := range databases(c.DB) {
 		if err := c.measure(e, setup{kind: kind, binary: path, profile: profilePrefix(c.Profile, kind, 1), org: emulator.Options{People: c.People, Groups: 10}}, &t); err != nil {

@@ -38,16 +38,11 @@ type syncPair struct {
 
 // Run measures all sizes on all databases.
 func (c fullsyncCommand) Run(e *env) (err error) {
-	fmt.Fprintf(e.out, "%s\n\n", machine())
-	dir, err := os.MkdirTemp("", "oktasync-bench-")
-	if err != nil {
-		return fmt.Errorf("make a folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	path, err := binary(e.ctx, dir, c.Profile != "")
+	path, remove, err := e.build(c.Profile != "")
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, remove()) }()
 	report := syncReport{fullsyncCommand: c}
 	for _, kind := range databases(c.DB) {
 		for _, people := range c.People {

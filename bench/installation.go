@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"database/sql"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -154,6 +156,13 @@ func (i *installation) serve(ctx context.Context, s setup, dir, queue string) er
 		return err
 	}
 	return i.service.ready(ctx, i.address+"/healthz")
+}
+
+// encryptionSetting is a key for what is stored encrypted.
+func encryptionSetting() string {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	return "OKTASYNC_ENCRYPTION_KEYS=" + base64.StdEncoding.EncodeToString(key)
 }
 
 // remove ends everything, last made first.

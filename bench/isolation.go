@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"time"
 
@@ -41,16 +40,11 @@ type delays struct{ burst, single []time.Duration }
 
 // Run measures one database after the other.
 func (c isolationCommand) Run(e *env) (err error) {
-	fmt.Fprintf(e.out, "%s\n\n", machine())
-	dir, err := os.MkdirTemp("", "oktasync-bench-")
-	if err != nil {
-		return fmt.Errorf("make a folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	path, err := binary(e.ctx, dir, false)
+	path, remove, err := e.build(false)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, remove()) }()
 	t := table{head: []string{"From the commit to the arrival at three healthy receivers", "Deliveries", "p50", "p99", "longest"}}
 	var problems []error
 	for _, kind := range databases(c.DB) {

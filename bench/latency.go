@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strconv"
 	"time"
 
@@ -52,16 +51,11 @@ func eventKinds(org *emulator.Org) []eventKind {
 
 // Run measures one database after the other.
 func (c latencyCommand) Run(e *env) (err error) {
-	fmt.Fprintf(e.out, "%s\n\n", machine())
-	dir, err := os.MkdirTemp("", "oktasync-bench-")
-	if err != nil {
-		return fmt.Errorf("make a folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	path, err := binary(e.ctx, dir, c.Profile != "")
+	path, remove, err := e.build(c.Profile != "")
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, remove()) }()
 	t := table{head: []string{"From Okta's event to the commit", "Events", "p50", "p99", "longest"}}
 	for _, kind := range databases(c.DB) {
 		var names []string

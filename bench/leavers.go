@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/oktasync/oktasync/directory"
@@ -57,16 +56,11 @@ type leaversRound struct {
 
 // Run measures one database after the other.
 func (c leaversCommand) Run(e *env) (err error) {
-	fmt.Fprintf(e.out, "%s\n\n", machine())
-	dir, err := os.MkdirTemp("", "oktasync-bench-")
-	if err != nil {
-		return fmt.Errorf("make a folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	path, err := binary(e.ctx, dir, c.Profile != "")
+	path, remove, err := e.build(c.Profile != "")
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, remove()) }()
 	t := table{head: []string{"From Okta's event to the commit", "Leavers", "p50", "p95", "longest"}}
 	var rounds []leaversRound
 	for _, kind := range databases(c.DB) {

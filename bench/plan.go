@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/oktasync/oktasync/api/client"
@@ -32,16 +31,11 @@ type planRound struct {
 
 // Run measures all sizes on all databases.
 func (c planCommand) Run(e *env) (err error) {
-	fmt.Fprintf(e.out, "%s\n\n", machine())
-	dir, err := os.MkdirTemp("", "oktasync-bench-")
-	if err != nil {
-		return fmt.Errorf("make a folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	path, err := binary(e.ctx, dir, false)
+	path, remove, err := e.build(false)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, remove()) }()
 	t := table{head: []string{"Changes, database", "Stage", "Time", "Changes/s", "Peak RSS so far"}}
 	var problems []error
 	for _, kind := range databases(c.DB) {

@@ -17,6 +17,20 @@ import (
 // readyLimit is how long a process may take until it answers.
 const readyLimit = 60 * time.Second
 
+// build says what the machine is, builds the service into a folder of its own, and returns its path and what removes it.
+func (e *env) build(profiled bool) (path string, remove func() error, err error) {
+	fmt.Fprintf(e.out, "%s\n\n", machine())
+	dir, err := os.MkdirTemp("", "oktasync-bench-")
+	if err != nil {
+		return "", nil, fmt.Errorf("make a folder: %w", err)
+	}
+	remove = func() error { return os.RemoveAll(dir) }
+	if path, err = binary(e.ctx, dir, profiled); err != nil {
+		return "", nil, errors.Join(err, remove())
+	}
+	return path, remove, nil
+}
+
 // binary builds the service into dir as a release is built. With profiled, it can
 // profile itself.
 func binary(ctx context.Context, dir string, profiled bool) (string, error) {

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
@@ -120,7 +118,5 @@ func (r *receiver) cameAt(ctx context.Context, id string) (time.Time, error) {
 
 // deliverySettings have webhooks sent to receivers on this machine.
 func deliverySettings() []string {
-	key := make([]byte, 32)
-	_, _ = rand.Read(key) // never fails
-	return []string{"OKTASYNC_DELIVER_ALLOW=127.0.0.1", "OKTASYNC_ENCRYPTION_KEYS=" + base64.StdEncoding.EncodeToString(key)}
+	return []string{"OKTASYNC_DELIVER_ALLOW=127.0.0.1", encryptionSetting()}
 }

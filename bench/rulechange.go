@@ -26,16 +26,11 @@ type ruleChangeRound struct {
 
 // Run measures all sizes on all databases.
 func (c ruleChangeCommand) Run(e *env) (err error) {
-	fmt.Fprintf(e.out, "%s\n\n", machine())
-	dir, err := os.MkdirTemp("", "oktasync-bench-")
-	if err != nil {
-		return fmt.Errorf("make a folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	path, err := binary(e.ctx, dir, false)
+	path, remove, err := e.build(false)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, remove()) }()
 	t := table{head: []string{"People, database", "Floor: reading the rows", "Planned", "People/s", "Times the floor", "Applied", "Peak RSS before", "in all"}}
 	var problems []error
 	for _, kind := range databases(c.DB) {

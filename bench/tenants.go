@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -46,30 +43,17 @@ type tenantsRound struct {
 
 // Run measures one database after the other.
 func (c tenantsCommand) Run(e *env) (err error) {
-	fmt.Fprintf(e.out, "%s\n\n", machine())
-	dir, err := os.MkdirTemp("", "oktasync-bench-")
-	if err != nil {
-		return fmt.Errorf("make a folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	path, err := binary(e.ctx, dir, false)
+	path, remove, err := e.build(false)
 	if err != nil {
 		return err
 	}
-	key, err := exec.CommandContext(e.ctx, path, "keys", "new").Output()
-	if err != nil {
-		return fmt.Errorf("make an encryption key: %w", err)
-	}
-	file := filepath.Join(dir, "key")
-	if err := os.WriteFile(file, key, 0o600); err != nil {
-		return fmt.Errorf("keep the encryption key: %w", err)
-	}
+	defer func() { err = errors.Join(err, remove()) }()
 	t := table{head: []string{"From another tenant's event to the commit", "Events", "p50", "p95", "p99", "longest"}}
 	var notes []string
 	var problems []error
 	for _, kind := range databases(c.DB) {
 		round, err := c.round(e, setup{
-			kind: kind, binary: path, settings: []string{"OKTASYNC_ENCRYPTION_KEYS_FILE=" + file},
+			kind: kind, binary: path, settings: []string{encryptionSetting()},
 			org: emulator.Options{People: c.Flood, Hooks: emulator.HookOptions{DailyCap: -1}},
 		})
 		if err != nil {
