@@ -42,8 +42,8 @@ func TestClient(t *testing.T) {
 
 	added, err := c.AddTenant(ctx, v1.TenantRequest{Tenant: "coal", Settings: map[string]any{"secret": "x"}, Paused: "first"})
 	see("added tenant", []any{added.Source, added.Paused.Reason, added.Secrets}, err, "[api first [secret]]")
-	added, err = c.ChangeTenant(ctx, "coal", map[string]any{"team_from": "none"})
-	see("changed tenant", added.Settings, err, "map[team_from:none]")
+	added, err = c.ChangeTenant(ctx, "coal", map[string]any{"teams": map[string]any{"from": "none"}})
+	see("changed tenant", added.Settings, err, "map[teams:map[from:none]]")
 	added, err = c.ResumeTenant(ctx, "coal")
 	see("resumed tenant", added.Paused == nil, err, "true")
 	added, err = c.PauseTenant(ctx, "coal", "again")

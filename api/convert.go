@@ -52,6 +52,9 @@ func personOf(p directory.Person) v1.Person {
 	if p.TeamID != "" {
 		answer.Team = &v1.Ref{ID: p.TeamID}
 	}
+	for _, id := range p.FurtherTeams {
+		answer.FurtherTeams = append(answer.FurtherTeams, v1.Ref{ID: id})
+	}
 	if !p.LeftAt.IsZero() {
 		answer.LeftAt = utc(&p.LeftAt)
 	}
@@ -60,7 +63,7 @@ func personOf(p directory.Person) v1.Person {
 
 func teamOf(t directory.TeamSize) v1.Team {
 	return v1.Team{
-		ID: t.ID, Name: t.Name, OktaName: t.OktaName, Source: t.Source, People: t.People, CreatedAt: t.CreatedAt.UTC(),
+		ID: t.ID, Name: t.Name, OktaName: t.OktaName, Source: t.Source, ParentID: t.ParentID, GroupID: t.GroupID, People: t.People, CreatedAt: t.CreatedAt.UTC(),
 		ManagerID: t.ManagerID, FirstPerson: t.FirstPerson, FirstManagerID: t.FirstManagerID,
 	}
 }

@@ -21,7 +21,7 @@ type peopleInput struct {
 	PageQuery
 	Status string `query:"status" enum:"active,suspended,deactivated,removed" doc:"Only people of this status"`
 	Unfit  bool   `query:"unfit" doc:"Only people of whom Okta has a value that does not fit its field"`
-	Team   string `query:"team" maxLength:"320" doc:"Only people of the team with this id"`
+	Team   string `query:"team" maxLength:"320" doc:"Only people of the team with this id, whether it is their primary or a further one"`
 }
 
 // PersonInput names one person of a tenant.
@@ -70,6 +70,9 @@ func (s *Server) nameTeams(ctx context.Context, tenant string, people []v1.Perso
 		if p.Team != nil {
 			ids = append(ids, p.Team.ID)
 		}
+		for _, t := range p.FurtherTeams {
+			ids = append(ids, t.ID)
+		}
 	}
 	if len(ids) == 0 {
 		return nil
@@ -86,6 +89,9 @@ func (s *Server) nameTeams(ctx context.Context, tenant string, people []v1.Perso
 	for i := range people {
 		if people[i].Team != nil {
 			people[i].Team.Name = names[people[i].Team.ID]
+		}
+		for n, t := range people[i].FurtherTeams {
+			people[i].FurtherTeams[n].Name = names[t.ID]
 		}
 	}
 	return nil

@@ -12,10 +12,10 @@ func stateOf(s *directory.State) *v1.State {
 	case s.Person != nil:
 		p := personOf(*s.Person)
 		return &v1.State{Person: &v1.PersonState{
-			ID: p.ID, Status: p.Status, OktaStatus: p.OktaStatus, Assignment: p.Assignment, Profile: p.Profile, Team: p.Team, Manager: p.Manager,
+			ID: p.ID, Status: p.Status, OktaStatus: p.OktaStatus, Assignment: p.Assignment, Profile: p.Profile, Team: p.Team, FurtherTeams: p.FurtherTeams, Manager: p.Manager,
 		}}
 	case s.Team != nil:
-		return &v1.State{Team: &v1.TeamState{ID: s.Team.ID, Name: s.Team.Name, Source: s.Team.Source, OktaName: s.Team.OktaName, ManagerID: s.Team.ManagerID, FirstManagerID: s.Team.FirstManagerID}}
+		return &v1.State{Team: &v1.TeamState{ID: s.Team.ID, Name: s.Team.Name, Source: s.Team.Source, ParentID: s.Team.ParentID, GroupID: s.Team.GroupID, OktaName: s.Team.OktaName, ManagerID: s.Team.ManagerID, FirstManagerID: s.Team.FirstManagerID}}
 	case s.Group != nil:
 		return &v1.State{Group: &v1.GroupState{ID: s.Group.ID, Name: s.Group.Name, Description: s.Group.Description, Type: s.Group.Type}}
 	case s.Membership != nil:

@@ -35,9 +35,9 @@ func TestTenantsAtRunTime(t *testing.T) {
 	if got := a.header.Get("Location"); got != Path+"/tenants/coal" {
 		t.Errorf("location %q", got)
 	}
-	r.same("changed", r.do(http.MethodPatch, "/tenants/coal", `{"settings":{"team_from":"none"}}`), http.StatusOK,
-		`{"tenant":"coal","source":"api",`+paused+`"settings":{"team_from":"none"}}`)
-	r.same("resumed", r.do(http.MethodPost, "/tenants/coal/resume", ""), http.StatusOK, `{"tenant":"coal","source":"api","settings":{"team_from":"none"}}`)
+	r.same("changed", r.do(http.MethodPatch, "/tenants/coal", `{"settings":{"teams":{"from":"none"}}}`), http.StatusOK,
+		`{"tenant":"coal","source":"api",`+paused+`"settings":{"teams":{"from":"none"}}}`)
+	r.same("resumed", r.do(http.MethodPost, "/tenants/coal/resume", ""), http.StatusOK, `{"tenant":"coal","source":"api","settings":{"teams":{"from":"none"}}}`)
 	r.same("a tenant of the file pauses as well", r.do(http.MethodPost, "/tenants/acme/pause", `{"reason":"the org is moved"}`), http.StatusOK,
 		`{"tenant":"acme","source":"file","paused":{"at":"2026-08-20T08:00:00Z","by":"alice","reason":"the org is moved"},"last_full_sync":"2026-08-20T08:00:00Z","oldest_waiting":"2026-08-20T08:00:00Z"}`)
 	r.same("removed", r.do(http.MethodDelete, "/tenants/coal", `{"confirm":"coal","reason":"left us"}`), http.StatusAccepted,

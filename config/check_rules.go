@@ -8,7 +8,7 @@ import (
 
 // checkRules checks what belongs together among a tenant's rules.
 func (l *loader) checkRules(t *Tenant) {
-	if l.problems.has(t.key("mapping"), t.key("custom_fields"), t.key("required"), t.key("owned"), t.key("team_from"), t.key("preset"), "presets."+t.Preset) {
+	if l.problems.has(t.key("mapping"), t.key("custom_fields"), t.key("required"), t.key("owned"), t.key("preset"), "presets."+t.Preset) {
 		return
 	}
 	for _, field := range fields() {
@@ -51,9 +51,7 @@ func (l *loader) checkRules(t *Tenant) {
 			l.add(t.key("unique"), "%s must be unique but has a default, which two people could share; remove mapping.%s.default", field, field)
 		}
 	}
-	if t.TeamFrom != "" && unmapped(t.TeamFrom) {
-		l.add(t.key("team_from"), "%s is mapped from nothing, so that nobody would have a team; set mapping.%s, or give none", t.TeamFrom, t.TeamFrom)
-	}
+	l.checkTeams(t)
 }
 
 // checkUniqueCustom: a custom field that is unique has one value, of which there are many.

@@ -38,7 +38,7 @@ func TestDocumentAndFileAgree(t *testing.T) {
 	t.Parallel()
 	c := mustLoad(t, `
 presets:
-  standard: {team_from: location, groups: {names: ["007", "true", "app-*"]}}
+  standard: {teams: {from: location}, groups: {names: ["007", "true", "app-*"]}}
 tenants:
   coal:
     preset: standard
@@ -77,7 +77,7 @@ func TestDocumentReportsEverything(t *testing.T) {
 			`okta.rate_share: "2" is not a fraction from 0.01 to 1, such as 0.5`,
 			`okta.tokn: there is no such setting; did you mean okta.token?`,
 			`okta.url: "coal.okta.com" has no scheme; did you mean https://coal.okta.com?`,
-			`workers: there is no such setting; allowed here are custom_fields, deprovision, groups, hook, invites, license_caps, license_pools, limits, managers, mapping, nightly, okta, owned, preset, protected, required, role_sets, rule_groups, team_from, unique`,
+			`workers: there is no such setting; allowed here are custom_fields, deprovision, groups, hook, invites, license_caps, license_pools, limits, managers, mapping, nightly, okta, owned, preset, protected, required, role_sets, rule_groups, teams, unique`,
 			"okta.token: is missing; give an API token, or okta.client_id and okta.private_key of a service app",
 			"okta.app_id: is missing; give the id of the Okta app that stands for the product (0oa…)",
 		}},
@@ -227,13 +227,13 @@ func sortedLines(lines []string) []string {
 func TestDocumentWithFiles(t *testing.T) {
 	t.Parallel()
 	read := files("", map[string]string{"token": "00abcdefghijklmnopqrst\n", "one": "f00dcafe00112233445566778899aabb", "two": "f00dcafe00112233445566778899aabc", "empty": "\n"})
-	d := document(t, `{"okta":{"url":"https://coal.okta.com","token_file":"token"},"hook":{"secrets_file":["one","two"]}}`).With("team_from", "none").With("okta.app_id", "0oa1appAPPAPPAPPx5d7")
+	d := document(t, `{"okta":{"url":"https://coal.okta.com","token_file":"token"},"hook":{"secrets_file":["one","two"]}}`).With("teams.from", "none").With("okta.app_id", "0oa1appAPPAPPAPPx5d7")
 	got, err := d.WithFiles(read)
 	if err != nil {
 		t.Fatal(err)
 	}
 	const want = `{"hook":{"secrets":["f00dcafe00112233445566778899aabb","f00dcafe00112233445566778899aabc"]},` +
-		`"okta":{"app_id":"0oa1appAPPAPPAPPx5d7","token":"00abcdefghijklmnopqrst","url":"https://coal.okta.com"},"team_from":"none"}`
+		`"okta":{"app_id":"0oa1appAPPAPPAPPx5d7","token":"00abcdefghijklmnopqrst","url":"https://coal.okta.com"},"teams":{"from":"none"}}`
 	if text := written(t, got); text != want {
 		t.Errorf("got %s\nwant %s", text, want)
 	}

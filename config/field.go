@@ -39,6 +39,7 @@ type field struct {
 	secret bool
 	list   bool // takes several values
 	object bool // takes a list of objects, from the file only unless it is also a list
+	short  bool // an object that takes a single text in place of the list
 	pairs  bool // an object that takes a group of names with a value each
 	set    func(target, input) error
 	show   func(target) string

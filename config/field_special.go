@@ -14,30 +14,6 @@ import (
 
 func logLevel(t target) *slog.Level { return &t.config.Log.Level }
 
-// teamField is one of the fields, or none, which is stored as "".
-func teamField() field {
-	allowed := append(fields(), "none")
-	return field{
-		kind: "a field, or none",
-		set: func(t target, in input) error {
-			if err := oneOf(allowed...)(in.text); err != nil {
-				return err
-			}
-			t.tenant.TeamFrom = in.text
-			if in.text == "none" {
-				t.tenant.TeamFrom = ""
-			}
-			return nil
-		},
-		show: func(t target) string {
-			if t.tenant.TeamFrom == "" {
-				return "none"
-			}
-			return t.tenant.TeamFrom
-		},
-	}
-}
-
 func proxiesField() field {
 	var texts []string
 	f := listField(func(target) *[]string { return &texts }, 200, checkNetwork)

@@ -242,7 +242,7 @@ func (w *walker) setting(prefix string, s setting, key string, e entry) {
 	texts, err := scalars(e.value, s.list)
 	if s.pairs {
 		err = errNotPairs
-	} else if err == nil && s.object {
+	} else if err == nil && s.object && !s.short {
 		err = errors.New("is not a list; write each entry on a line that begins with a hyphen")
 	}
 	if err != nil {

@@ -72,7 +72,7 @@ func TestLoadFillsInDefaults(t *testing.T) {
 			"manager_id_text": {From: []string{"user.managerId"}}, "manager_text": {From: []string{"user.manager"}},
 		},
 		Required:    []string{"first_name", "last_name", "email"},
-		TeamFrom:    "department",
+		Teams:       []TeamSource{{Path: []string{"department"}}},
 		Groups:      Groups{Types: []string{"OKTA_GROUP"}},
 		Limits:      Limits{People: Limit{500, 0.1, 5}, Groups: Limit{50, 0.2, 3}, Members: Limit{1000, 0.5, 10}, Roles: Limit{500, 0.1, 10}, Licenses: Limit{500, 0.1, 10}, Invites: 100, PlanMaxAge: day, Safety: SafetyUpToLimit},
 		Managers:    Managers{Mode: ManagersOverride, Resolve: []string{"okta_id", "login", "email", "employee_number"}, WhenLeaves: ManagerClear},
@@ -176,7 +176,7 @@ custom_fields:
   - {name: skills, type: list, from: [user.skills, app.skills]}
 required: [email]
 unique: [email, employee_number]
-team_from: none
+teams: { from: none }
 groups: {names: ["Team *"], exclude: [00g1groupGROUP00x5d7, "Team ?"]}
 limits: {people: {absolute: 3, fraction: 1, floor: 0}}
 `)
@@ -197,8 +197,8 @@ limits: {people: {absolute: 3, fraction: 1, floor: 0}}
 	if diff := cmp.Diff(wantCustom, got.CustomFields); diff != "" {
 		t.Errorf("custom fields (-want +got):\n%s", diff)
 	}
-	if got.TeamFrom != "" {
-		t.Errorf("team_from = %q, want none", got.TeamFrom)
+	if got.Teams != nil {
+		t.Errorf("teams.from = %v, want none", got.Teams)
 	}
 	if len(got.Groups.Types) != 0 {
 		t.Errorf("group types = %v; who names groups wants no others", got.Groups.Types)

@@ -23,7 +23,7 @@ func TestPresets(t *testing.T) {
 	c := mustLoad(t, `
 presets:
   standard:
-    team_from: location
+    teams: { from: location }
     groups: {names: ["app-*"]}
     limits: {people: {absolute: 100, floor: 7}}
     mapping: {title: user.jobCode}
@@ -38,23 +38,23 @@ presets:
 		People                Limit
 	}
 	chosen := func(t Tenant) choice {
-		return choice{t.Preset, t.TeamFrom, t.Nightly.At, t.Mapping["title"].From, t.Groups.Names, t.Groups.Types, t.Limits.People}
+		return choice{t.Preset, teamsShown(t), t.Nightly.At, t.Mapping["title"].From, t.Groups.Names, t.Groups.Types, t.Limits.People}
 	}
 	want := choice{
-		Preset: "standard", Team: "location", Nightly: "05:00", Title: []string{"user.jobCode"}, Groups: []string{"app-*"}, Types: []string{},
+		Preset: "standard", Team: "[location]", Nightly: "05:00", Title: []string{"user.jobCode"}, Groups: []string{"app-*"}, Types: []string{},
 		People: Limit{Absolute: 20, Fraction: 0.1, Floor: 7},
 	}
 	if diff := cmp.Diff(want, chosen(acme)); diff != "" {
 		t.Errorf("with a preset (-want +got):\n%s", diff)
 	}
 	want = choice{
-		Team: "department", Nightly: "03:00", Title: []string{"user.title"}, Types: []string{"OKTA_GROUP"},
+		Team: "[department]", Nightly: "03:00", Title: []string{"user.title"}, Types: []string{"OKTA_GROUP"},
 		People: Limit{Absolute: 500, Fraction: 0.1, Floor: 5},
 	}
 	if diff := cmp.Diff(want, chosen(blue)); diff != "" {
 		t.Errorf("without a preset (-want +got):\n%s", diff)
 	}
-	if got := c.origin("tenants.acme.team_from"); got != "preset standard, file c.yml:4" {
+	if got := c.origin("tenants.acme.teams.from"); got != "preset standard, file c.yml:4" {
 		t.Errorf("origin %q", got)
 	}
 }
@@ -65,14 +65,14 @@ func TestBadPresets(t *testing.T) {
 		presets string
 		want    []string
 	}{
-		"unknown name": {"presets: {standart: {team_from: none}}", []string{
+		"unknown name": {"presets: {standart: {teams: {from: none}}}", []string{
 			`tenants.acme.preset (c.yml:4:13): "standard" is not one of the presets, which are standart; did you mean standart?`,
 		}},
 		"none at all": {"", []string{
 			`tenants.acme.preset (c.yml:4:13): "standard" is not there: there are no presets`,
 		}},
-		"bad value, once though a tenant takes it": {"presets: {standard: {team_from: clan}}", []string{
-			`presets.standard.team_from (c.yml:1:33): "clan" is not known; give one of first_name, last_name, email, login, picture, title, language, location, department, employee_number, manager_id_text, manager_text, none`,
+		"bad value, once though a tenant takes it": {"presets: {standard: {teams: {from: clan}}}", []string{
+			`presets.standard.teams.from (c.yml:1:36): "clan" is not known; give one of first_name, last_name, email, login, picture, title, language, location, department, employee_number, manager_id_text, manager_text, or custom.<name>, or an attribute such as user.division`,
 		}},
 		"bad value that nobody takes": {"presets: {standard: {}, b: {nightly: {at: noon}}}", []string{
 			`presets.b.nightly.at (c.yml:1:43): "noon" is not a schedule; give a time such as 03:00, a cron expression of five fields such as "0 3 * * 1-5", or never`,
@@ -91,7 +91,7 @@ func TestBadPresets(t *testing.T) {
 			`tenants.acme.preset (c.yml:4:13): "standard" is not there: there are no presets`,
 		}},
 		"contradiction with the tenant's own": {"presets: {standard: {mapping: {department: []}}}", []string{
-			`tenants.acme.team_from: department is mapped from nothing, so that nobody would have a team; set mapping.department, or give none`,
+			`tenants.acme.teams.from: department is mapped from nothing, so that nobody would have a team; set mapping.department, or leave it out`,
 		}},
 	}
 	for name, test := range tests {
@@ -104,3 +104,6 @@ func TestBadPresets(t *testing.T) {
 		})
 	}
 }
+
+// teamsShown is where the tenant's teams come from, as the configuration is printed.
+func teamsShown(t Tenant) string { return teamsField().show(target{tenant: &t}) }

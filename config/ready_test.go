@@ -7,7 +7,7 @@ import (
 )
 
 const readyPool = `
-team_from: none
+teams: {from: none}
 role_sets:
   - set: access
     roles: [reader, editor]
@@ -37,14 +37,14 @@ func TestReadyPreset(t *testing.T) {
 		more string
 		want fitted
 	}{
-		"as it is": {"", fitted{"", map[string][][]string{"editors": {nil, {"Editors"}}, "sales": {{"00g1a2b3c4d5e6f7g8h9"}, nil}}, []int{0}}},
+		"as it is": {"", fitted{"none", map[string][][]string{"editors": {nil, {"Editors"}}, "sales": {{"00g1a2b3c4d5e6f7g8h9"}, nil}}, []int{0}}},
 		"fitted to the org": {
 			"rule_groups: {editors: [00g2a2b3c4d5e6f7g8h9, 'Edit *'], sales: Sales}\nlicense_caps: {seats: 50}\n",
-			fitted{"", map[string][][]string{"editors": {{"00g2a2b3c4d5e6f7g8h9"}, {"Edit *"}}, "sales": {nil, {"Sales"}}}, []int{50}},
+			fitted{"none", map[string][][]string{"editors": {{"00g2a2b3c4d5e6f7g8h9"}, {"Edit *"}}, "sales": {nil, {"Sales"}}}, []int{50}},
 		},
-		"no end of them":         {"license_caps: {seats: none}\n", fitted{"", map[string][][]string{"editors": {nil, {"Editors"}}, "sales": {{"00g1a2b3c4d5e6f7g8h9"}, nil}}, []int{-1}}},
-		"another of the file":    {"presets: {ready: {team_from: title}}\n", fitted{"title", map[string][][]string{}, nil}},
-		"the tenant's own value": {"team_from: department\nrole_sets: []\n", fitted{"department", map[string][][]string{"sales": {{"00g1a2b3c4d5e6f7g8h9"}, nil}}, []int{0}}},
+		"no end of them":         {"license_caps: {seats: none}\n", fitted{"none", map[string][][]string{"editors": {nil, {"Editors"}}, "sales": {{"00g1a2b3c4d5e6f7g8h9"}, nil}}, []int{-1}}},
+		"another of the file":    {"presets: {ready: {teams: {from: title}}}\n", fitted{"[title]", map[string][][]string{}, nil}},
+		"the tenant's own value": {"teams: {from: department}\nrole_sets: []\n", fitted{"[department]", map[string][][]string{"sales": {{"00g1a2b3c4d5e6f7g8h9"}, nil}}, []int{0}}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -55,7 +55,7 @@ func TestReadyPreset(t *testing.T) {
 			}
 			check := func(tenant Tenant) {
 				t.Helper()
-				got := fitted{Team: tenant.TeamFrom, Groups: map[string][][]string{}}
+				got := fitted{Team: teamsShown(tenant), Groups: map[string][][]string{}}
 				for _, rule := range tenant.grantRules() {
 					if len(rule.Groups)+len(rule.GroupNames) > 0 {
 						got.Groups[rule.Name] = [][]string{rule.Groups, rule.GroupNames}
@@ -107,7 +107,7 @@ func TestBadFitting(t *testing.T) {
 		"a negative cap": {readyPool, "license_caps: {seats: -1}\n", []string{
 			`license_caps (c.yml:4:15): "seats": "-1" is not a number of licenses; give a whole number from 0 to 10000000, or none when there is no end of them`,
 		}},
-		"caps without pools": {"team_from: none", "license_caps: {seats: 1}\n", []string{
+		"caps without pools": {"teams: {from: none}", "license_caps: {seats: 1}\n", []string{
 			`license_caps (c.yml:4:15): "seats" is not the name of a license pool of the tenant; there are none`,
 		}},
 		"a ready preset that cannot be read": {"a:\n\tb", "", []string{

@@ -21,7 +21,7 @@ type Tenant struct {
 	Required     []string
 	Unique       []string
 	Owned        []string // fields that the product owns
-	TeamFrom     string   // empty: no primary team
+	Teams        []TeamSource
 	Groups       Groups
 	Limits       Limits
 	Managers     Managers
@@ -153,6 +153,13 @@ func (t Tenant) Attributes() []string {
 	}
 	for _, field := range t.CustomFields {
 		all = append(all, field.attributes()...)
+	}
+	for _, source := range t.Teams {
+		for _, level := range source.Path {
+			if checkAttribute(level) == nil {
+				all = append(all, level)
+			}
+		}
 	}
 	for _, rule := range t.grantRules() {
 		if rule.Attribute != "" {

@@ -201,11 +201,6 @@ func ruleSettings() []setting {
 			field: listField(func(t target) *[]string { return &u(t).Owned }, 50, checkOwned),
 		},
 		{
-			key: "team_from", def: "department",
-			doc:   "The field whose value is the person's primary team, or none.",
-			field: teamField(),
-		},
-		{
 			key:   "groups.ids",
 			doc:   "Ids of Okta groups that are taken over. A group is taken when it is in any of the three lists and not excluded.",
 			field: listField(func(t target) *[]string { return &u(t).Groups.IDs }, 1000, checkGroupID),
@@ -226,6 +221,7 @@ func ruleSettings() []setting {
 			field: listField(func(t target) *[]string { return &u(t).Groups.Exclude }, 1000, checkPattern),
 		},
 	}
+	all = append(all, teamSettings()...)
 	all = append(all, managerSettings()...)
 	all = append(all, limit("limits.people", "people", func(t target) *Limit { return &u(t).Limits.People }, "500", "0.1", "5")...)
 	all = append(all, limit("limits.groups", "groups", func(t target) *Limit { return &u(t).Limits.Groups }, "50", "0.2", "3")...)

@@ -35,7 +35,7 @@ type LaneBox interface {
 	DueDeliveries(ctx context.Context, tenant, endpoint string, limit int) ([]directory.Delivery, error)
 	WaitingAbouts(ctx context.Context, tenant, endpoint string, abouts []string) ([]string, error)
 	ChangesBySeq(ctx context.Context, tenant string, seqs []int64) ([]directory.Change, error)
-	TeamsOf(ctx context.Context, tenant string, people []string) (map[string]string, error)
+	TeamsOf(ctx context.Context, tenant string, people []string) (map[string][]string, error)
 }
 
 // Outgoing is a change that is about to be sent.

@@ -54,19 +54,19 @@ func bySeq(changes []directory.Change) map[int64]directory.Change {
 	return found
 }
 
-// ofTeams says whether a change is about one of the teams; now is the team of its person.
-func ofTeams(c directory.Change, now string, teams []string) bool {
+// ofTeams says whether a change is about one of the teams; now are the teams of its person.
+func ofTeams(c directory.Change, now, teams []string) bool {
 	switch {
 	case c.Subject == directory.SubjectTeam:
 		return slices.Contains(teams, c.SubjectID)
 	case c.PersonID == "":
 		return false
 	}
-	before, told := movedBetween(c)
-	if slices.Contains(teams, now) || slices.ContainsFunc(before, func(team string) bool { return slices.Contains(teams, team) }) {
+	moved, told := movedBetween(c)
+	if slices.ContainsFunc(slices.Concat(now, moved), func(team string) bool { return slices.Contains(teams, team) }) {
 		return true
 	}
-	return now == "" && !told && slices.Contains([]directory.ChangeType{
+	return len(now) == 0 && !told && slices.Contains([]directory.ChangeType{
 		directory.PersonRemoved, directory.PersonDeactivated, directory.PersonDetached, directory.PersonErased,
 	}, c.Type)
 }
@@ -74,13 +74,19 @@ func ofTeams(c directory.Change, now string, teams []string) bool {
 // movedBetween returns the teams that a change takes its person out of and into, and whether it is such a change.
 func movedBetween(c directory.Change) (teams []string, moved bool) {
 	for _, f := range c.Fields {
-		if f.Field != "team" {
+		if f.Field != "team" && f.Field != directory.FurtherTeamsField {
 			continue
 		}
 		moved = true
 		for _, value := range []any{f.Before, f.After} {
-			if id, isText := value.(string); isText {
-				teams = append(teams, id)
+			ids, isList := value.([]any)
+			if !isList {
+				ids = []any{value}
+			}
+			for _, item := range ids {
+				if id, isText := item.(string); isText {
+					teams = append(teams, id)
+				}
 			}
 		}
 	}

@@ -167,6 +167,7 @@ type GroupOfPerson struct {
 	PersonID string
 	GroupID  string
 	Name     string
+	Type     string
 }
 
 // LicenseInLine is a claim with its place among those who wait, from 1; zero when it is held.

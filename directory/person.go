@@ -165,6 +165,8 @@ type Person struct {
 	Assignment string // how the app was assigned: USER, GROUP, or empty
 	Profile    Profile
 	TeamID     string // primary team, or empty
+	// FurtherTeams are the ids of the others, sorted.
+	FurtherTeams []string
 
 	// The manager is resolved in a second pass and written apart from the rest.
 	ManagerID      string
@@ -172,8 +174,8 @@ type Person struct {
 	ManagerSource  ManagerSource
 	ManagerProblem ManagerProblem
 
-	// Hash is the content hash of all above but the manager: two rows with
-	// the same hash need no comparison.
+	// Hash is the content hash of all above but the manager, with the teams that the attributes give in place
+	// of those that the person is in: two rows with the same hash need no comparison.
 	Hash       string
 	ObservedAt time.Time // database clock before the request that showed this
 	// GroupsObservedAt is the same for the last reading of this person's own

@@ -16,6 +16,9 @@ type GroupSelection struct {
 	Exclude []string // ids or name patterns
 }
 
+// Empty says whether nothing is selected.
+func (s GroupSelection) Empty() bool { return len(s.IDs)+len(s.Names)+len(s.Types) == 0 }
+
 // Selects says whether the group is selected.
 func (s GroupSelection) Selects(g GroupSeen) bool {
 	// path.Match lets * stop at a slash, which means nothing in a group's name.
@@ -83,7 +86,9 @@ type Rules struct {
 	Required []Field // people without one of these are quarantined; custom ones as CustomOf names them
 	Unique   []Field // e-mail, login, employee number or custom fields whose value only one present person may hold
 	Owned    []Field // by the product: Okta gives the first value, and never another
-	TeamFrom Field   // the field that gives the primary team
+	// Teams says where teams come from. The first rule that gives somebody one gives the primary team, and all
+	// others are further ones.
+	Teams    []TeamRule
 	Groups   GroupSelection
 	Limits   Limits
 	Grants   GrantRules
@@ -151,7 +156,7 @@ func DefaultRules() Rules {
 			FieldManagerName:    user("manager"),
 		},
 		Required: []Field{FieldFirstName, FieldLastName, FieldEmail},
-		TeamFrom: FieldDepartment,
+		Teams:    []TeamRule{{Path: []string{string(FieldDepartment)}}},
 		Groups:   GroupSelection{Types: []string{"OKTA_GROUP"}},
 		Limits: Limits{
 			People:  Limit{Absolute: 500, Fraction: 0.1, Floor: 5},

@@ -58,6 +58,25 @@ func (p *Person) setAttribute(name string, value any) bool {
 	return true
 }
 
+// FurtherTeamsField names Person.FurtherTeams in changes.
+const FurtherTeamsField = "further_teams"
+
+func (p *Person) setFurtherTeams(value any) bool {
+	items, isList := value.([]any)
+	if !isList && value != nil {
+		return false
+	}
+	p.FurtherTeams = nil // other states may share it
+	for _, item := range items {
+		id, isText := item.(string)
+		if !isText {
+			return false
+		}
+		p.FurtherTeams = append(p.FurtherTeams, id)
+	}
+	return true
+}
+
 // SetField gives a field that the changes of people name a value, nil for none. It returns false when
 // there is no such field, or when the value is not of its kind.
 func (p *Person) SetField(field string, value any) bool {
@@ -78,6 +97,9 @@ func (p *Person) SetField(field string, value any) bool {
 	}
 	if p.Profile.setNote(field, value) {
 		return true
+	}
+	if field == FurtherTeamsField {
+		return p.setFurtherTeams(value)
 	}
 	text, isText := value.(string)
 	if !isText && value != nil {
@@ -176,6 +198,10 @@ func (t *Team) setField(field string, value any) {
 		t.Source = text
 	case "okta_name":
 		t.OktaName = text
+	case "parent":
+		t.ParentID = text
+	case "okta_group":
+		t.GroupID = text
 	case "manager":
 		t.ManagerID = text
 	case "first_manager":

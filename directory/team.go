@@ -1,19 +1,16 @@
 package directory
 
-import (
-	"crypto/sha256"
-	"encoding/hex"
-	"strings"
-	"time"
-)
+import "time"
 
-// Team is a unit in the product that comes from a profile attribute. It is made
-// when first seen and kept when empty. Teams that come from Okta groups are
-// Groups.
+// Team is a unit in the product that the rules make of people's attributes or of an Okta group. It is
+// made when first seen and kept when empty.
 type Team struct {
-	ID        string
-	Source    string // the attribute: "department"
-	Name      string
+	ID     string
+	Source string // what it is made of: "department", "division/department", or SourceGroup
+	Name   string
+	// ParentID is the team above it, where it is made of a path.
+	ParentID  string
+	GroupID   string // the Okta group that it is made of; empty for all others
 	ManagerID string // whom an admin set; empty: nobody
 	// OktaName is what Okta calls it while Name is an admin's; empty otherwise.
 	OktaName string
@@ -26,18 +23,6 @@ type Team struct {
 	FirstAt        time.Time
 	FirstManagerID string
 	CreatedAt      time.Time
-}
-
-// TeamFor returns the team for a value of an attribute. The same value always
-// gives the same id, so that the order in which people arrive does not matter.
-// The second result is false when the value is blank.
-func TeamFor(source, value string) (Team, bool) {
-	name := strings.Join(strings.Fields(value), " ")
-	if name == "" {
-		return Team{}, false
-	}
-	sum := sha256.Sum256([]byte(source + "\x00" + name))
-	return Team{ID: "team_" + hex.EncodeToString(sum[:10]), Source: source, Name: name}, true
 }
 
 // Group is an Okta group that the rules select, keyed by Okta id: a rename

@@ -312,8 +312,8 @@ func TestSQL(t *testing.T) {
 		columns := strings.TrimSuffix(strings.ReplaceAll(row[2]+","+row[3], "`", ""), ",")
 		selects = append(selects, [2]string{"", "select " + columns + " from " + row[1]})
 	}
-	if len(selects) != 7 {
-		t.Fatalf("%d views are described, want 7", len(selects))
+	if len(selects) != 8 {
+		t.Fatalf("%d views are described, want 8", len(selects))
 	}
 	for _, q := range queries {
 		selects = append(selects, [2]string{q[1], q[2]})
@@ -549,7 +549,7 @@ func TestReaderRole(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(relations) < 20 || len(listed) != 7 {
+	if len(relations) < 20 || len(listed) != 8 {
 		t.Fatalf("there are %v, listed are %v", relations, listed)
 	}
 	var seen string
@@ -565,7 +565,8 @@ func TestReaderRole(t *testing.T) {
 			t.Errorf("select from %s: %v", name, err)
 		}
 		for _, write := range []string{"delete from " + name, "insert into " + name + " default values"} {
-			if err := may(write); err == nil || !strings.Contains(err.Error(), "permission denied") {
+			// Nobody can write to a view of two tables, whatever their rights.
+			if err := may(write); err == nil || !strings.Contains(err.Error(), "permission denied") && !strings.Contains(err.Error(), "from view") && !strings.Contains(err.Error(), "into view") {
 				t.Errorf("%s: %v", write, err)
 			}
 		}

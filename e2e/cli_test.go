@@ -129,14 +129,14 @@ func (w *world) hungUp(who string) {
 		w.configure(w.settings)
 		w.service.signal(syscall.SIGHUP)
 	}
-	reload("team_from", "clan")
+	reload("teams", map[string]any{"from": "clan"})
 	eventually(w.t, time.Minute, "the mistake is told", func() string {
-		if log := w.service.Out.String(); !contains(log, "the configuration was not reloaded") || !contains(log, "team_from") {
+		if log := w.service.Out.String(); !contains(log, "the configuration was not reloaded") || !contains(log, "teams.from") {
 			return "the log has no word of it"
 		}
 		return ""
 	})
-	delete(w.settings, "team_from")
+	delete(w.settings, "teams")
 	reload("mapping.title.from", []string{"user.department"})
 	eventually(w.t, time.Minute, "the new rules are applied", func() string {
 		if out, status := w.cli("people", "show", who); status != 0 || !contains(out, "person.updated by rule_change") {

@@ -58,21 +58,6 @@ func (d *DB) ChangesBySeq(ctx context.Context, tenant string, seqs []int64) ([]d
 	return changes, d.addStates(ctx, tenant, changes, false)
 }
 
-// TeamsOf returns the primary team of each of these people that has one.
-func (d *DB) TeamsOf(ctx context.Context, tenant string, people []string) (map[string]string, error) {
-	const query = keyed + `select p.id, p.team_id from wanted cross join people p where p.tenant = of_tenant and p.id = key and p.team_id <> ''`
-	scan := func(s scanner) (r [2]string, err error) { return r, s.Scan(&r[0], &r[1]) }
-	rows, err := list(ctx, d, d.read, scan, query, tenant, people)
-	if err != nil {
-		return nil, fmt.Errorf("read the teams of %d people of tenant %s: %w", len(people), tenant, err)
-	}
-	teams := make(map[string]string, len(rows))
-	for _, r := range rows {
-		teams[r[0]] = r[1]
-	}
-	return teams, nil
-}
-
 // Deliveries returns what waits for an endpoint, or was given up, in the order of Pos after a position.
 func (d *DB) Deliveries(ctx context.Context, tenant, endpoint string, state directory.DeliveryState, after int64, limit int) ([]directory.Delivery, error) {
 	const query = `select ` + rowColumns + ` from deliveries

@@ -37,6 +37,7 @@ func tenantTables() []tenantTable {
 		{name: "license_claims", key: "person_id, pool"},
 		{name: "manager_choices", key: "person_id"},
 		{name: "settled_rules", key: "kind"},
+		{name: "team_members", key: "team_id, person_id"},
 		{name: "memberships", key: "group_id, person_id"},
 		{name: "groups", key: "id"},
 		{name: "teams", key: "id"},

@@ -45,7 +45,9 @@ func (t *Tx) Erase(ctx context.Context, people []directory.Person) ([]string, er
 	e := &personEraser{Tx: t, teams: map[string]bool{}, logins: map[string]string{}}
 	for _, p := range people {
 		e.ids = append(e.ids, p.ID)
-		e.teams[p.TeamID] = true
+		for _, team := range append([]string{p.TeamID}, p.FurtherTeams...) {
+			e.teams[team] = true
+		}
 		e.logins[directory.Fold(p.Profile.Login)], e.logins[directory.Fold(p.Profile.Email)] = p.ID, p.ID
 	}
 	// Changes first: they say in which teams people were, and under which logins they were known.
@@ -87,7 +89,7 @@ func (e *personEraser) rows(ctx context.Context) error {
 
 // grants: what was taken with the row has gone already; what is left was kept, or is of rules that are no more.
 func (e *personEraser) grants(ctx context.Context) error {
-	for _, table := range []string{"role_grants", "license_claims", "grants_dirty"} {
+	for _, table := range []string{"role_grants", "license_claims", "grants_dirty", "team_members"} {
 		if _, err := e.db.exec(ctx, e.tx, `delete from `+table+` where tenant = $1 and person_id {in $2}`, e.tenant, e.ids); err != nil {
 			return err
 		}
@@ -132,6 +134,12 @@ func (e *personEraser) changes(ctx context.Context) error {
 	for _, c := range found {
 		for _, f := range c.fields {
 			for _, value := range []any{f.Before, f.After} {
+				if list, isList := value.([]any); isList && f.Field == directory.FurtherTeamsField {
+					for _, item := range list {
+						id, _ := item.(string)
+						e.teams[id] = true
+					}
+				}
 				text, isText := value.(string)
 				switch {
 				case !isText:
@@ -263,13 +271,29 @@ func (e *personEraser) byID(ctx context.Context, find, replace, prefix string) e
 // emptyTeams deletes the teams that no row names any more, and their names wherever they stand.
 func (e *personEraser) emptyTeams(ctx context.Context) error {
 	delete(e.teams, "")
+	// A team goes after those below it, and then perhaps the one above.
 	const remove = `
 		delete from teams where tenant = $1 and id {in $2}
 			and (select 1 from people p where p.tenant = $1 and p.team_id <> '' and p.team_id = teams.id limit 1) is null
-		returning id`
-	var err error
-	if e.gone, err = list(ctx, e.db, e.tx, scanText, remove, e.tenant, slices.Sorted(maps.Keys(e.teams))); err != nil || len(e.gone) == 0 {
-		return err
+			and (select 1 from team_members m where m.tenant = $1 and m.team_id = teams.id limit 1) is null
+			and (select 1 from teams t where t.tenant = $1 and t.parent_id <> '' and t.parent_id = teams.id limit 1) is null
+		returning id, parent_id`
+	scan := func(s scanner) (r [2]string, err error) { return r, s.Scan(&r[0], &r[1]) }
+	for candidates := slices.Sorted(maps.Keys(e.teams)); len(candidates) > 0; {
+		removed, err := list(ctx, e.db, e.tx, scan, remove, e.tenant, candidates)
+		if err != nil {
+			return err
+		}
+		candidates = nil
+		for _, r := range removed {
+			e.gone = append(e.gone, r[0])
+			if r[1] != "" {
+				candidates = append(candidates, r[1])
+			}
+		}
+	}
+	if len(e.gone) == 0 {
+		return nil
 	}
 	slices.Sort(e.gone)
 	const find = keyed + `

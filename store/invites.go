@@ -179,7 +179,7 @@ func (d *DB) ListInvites(ctx context.Context, tenant string, sel directory.Invit
 		where += ` and ` + id + ` {in ` + parameter(sel.People) + `}`
 	}
 	if sel.Team != "" {
-		where += ` and p.team_id = ` + parameter(sel.Team)
+		where += ` and ` + inTeam(parameter(sel.Team))
 	}
 	if sel.Group != "" {
 		where += ` and exists (select 1 from memberships m where m.tenant = $1 and m.group_id = ` + parameter(sel.Group) + ` and m.person_id = ` + id + ` and m.present)`

@@ -73,10 +73,10 @@ func (d *DB) FindPerson(ctx context.Context, tenant, who string) (directory.Pers
 
 // ListPeople returns people in order of id.
 func (d *DB) ListPeople(ctx context.Context, tenant string, q directory.PeopleQuery) ([]directory.Person, error) {
-	query := `select ` + personColumns + ` from people where ` + everHere + ` and tenant = $1 and id > $2 and ($3 = '' or status = $3) `
+	query := `select ` + personColumns + ` from people p where ` + everHere + ` and tenant = $1 and id > $2 and ($3 = '' or status = $3) `
 	values := []any{tenant, q.After, string(q.Status), q.Limit}
 	if q.TeamID != "" {
-		query += `and team_id <> '' and team_id = $5 `
+		query += `and ` + inTeam(`$5`) + ` `
 		values = append(values, q.TeamID)
 	}
 	if q.Unfit {
@@ -124,7 +124,9 @@ func (d *DB) GroupsOfPerson(ctx context.Context, tenant, personID string) ([]dir
 // teamSizeColumns are a team and the number of its active and suspended people, of a query whose $1 is the tenant.
 const teamSizeColumns = teamColumns + `,
 	(select count(*) from people p
-		where p.tenant = $1 and p.team_id <> '' and p.team_id = teams.id and p.status in ('active', 'suspended'))`
+		where p.tenant = $1 and p.team_id <> '' and p.team_id = teams.id and p.status in ('active', 'suspended'))
+	+ (select count(*) from team_members m join people p on p.tenant = m.tenant and p.id = m.person_id
+		where m.tenant = $1 and m.team_id = teams.id and p.status in ('active', 'suspended'))`
 
 func scanTeamSize(s scanner) (t directory.TeamSize, err error) {
 	return t, s.Scan(append(teamTargets(&t.Team), &t.People)...)

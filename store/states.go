@@ -25,7 +25,7 @@ func (d *DB) addStates(ctx context.Context, tenant string, changes []directory.C
 		put: func(p *directory.Person) *directory.State {
 			return &directory.State{Person: &directory.Person{
 				ID: p.ID, Status: p.Status, OktaStatus: p.OktaStatus, Assignment: p.Assignment, Profile: p.Profile,
-				TeamID: p.TeamID, ManagerID: p.ManagerID, ManagerSource: p.ManagerSource, ManagerProblem: p.ManagerProblem,
+				TeamID: p.TeamID, FurtherTeams: p.FurtherTeams, ManagerID: p.ManagerID, ManagerSource: p.ManagerSource, ManagerProblem: p.ManagerProblem,
 			}}
 		},
 		before: (*directory.Person).Before, after: (*directory.Person).After,
@@ -35,7 +35,7 @@ func (d *DB) addStates(ctx context.Context, tenant string, changes []directory.C
 		rows: func(ids []string) ([]directory.Team, error) { return d.TeamsByID(ctx, tenant, ids) },
 		id:   func(t *directory.Team) string { return t.ID },
 		put: func(t *directory.Team) *directory.State {
-			return &directory.State{Team: &directory.Team{ID: t.ID, Source: t.Source, Name: t.Name, ManagerID: t.ManagerID, FirstManagerID: t.FirstManagerID, OktaName: t.OktaName}}
+			return &directory.State{Team: &directory.Team{ID: t.ID, Source: t.Source, Name: t.Name, ParentID: t.ParentID, GroupID: t.GroupID, ManagerID: t.ManagerID, FirstManagerID: t.FirstManagerID, OktaName: t.OktaName}}
 		},
 		before: (*directory.Team).Before, after: (*directory.Team).After,
 	}

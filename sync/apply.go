@@ -32,6 +32,7 @@ type batch struct {
 	groupsMade []directory.Change
 	peopleMade []directory.Change
 	joins      []directory.Change
+	moves      []directory.Change // people whose teams follow from their groups
 	parts      []directory.Change
 	groupsGone []directory.Change
 	left       []string // people who are not, or no longer, present
@@ -44,14 +45,14 @@ type batch struct {
 // holds the tenant's lock through tx, and appends the returned changes to the history.
 func (e *Engine) applyBatch(ctx context.Context, tx Tx, planned []directory.PlannedChange, cause directory.Cause) (applied, error) {
 	b := &batch{engine: e, tx: tx, cause: cause, planned: planned, came: map[string]bool{}}
-	for _, step := range []func(context.Context) error{b.load, b.applyGroups, b.applyPeople, b.applyMemberships, b.applyGrants, b.applyInvites} {
+	for _, step := range []func(context.Context) error{b.load, b.applyGroups, b.applyPeople, b.applyMemberships, b.placeTeams, b.applyGrants, b.applyInvites} {
 		if err := step(ctx); err != nil {
 			return applied{}, err
 		}
 	}
 	// Additions from the outside in, removals from the inside out: whoever reads
 	// the history in order never meets a member of something that is not there.
-	b.out.changes = slices.Concat(b.teams, b.groupsMade, b.peopleMade, b.joins, b.grantsMade)
+	b.out.changes = slices.Concat(b.teams, b.groupsMade, b.peopleMade, b.joins, b.moves, b.grantsMade)
 	b.out.changes = slices.Concat(b.grantsGone, b.parts, b.out.changes)
 	b.out.changes = append(b.out.changes, b.groupsGone...)
 	b.out.changes = append(b.out.changes, b.invites...)
@@ -134,13 +135,14 @@ func (b *batch) applyGroups(ctx context.Context) error {
 	if err := b.tx.PutGroups(ctx, put); err != nil {
 		return fmt.Errorf("write %d groups: %w", len(put), err)
 	}
-	return nil
+	return b.renameTeams(ctx, put)
 }
 
 // personWrite is a person to write, with the row that was there before.
 type personWrite struct {
 	before, after directory.Person
 	change        directory.PlannedChange
+	teams         []placed // in which the rules put the person
 }
 
 func (b *batch) applyPeople(ctx context.Context) error {
@@ -177,6 +179,9 @@ func (b *batch) applyPeople(ctx context.Context) error {
 		if err := json.Unmarshal(c.After, &w.after); err != nil {
 			return fmt.Errorf("decode planned row of person %s: %w", c.PersonID, err)
 		}
+		if !b.engine.mapper.teamsOfGroups() {
+			w.teams = b.engine.mapper.teamsOf(&w.after.Profile, nil, nil)
+		}
 		writes = append(writes, w)
 	}
 	writes, duplicates, err := b.unique(ctx, writes, b.engine.rules.Unique)
@@ -203,6 +208,7 @@ func (b *batch) applyPeople(ctx context.Context) error {
 
 func (b *batch) writePeople(ctx context.Context, writes []personWrite, quarantined []directory.Quarantined) error {
 	rows := make([]directory.Person, len(writes))
+	var elsewhere []directory.Person // whose further teams are others now
 	var leavers, sound []string
 	dirtyPeople, dirtyRefs := map[string]bool{}, map[string]bool{}
 	stillBad := map[string]bool{}
@@ -211,6 +217,9 @@ func (b *batch) writePeople(ctx context.Context, writes []personWrite, quarantin
 	}
 	for i, w := range writes {
 		rows[i] = w.after
+		if !slices.Equal(w.before.FurtherTeams, w.after.FurtherTeams) {
+			elsewhere = append(elsewhere, w.after)
+		}
 		b.people[w.after.ID] = w.after
 		b.came[w.after.ID] = !inDirectory(w.before) && inDirectory(w.after)
 		if w.change.Type == directory.PersonCreated {
@@ -230,6 +239,9 @@ func (b *batch) writePeople(ctx context.Context, writes []personWrite, quarantin
 	}
 	if err := b.tx.PutPeople(ctx, rows); err != nil {
 		return fmt.Errorf("write %d people: %w", len(rows), err)
+	}
+	if err := b.tx.PutTeamMembers(ctx, elsewhere); err != nil {
+		return err
 	}
 	if err := b.tx.ReleaseQuarantined(ctx, sound); err != nil {
 		return fmt.Errorf("release quarantined records: %w", err)

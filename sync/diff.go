@@ -65,7 +65,7 @@ func (m *mapper) diffPerson(have *directory.Person, seen directory.PersonSeen) (
 
 	next := directory.Person{ID: seen.ID, Status: status, OktaStatus: raw, Assignment: seen.AssignmentScope, AssignedAt: seen.AssignedAt}
 	if have != nil {
-		next.Profile, next.TeamID, next.GroupsObservedAt = have.Profile, have.TeamID, have.GroupsObservedAt
+		next.Profile, next.TeamID, next.FurtherTeams, next.GroupsObservedAt = have.Profile, have.TeamID, have.FurtherTeams, have.GroupsObservedAt
 		if next.AssignedAt.IsZero() { // Okta tells it of those alone who are assigned
 			next.AssignedAt = have.AssignedAt
 		}
@@ -79,7 +79,8 @@ func (m *mapper) diffPerson(have *directory.Person, seen directory.PersonSeen) (
 	var out outcome
 	switch {
 	case detached:
-		next.Status, next.TeamID = accountStatus(*have, seen), ""
+		next.Status = accountStatus(*have, seen)
+		place(&next, nil)
 	case status != directory.StatusRemoved:
 		profile := m.profile(seen, next.Profile)
 		if fault, bad := m.fault(seen.ID, profile); bad && status.Present() {
@@ -89,9 +90,8 @@ func (m *mapper) diffPerson(have *directory.Person, seen directory.PersonSeen) (
 			}
 		} else if !bad {
 			next.Profile = profile
-			team, _ := m.team(profile)
-			next.TeamID = team.ID
 		}
+		m.placeByProfile(&next)
 	}
 	next.ObservedAt = seen.At
 	if seen.GroupsRead {
@@ -105,7 +105,7 @@ func (m *mapper) diffPerson(have *directory.Person, seen directory.PersonSeen) (
 		next.Seen = out.seen
 	}
 	out.out = !inDirectory(next)
-	out.change, err = personChange(have, next)
+	out.change, err = m.personChange(have, next)
 	return out, err
 }
 
@@ -118,7 +118,7 @@ func (m *mapper) diffPartial(have *directory.Person, seen directory.PersonSeen) 
 	}
 	next := *have
 	next.Status, next.OktaStatus, next.ObservedAt = status, seen.OktaStatus, seen.At
-	change, err := personChange(have, next)
+	change, err := m.personChange(have, next)
 	if change != nil {
 		change.StatusOnly = true
 	}
@@ -126,8 +126,8 @@ func (m *mapper) diffPartial(have *directory.Person, seen directory.PersonSeen) 
 }
 
 // personChange plans to write next over have; nil when nothing differs.
-func personChange(have *directory.Person, next directory.Person) (*directory.PlannedChange, error) {
-	next.Hash = personHash(next)
+func (m *mapper) personChange(have *directory.Person, next directory.Person) (*directory.PlannedChange, error) {
+	next.Hash = m.personHash(next)
 	if have != nil && have.Hash == next.Hash {
 		return nil, nil
 	}
@@ -211,7 +211,7 @@ func personFields(before, after directory.Person) []directory.FieldChange {
 	for _, f := range directory.Fields() {
 		add(string(f), orNil(*before.Profile.Field(f)), orNil(*after.Profile.Field(f)))
 	}
-	add("team", orNil(before.TeamID), orNil(after.TeamID))
+	fields = append(fields, teamFields(before, after)...)
 	names := append(sortedKeys(before.Profile.Custom), sortedKeys(after.Profile.Custom)...)
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
@@ -237,6 +237,15 @@ func personFields(before, after directory.Person) []directory.FieldChange {
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
 		add("attribute."+name, orNone(before.Profile.Attributes[name]), orNone(after.Profile.Attributes[name]))
+	}
+	return fields
+}
+
+// teamFields lists what differs in the teams of a person.
+func teamFields(before, after directory.Person) []directory.FieldChange {
+	fields := textFields("team", before.TeamID, after.TeamID)
+	if !slices.Equal(before.FurtherTeams, after.FurtherTeams) {
+		fields = append(fields, directory.FieldChange{Field: directory.FurtherTeamsField, Before: orNone(before.FurtherTeams), After: orNone(after.FurtherTeams)})
 	}
 	return fields
 }

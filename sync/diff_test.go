@@ -44,7 +44,7 @@ func adaRow(t *testing.T, edit func(*directory.Person)) *directory.Person {
 	}
 	if edit != nil {
 		edit(&row)
-		row.Hash = personHash(row)
+		row.Hash = newMapper(directory.DefaultRules()).personHash(row)
 	}
 	return &row
 }

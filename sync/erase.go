@@ -111,7 +111,7 @@ func (e *Engine) erase(ctx context.Context, tx Tx, rows []directory.Person, caus
 	planned := make([]directory.PlannedChange, len(rows))
 	for i, row := range rows {
 		var err error
-		if planned[i], err = erasure(row); err != nil {
+		if planned[i], err = e.erasure(row); err != nil {
 			return nil, err
 		}
 	}
@@ -136,9 +136,9 @@ func (e *Engine) erase(ctx context.Context, tx Tx, rows []directory.Person, caus
 }
 
 // erasure plans to leave nothing of a person but the tombstone.
-func erasure(row directory.Person) (directory.PlannedChange, error) {
+func (e *Engine) erasure(row directory.Person) (directory.PlannedChange, error) {
 	none := row.Tombstone()
-	none.Hash = personHash(none)
+	none.Hash = e.mapper.personHash(none)
 	after, err := json.Marshal(none)
 	if err != nil {
 		return directory.PlannedChange{}, fmt.Errorf("encode the tombstone of person %s: %w", row.ID, err)

@@ -51,7 +51,7 @@ type evidence struct {
 
 	id          string
 	person      *directory.Person // nil: no row, or a tombstone
-	team        string            // its name
+	teams       map[string]string // their names
 	manager     string            // the manager's name
 	called      int               // how many people the ambiguous text means, up to one more than mostCalled
 	groups      []directory.Group
@@ -124,15 +124,13 @@ func (f *evidence) readRow(ctx context.Context, o ExplainOptions) error {
 		return nil
 	}
 	p := f.person
-	var err error
-	if p.TeamID != "" {
-		teams, err := o.Rows.TeamsByID(ctx, o.Tenant, []string{p.TeamID})
-		if err != nil {
-			return err
-		}
-		for _, t := range teams {
-			f.team = t.Name
-		}
+	teams, err := o.Rows.TeamsByID(ctx, o.Tenant, append([]string{p.TeamID}, p.FurtherTeams...))
+	if err != nil {
+		return err
+	}
+	f.teams = map[string]string{}
+	for _, t := range teams {
+		f.teams[t.ID] = t.Name
 	}
 	if p.ManagerID != "" {
 		managers, err := o.Rows.People(ctx, o.Tenant, []string{p.ManagerID})

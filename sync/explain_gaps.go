@@ -75,19 +75,6 @@ func (f *evidence) fieldGaps() []directory.Explained {
 	return all
 }
 
-func (f *evidence) noTeam() string {
-	switch from := f.rules.TeamFrom; {
-	case !f.person.LeftAt.IsZero():
-		return "no team: the person left on " + day(f.person.LeftAt)
-	case from == "":
-		return "no team: the rules take teams from nothing (team_from)"
-	case f.person.Profile.Has(from):
-		return fmt.Sprintf("no team: there is a %s, and the next sync makes a team of it", from)
-	default:
-		return fmt.Sprintf("no team: Okta has no %s", from)
-	}
-}
-
 func (f *evidence) managerGap() directory.Explained {
 	g := gap(directory.TopicManager, "manager", f.noManager())
 	g.Origin = f.history.origin(ofField("manager"), nil)

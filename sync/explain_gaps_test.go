@@ -42,7 +42,7 @@ func TestExplainGaps(t *testing.T) {
 			f.person.Profile.Emptied = []directory.Field{directory.FieldTitle}
 		}, "no title: it is the product's own field, and the product emptied it"},
 		"no department":     {func(*evidence) {}, "no team: Okta has no department"},
-		"no teams at all":   {func(f *evidence) { f.rules.TeamFrom = "" }, "no team: the rules take teams from nothing (team_from)"},
+		"no teams at all":   {func(f *evidence) { f.rules.Teams = nil }, "no team: the rules take teams from nothing (teams.from)"},
 		"no team, left":     {leave(at), "no team: the person left on 2026-03-01 08:00 UTC"},
 		"Okta names nobody": {func(*evidence) {}, "no manager: Okta names none"},
 		"nobody matches": {func(f *evidence) {

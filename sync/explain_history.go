@@ -2,6 +2,7 @@ package sync
 
 import (
 	"reflect"
+	"slices"
 
 	"github.com/oktasync/oktasync/directory"
 )
@@ -23,6 +24,7 @@ type word struct {
 // What things are called in a history.
 func ofField(name string) string      { return "field " + name }
 func ofGroup(id string) string        { return "group " + id }
+func ofFurtherTeam(id string) string  { return "further team " + id }
 func ofRole(role, team string) string { return "role " + role + " in " + team }
 func ofLicense(pool string) string    { return "license " + pool }
 
@@ -45,6 +47,9 @@ func (h *history) add(c directory.Change) {
 	case directory.SubjectPerson:
 		for _, f := range c.Fields {
 			put(ofField(f.Field), f.Before, f.After)
+			if f.Field == directory.FurtherTeamsField {
+				h.addTeams(f, put)
+			}
 		}
 		if c.Type == directory.PersonErased {
 			h.erased = &c
@@ -66,6 +71,22 @@ func (h *history) add(c directory.Change) {
 	case directory.SubjectInvite:
 		f := valueOf(c, "state")
 		put(ofInvite, f.Before, f.After)
+	}
+}
+
+// addTeams notes which teams a change of all further ones begins and ends.
+func (h *history) addTeams(f directory.FieldChange, put func(thing string, before, after any)) {
+	before, _ := f.Before.([]any)
+	after, _ := f.After.([]any)
+	for _, id := range asList(after) {
+		if !slices.Contains(asList(before), id) {
+			put(ofFurtherTeam(id), nil, true)
+		}
+	}
+	for _, id := range asList(before) {
+		if !slices.Contains(asList(after), id) {
+			put(ofFurtherTeam(id), true, nil)
+		}
 	}
 }
 

@@ -63,6 +63,9 @@ func (a *album) explained() {
 		for _, g := range groups {
 			want["group "+g.ID] = g.ID
 		}
+		for _, team := range p.FurtherTeams {
+			want["team "+team] = team
+		}
 		for name, value := range want {
 			if value != "" && told[name] != value {
 				a.t.Errorf("person %s: %s is %v, and explained is %v", p.ID, name, value, told[name])

@@ -103,12 +103,7 @@ func (r *rule) reads() string {
 func (f *evidence) placeValues() []directory.Explained {
 	var all []directory.Explained
 	p := f.person
-	if p.TeamID != "" {
-		all = append(all, directory.Explained{
-			Topic: directory.TopicTeam, Name: "team", Value: p.TeamID, Called: f.team, Reason: "team_from: " + string(f.rules.TeamFrom),
-			Origin: f.history.origin(ofField("team"), p.TeamID),
-		})
-	}
+	all = append(all, f.teamValues()...)
 	if p.ManagerID != "" {
 		reason := f.managerSource()
 		if p.ManagerProblem == directory.ManagerLeft {

@@ -3,6 +3,9 @@ package sync
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -23,12 +26,14 @@ func grantsDueFor(personID string, at time.Time) directory.PlannedChange {
 // them, and what was given in between would be taken again.
 func (b *batch) applyGrants(ctx context.Context) error {
 	planned := append(b.of(directory.SubjectRole), b.of(directory.SubjectLicense)...)
-	if b.engine.grants.rules.None() && len(planned)+len(b.left) == 0 { // who leaves may have kept what earlier rules gave
+	if !b.engine.settles() && len(planned)+len(b.left) == 0 { // who leaves may have kept what earlier rules gave
 		return nil
 	}
 	due := map[string]bool{}
-	for _, c := range planned {
-		due[c.PersonID] = true
+	for _, c := range slices.Concat(planned, b.of(directory.SubjectTeam)) {
+		if c.PersonID != "" {
+			due[c.PersonID] = true
+		}
 	}
 	for _, id := range b.left {
 		due[id] = true
@@ -47,7 +52,7 @@ func (b *batch) applyGrants(ctx context.Context) error {
 
 // queueGrants queues whom this batch has changed, beside those whose turn it is.
 func (b *batch) queueGrants(ctx context.Context, due map[string]bool) error {
-	if b.engine.grants.rules.None() {
+	if !b.engine.settles() {
 		return nil
 	}
 	changed := map[string]bool{}
@@ -58,7 +63,7 @@ func (b *batch) queueGrants(ctx context.Context, due map[string]bool) error {
 	}
 	var renamed []string
 	for _, c := range b.groupsMade {
-		if len(b.engine.grants.named) > 0 && c.Type == directory.GroupUpdated && slices.ContainsFunc(c.Fields, isName) {
+		if b.engine.goesByNames() && c.Type == directory.GroupUpdated && slices.ContainsFunc(c.Fields, isName) {
 			renamed = append(renamed, c.SubjectID)
 		}
 	}
@@ -69,6 +74,31 @@ func (b *batch) queueGrants(ctx context.Context, due map[string]bool) error {
 		return fmt.Errorf("queue roles and licenses of %d people: %w", len(changed), err)
 	}
 	return nil
+}
+
+// settles says whether anything of a person follows from their groups, and so has to wait until these are known: roles,
+// licenses, or teams.
+func (e *Engine) settles() bool { return !e.grants.rules.None() || e.mapper.teamsOfGroups() }
+
+// goesByNames says whether the name of a group decides about any of that.
+func (e *Engine) goesByNames() bool {
+	return len(e.grants.named) > 0 || slices.ContainsFunc(e.rules.Teams, func(r directory.TeamRule) bool {
+		return r.Groups != nil && len(r.Groups.Names)+len(r.Groups.Exclude) > 0
+	})
+}
+
+// settledBasis tells the rules about all of that from others; empty when there are none.
+func (e *Engine) settledBasis() (string, error) {
+	basis, err := e.grants.basis()
+	if err != nil || !e.mapper.teamsOfGroups() {
+		return basis, err
+	}
+	text, err := json.Marshal(e.rules.Teams)
+	if err != nil {
+		return "", fmt.Errorf("encode the rules about teams: %w", err)
+	}
+	digest := sha256.Sum256(text)
+	return basis + "+" + hex.EncodeToString(digest[:16]), nil
 }
 
 func isName(f directory.FieldChange) bool { return f.Field == "name" }
@@ -85,7 +115,11 @@ func (e *Engine) loadGrantees(ctx context.Context, tx Tx, ids []string) ([]grant
 	if err != nil {
 		return nil, fmt.Errorf("load %d people: %w", len(ids), err)
 	}
-	groups, err := tx.GroupsOfPeople(ctx, ids, e.grants.lookedFor(), len(e.grants.named) > 0)
+	wanted, named := e.grants.lookedFor(), len(e.grants.named) > 0
+	if e.mapper.teamsOfGroups() {
+		wanted, named = nil, true
+	}
+	groups, err := tx.GroupsOfPeople(ctx, ids, wanted, named)
 	if err != nil {
 		return nil, fmt.Errorf("load the groups of %d people: %w", len(ids), err)
 	}

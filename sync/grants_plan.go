@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/oktasync/oktasync/directory"
 )
@@ -14,6 +15,8 @@ import (
 type grantPlan struct {
 	run   *execution
 	names map[string]string // of the groups that the plan makes or renames
+	types map[string]string // of those that it makes
+	fits  teamGroups
 	// everybody says that the rules are others than those by which people have what they have.
 	everybody bool
 	seats     map[string]*seats
@@ -25,8 +28,8 @@ type grantPlan struct {
 // everybody when the rules have changed. It asks Okta for nothing.
 func (x *execution) planGrants(ctx context.Context) error {
 	e := x.engine
-	x.grants = &grantPlan{run: x, names: map[string]string{}, seats: map[string]*seats{}}
-	basis, err := e.grants.basis()
+	x.grants = &grantPlan{run: x, names: map[string]string{}, types: map[string]string{}, fits: teamGroups{}, seats: map[string]*seats{}}
+	basis, err := e.settledBasis()
 	if err != nil {
 		return err
 	}
@@ -39,7 +42,7 @@ func (x *execution) planGrants(ctx context.Context) error {
 		x.grants.everybody = known != basis
 		x.run.Progress.Everybody = x.grants.everybody
 	}
-	if e.grants.rules.None() && !x.grants.everybody {
+	if !e.settles() && !x.grants.everybody {
 		return nil
 	}
 	return x.grants.plan(ctx, full)
@@ -94,10 +97,10 @@ func (p *grantPlan) look(ctx context.Context, fn func(context.Context, Tx) error
 	return nil
 }
 
-// readNames learns the names of groups that the rows do not have yet, if any rule asks for names.
+// readNames learns the names and types of groups that the rows do not have yet, if any rule asks for them.
 func (p *grantPlan) readNames(ctx context.Context) error {
 	e := p.run.engine
-	if len(e.grants.named) == 0 {
+	if !p.asksNames() {
 		return nil
 	}
 	for after := int64(0); ; {
@@ -110,11 +113,18 @@ func (p *grantPlan) readNames(ctx context.Context) error {
 			if name, isText := fieldOf(c, "name").After.(string); isText {
 				p.names[c.SubjectID] = name
 			}
+			if kind, isText := fieldOf(c, "type").After.(string); isText {
+				p.types[c.SubjectID] = kind
+			}
 		}
 		if len(page) < pageSize {
 			return nil
 		}
 	}
+}
+
+func (p *grantPlan) asksNames() bool {
+	return len(p.run.engine.grants.named) > 0 || p.run.engine.mapper.teamsOfGroups()
 }
 
 // page plans for some people. Of those who leave nothing is planned: what they have goes with them.
@@ -134,6 +144,9 @@ func (p *grantPlan) page(ctx context.Context, tx Tx, ids []string) ([]directory.
 		planned = append(planned, c)
 	}
 	for _, g := range grantees {
+		if moved := p.placed(&g, tx.Now()); moved != nil {
+			planned = append(planned, *moved)
+		}
 		d := e.grants.diff(g, e.grants.resolve(g.groups), tx.Now())
 		p.count(g, d)
 		if !g.person.Present() && changed[g.person.ID] {
@@ -162,6 +175,18 @@ func (p *grantPlan) page(ctx context.Context, tx Tx, ids []string) ([]directory.
 		}
 	}
 	return planned, nil
+}
+
+// placed puts a person into the teams that they will be in, and returns the change that says so; nil when they are in
+// them. Where no rule makes teams of groups the rows tell already, unless the rules were others until now.
+func (p *grantPlan) placed(g *grantee, at time.Time) *directory.PlannedChange {
+	m := p.run.engine.mapper
+	if !inDirectory(g.person) || !m.teamsOfGroups() && !p.everybody {
+		return nil
+	}
+	before := g.person
+	place(&g.person, m.teamsOf(&g.person.Profile, g.groups, m.teamGroupsOf(g.groups, p.fits)))
+	return teamsChange(before, g.person, at)
 }
 
 // count notes which licenses come free, and whose order in their pool is another.
@@ -215,7 +240,7 @@ func (p *grantPlan) foresee(ctx context.Context, tx Tx, grantees []grantee) (map
 }
 
 func (p *grantPlan) nameGroups(ctx context.Context, tx Tx, grantees []grantee, joined []string) error {
-	if len(p.run.engine.grants.named) == 0 {
+	if !p.asksNames() {
 		return nil
 	}
 	slices.Sort(joined)
@@ -228,7 +253,10 @@ func (p *grantPlan) nameGroups(ctx context.Context, tx Tx, grantees []grantee, j
 		for n := range grantees[i].groups {
 			g := &grantees[i].groups[n]
 			if row, exists := known[g.GroupID]; exists && g.Name == "" {
-				g.Name = row.Name
+				g.Name, g.Type = row.Name, row.Type
+			}
+			if kind, isNew := p.types[g.GroupID]; isNew {
+				g.Type = kind
 			}
 			if name, renamed := p.names[g.GroupID]; renamed {
 				g.Name = name
@@ -252,7 +280,7 @@ func (x *execution) countGrants(ctx context.Context, counts *directory.PlanCount
 // settleGrants settles whoever is queued, then hands on the licenses that are free, each batch in a
 // commit of its own.
 func (x *execution) settleGrants(ctx context.Context) error {
-	if x.engine.grants.rules.None() && x.run.Rules == "" {
+	if !x.engine.settles() && x.run.Rules == "" {
 		return nil
 	}
 	for more := true; more; {
@@ -262,8 +290,14 @@ func (x *execution) settleGrants(ctx context.Context) error {
 				return false, nil, fmt.Errorf("look whose roles and licenses are queued: %w", err)
 			}
 			more = len(ids) == pageSize
+			b := &batch{engine: x.engine, tx: tx, cause: x.cause, people: map[string]directory.Person{}}
+			if x.engine.mapper.teamsOfGroups() {
+				if _, err := b.settleTeams(ctx, ids); err != nil {
+					return false, nil, err
+				}
+			}
 			done, err := x.engine.settleGrants(ctx, tx, ids, nil, x.cause)
-			return len(ids) > 0, slices.Concat(done.gone, done.made), err
+			return len(ids) > 0, slices.Concat(done.gone, b.teams, b.moves, done.made), err
 		})
 		if err != nil {
 			return err

@@ -9,7 +9,7 @@ import (
 // GrantTx is the part of Tx that is about roles and licenses.
 type GrantTx interface {
 	// GroupsOfPeople returns in which groups the people are, in order of person and group: of the groups
-	// given, or of all when there are none; with their names when these are asked for.
+	// given, or of all when there are none; with their names and types when these are asked for.
 	GroupsOfPeople(ctx context.Context, people, groups []string, named bool) ([]directory.GroupOfPerson, error)
 
 	// RoleGrants returns the roles of the people, in order of person, role and team.

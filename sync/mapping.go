@@ -21,7 +21,8 @@ type mapper struct {
 	used   map[string]bool // attributes that some rule reads, as "user.x" or "app.x"
 	named  []string        // the same, sorted
 	basis  string          // their name as a set
-	// granting are those that rules about roles and licenses read.
+	// granting are those that rules about roles, licenses and teams read, which are kept in the profile: an event
+	// about a group brings nobody's attributes.
 	granting []attribute
 }
 
@@ -57,7 +58,12 @@ func newMapper(rules directory.Rules) *mapper {
 		}
 		m.add(r)
 	}
-	m.granting = attributes(rules.Grants.Attributes())
+	names := rules.Grants.Attributes()
+	for _, rule := range rules.Teams {
+		names = append(names, rule.Attributes()...)
+	}
+	slices.Sort(names)
+	m.granting = attributes(slices.Compact(names))
 	for _, a := range m.granting {
 		m.used[a.String()] = true
 	}
@@ -237,16 +243,9 @@ func (m *mapper) fault(personID string, p directory.Profile) (directory.Quaranti
 	}, true
 }
 
-// team returns the person's primary team by the rules.
-func (m *mapper) team(p directory.Profile) (directory.Team, bool) {
-	if m.rules.TeamFrom == "" {
-		return directory.Team{}, false
-	}
-	return directory.TeamFor(string(m.rules.TeamFrom), *p.Field(m.rules.TeamFrom))
-}
-
-// personHash is the content hash of a row without its manager.
-func personHash(p directory.Person) string {
+// personHash is the content hash of a row without its manager. Of the teams it knows those that the profile
+// gives by the rules: they can be told before anything is known of groups.
+func (m *mapper) personHash(p directory.Person) string {
 	h := sha256.New()
 	write := func(text string) {
 		// The length keeps "a","bc" and "ab","c" apart.
@@ -257,9 +256,15 @@ func personHash(p directory.Person) string {
 	write(string(p.Status))
 	write(p.OktaStatus)
 	write(p.Assignment)
-	write(p.TeamID)
 	if p.Detached() {
+		write("")
 		write("detached")
+	} else {
+		var ids []string
+		for _, t := range m.teamsOf(&p.Profile, nil, nil) {
+			ids = append(ids, t.team.ID)
+		}
+		write(strings.Join(ids, " "))
 	}
 	for _, f := range directory.Fields() {
 		write(*p.Profile.Field(f))
@@ -295,9 +300,7 @@ func (m *mapper) seenHash(seen directory.PersonSeen) string {
 	status, raw := statusOf(seen)
 	p := directory.Person{Status: status, OktaStatus: raw, Assignment: seen.AssignmentScope}
 	p.Profile = m.profile(seen, directory.Profile{})
-	team, _ := m.team(p.Profile)
-	p.TeamID = team.ID
-	return personHash(p)
+	return m.personHash(p)
 }
 
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {

@@ -45,7 +45,7 @@ func (e *Engine) SetOwned(ctx context.Context, person string, values map[directo
 			return err
 		}
 		planned := []directory.PlannedChange{*change}
-		if !e.grants.rules.None() { // a role may be given in the team that the field names
+		if e.settles() { // a role may be given in the team that the field names
 			planned = append(planned, grantsDueFor(person, tx.Now()))
 		}
 		done, err := e.applyBatch(ctx, tx, planned, cause)
@@ -175,11 +175,10 @@ func (m *mapper) own(row directory.Person, values map[directory.Field]any) (*dir
 		}
 	}
 	slices.Sort(next.Profile.Emptied)
-	if _, moves := values[m.rules.TeamFrom]; moves && !next.Detached() {
-		team, _ := m.team(next.Profile)
-		next.TeamID = team.ID
+	if !next.Detached() {
+		m.placeByProfile(&next)
 	}
-	change, err := personChange(&row, next)
+	change, err := m.personChange(&row, next)
 	if change != nil {
 		// Like a look at the status alone it says nothing about the rest of the record, so that a
 		// person in quarantine stays there.

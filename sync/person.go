@@ -149,7 +149,7 @@ func (e *Engine) decidePerson(ctx context.Context, tx Tx, seen directory.PersonS
 	if err != nil {
 		return err
 	}
-	if !e.grants.rules.None() && (have != nil || len(planned) > 0) {
+	if e.settles() && (have != nil || len(planned) > 0) {
 		planned = append(planned, grantsDueFor(seen.ID, seen.At))
 	}
 	done, err := e.applyBatch(ctx, tx, planned, cause)
@@ -161,7 +161,7 @@ func (e *Engine) decidePerson(ctx context.Context, tx Tx, seen directory.PersonS
 		// A tombstone, without a word in the history: a pull that began earlier may have
 		// listed this person, and must not bring them in. It has no Okta status.
 		none := directory.Person{ID: seen.ID, ObservedAt: seen.At, GroupsObservedAt: seen.At}.Tombstone()
-		none.Hash = personHash(none)
+		none.Hash = e.mapper.personHash(none)
 		if err := tx.PutPeople(ctx, []directory.Person{none}); err != nil {
 			return fmt.Errorf("note the absence of person %s: %w", seen.ID, err)
 		}

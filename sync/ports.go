@@ -219,6 +219,8 @@ type Tx interface {
 	// NoteSeen writes what was last seen of people whose rows are right, by id. It does nothing
 	// where there is no row, or one that was observed after at.
 	NoteSeen(ctx context.Context, seen map[string]directory.LastSeen, at time.Time) error
+	// PutTeamMembers has the lists of the members of teams say what the rows of these people say.
+	PutTeamMembers(ctx context.Context, people []directory.Person) error
 	// PutTeams writes whole rows. CreatedAt is set on insert.
 	PutTeams(ctx context.Context, teams []directory.Team) error
 	// PutGroups writes whole rows but for MembersObservedAt.

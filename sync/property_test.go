@@ -45,7 +45,7 @@ func (f *fixture) mutate(rt *rapid.T) (directory.Scope, string) {
 		return rapid.SampledFrom([]string{"", "p0", "p1", "p2", "P3@acme.example", "p4@acme.example", "77", "nobody"}).Draw(rt, "ref")
 	}
 	switch rapid.SampledFrom([]string{
-		"status", "assigned", "department", "manager", "managerId", "number", "email", "join", "part", "group", "delete",
+		"status", "assigned", "department", "manager", "managerId", "number", "email", "join", "part", "group", "rename", "delete",
 	}).Draw(rt, "what") {
 	case "status":
 		h.status = rapid.SampledFrom([]string{"ACTIVE", "SUSPENDED", "DEPROVISIONED", "STAGED", "LOCKED_OUT"}).Draw(rt, "status")
@@ -86,6 +86,12 @@ func (f *fixture) mutate(rt *rapid.T) (directory.Scope, string) {
 			}
 		}
 		return directory.GroupScope(group), "group.lifecycle.create"
+	case "rename":
+		if f.groups[group] == "" {
+			break
+		}
+		f.groups[group] = rapid.SampledFrom([]string{"Group ", "Crew "}).Draw(rt, "name") + group
+		return directory.GroupScope(group), "group.profile.update"
 	case "delete":
 		h.status, eventType = "", "user.lifecycle.delete.initiated"
 	}
@@ -101,7 +107,7 @@ func TestRandomHistories(t *testing.T) {
 		tenants := 0
 		rapid.Check(t, func(rt *rapid.T) {
 			tenants++
-			f := newTenant(quiet{t, rt}, db, fmt.Sprintf("t%d", tenants), nil)
+			f := teamed(quiet{t, rt}, db, fmt.Sprintf("t%d", tenants), rapid.IntRange(0, 2).Draw(rt, "teams"))
 			f.join("anchor", nil) // a list of nobody would be refused
 			f.groups = map[string]string{"g0": "Group g0", "g1": "Group g1"}
 			// known holds who is in the directory: of people who are deactivated in
@@ -144,7 +150,7 @@ func TestAnyOrder(t *testing.T) {
 		tenants := 0
 		rapid.Check(t, func(rt *rapid.T) {
 			tenants++
-			f := newTenant(quiet{t, rt}, db, fmt.Sprintf("t%d", tenants), nil)
+			f := teamed(quiet{t, rt}, db, fmt.Sprintf("t%d", tenants), rapid.IntRange(0, 2).Draw(rt, "teams"))
 			f.join("anchor", nil) // a list of nobody would be refused
 			f.groups = map[string]string{"g0": "Group g0", "g1": "Group g1"}
 			for range rapid.IntRange(5, 60).Draw(rt, "facts") {

@@ -100,7 +100,7 @@ func TestChangedRulesAskNothingOfOkta(t *testing.T) {
 		reads, served := f.reads, f.served
 		changed := f.edited(func(r *directory.Rules) {
 			titles("user.department")(r)
-			r.TeamFrom = directory.FieldTitle
+			r.Teams = []directory.TeamRule{{Path: []string{"title"}}}
 			r.Mapping[directory.FieldDepartment] = directory.Source{}
 		})
 		done := f.propose(changed, false)

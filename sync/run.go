@@ -288,7 +288,7 @@ func (x *execution) finish(ctx context.Context) error {
 			}
 		}
 		if x.run.Progress.Everybody {
-			basis, err := e.grants.basis()
+			basis, err := e.settledBasis()
 			if err != nil {
 				return err
 			}

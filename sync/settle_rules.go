@@ -50,7 +50,7 @@ func (e *Engine) unsettle(ctx context.Context, tx Tx) error {
 			return err
 		}
 	}
-	basis, err := e.grants.basis()
+	basis, err := e.settledBasis()
 	if err != nil {
 		return err
 	}

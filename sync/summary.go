@@ -24,12 +24,13 @@ type summing struct {
 	sum    directory.PlanSummary
 	teams  map[string]*directory.PlanEffect
 	groups map[string]*directory.PlanEffect
+	names  map[string]string // of teams that attributes make
 }
 
 // summarize reads the whole plan of the run once.
 func (x *execution) summarize(ctx context.Context) (*directory.PlanSummary, error) {
 	e := x.engine
-	s := &summing{engine: e, teams: map[string]*directory.PlanEffect{}, groups: map[string]*directory.PlanEffect{}}
+	s := &summing{engine: e, teams: map[string]*directory.PlanEffect{}, groups: map[string]*directory.PlanEffect{}, names: map[string]string{}}
 	s.sum.Changes = map[directory.ChangeType]int{}
 	for after := int64(0); ; {
 		page, err := e.store.Plan(ctx, e.tenant, x.run.ID, after, pageSize)
@@ -62,6 +63,8 @@ func (s *summing) add(ctx context.Context, page []directory.PlannedChange) error
 			if c.Type == directory.PersonRemoved || c.Type == directory.PersonDetached {
 				removed = append(removed, c.PersonID)
 			}
+		case directory.SubjectTeam:
+			s.moved(c)
 		case directory.SubjectMembership:
 			group := effectOf(s.groups, directory.SubjectGroup, c.SubjectID)
 			if c.Type == directory.MembershipAdded {
@@ -90,51 +93,73 @@ func (s *summing) person(c directory.PlannedChange) error {
 	if err := json.Unmarshal(c.After, &row); err != nil {
 		return fmt.Errorf("decode planned row of person %s: %w", c.PersonID, err)
 	}
-	now := func() *directory.PlanEffect {
-		team := effectOf(s.teams, directory.SubjectTeam, row.TeamID)
-		if named, ok := s.engine.mapper.team(row.Profile); ok && named.ID == row.TeamID {
-			team.Name = named.Name
-		}
-		return team
+	for _, t := range s.engine.mapper.teamsOf(&row.Profile, nil, nil) {
+		s.names[t.team.ID] = t.team.Name
 	}
+	in := append([]string{row.TeamID}, row.FurtherTeams...)
 	switch c.Type {
 	case directory.PersonCreated:
 		s.sum.Joiners++
-		now().Gained++
+		s.gain(in)
 	case directory.PersonReactivated:
 		s.sum.Returning++
 		// Whoever was suspended was in the team all the while.
 		before, _ := fieldOf(c, "status").Before.(string)
 		if suspended := directory.Status(before) == directory.StatusSuspended && fieldOf(c, "team").Before == nil && fieldOf(c, "team").After == nil; !suspended {
-			now().Gained++
+			s.gain(in)
 		}
 	case directory.PersonSuspended:
 		s.sum.Suspended++
 	case directory.PersonRemoved, directory.PersonDeactivated:
 		s.sum.Leavers++
-		now().Lost++
+		s.lose(in)
 	case directory.PersonDetached:
 		s.sum.Leavers++
-		team, _ := fieldOf(c, "team").Before.(string)
-		row.TeamID = team
-		now().Lost++
+		before, _ := teamsTold(c)
+		s.lose(before)
 	case directory.PersonUpdated:
-		moved := fieldOf(c, "team")
-		if moved.Field == "" {
-			return nil
-		}
-		s.sum.Moves++
-		now().Gained++
-		from, _ := moved.Before.(string)
-		old := effectOf(s.teams, directory.SubjectTeam, from)
-		old.Lost++
-		source := s.engine.rules.TeamFrom
-		value, _ := fieldOf(c, string(source)).Before.(string)
-		if named, ok := directory.TeamFor(string(source), value); ok && named.ID == from {
-			old.Name = named.Name
-		}
+		s.moved(c)
 	}
 	return nil
+}
+
+// moved counts a change of teams.
+func (s *summing) moved(c directory.PlannedChange) {
+	before, after := teamsTold(c)
+	if from, to := fieldOf(c, "team").Before, fieldOf(c, "team").After; from != to && (from != nil || c.Subject == directory.SubjectPerson) {
+		s.sum.Moves++ // who was in none until now, and comes with this plan, joins and does not move
+	}
+	s.lose(slices.DeleteFunc(slices.Clone(before), func(id string) bool { return slices.Contains(after, id) }))
+	s.gain(slices.DeleteFunc(slices.Clone(after), func(id string) bool { return slices.Contains(before, id) }))
+}
+
+func (s *summing) gain(teams []string) {
+	for _, id := range teams {
+		effectOf(s.teams, directory.SubjectTeam, id).Gained++
+	}
+}
+
+func (s *summing) lose(teams []string) {
+	for _, id := range teams {
+		effectOf(s.teams, directory.SubjectTeam, id).Lost++
+	}
+}
+
+// teamsTold are the teams that a change takes its person out of, and into.
+func teamsTold(c directory.PlannedChange) (before, after []string) {
+	all := func(values ...any) (ids []string) {
+		for _, value := range values {
+			switch v := value.(type) {
+			case string:
+				ids = append(ids, v)
+			case []any:
+				ids = append(ids, asList(v)...)
+			}
+		}
+		return ids
+	}
+	team, further := fieldOf(c, "team"), fieldOf(c, directory.FurtherTeamsField)
+	return all(team.Before, further.Before), all(team.After, further.After)
 }
 
 func fieldOf(c directory.PlannedChange, name string) directory.FieldChange {
@@ -156,7 +181,11 @@ func effectOf(all map[string]*directory.PlanEffect, kind directory.SubjectKind, 
 func (s *summing) done(ctx context.Context) (*directory.PlanSummary, error) {
 	delete(s.teams, "") // who has none is in none
 	teams, groups := ranked(s.teams), ranked(s.groups)
-	s.sum.Teams = teams[:min(mostTeams, len(teams))]
+	teams = teams[:min(mostTeams, len(teams))]
+	if err := s.nameTeams(ctx, teams); err != nil {
+		return nil, err
+	}
+	s.sum.Teams = teams
 	groups = groups[:min(largest, len(groups))]
 	ids := make([]string, len(groups))
 	for i, g := range groups {
@@ -174,6 +203,27 @@ func (s *summing) done(ctx context.Context) (*directory.PlanSummary, error) {
 	slices.SortStableFunc(effects, larger)
 	s.sum.Effects = effects[:min(largest, len(effects))]
 	return &s.sum, nil
+}
+
+// nameTeams names the teams that are there, and those that attributes make.
+func (s *summing) nameTeams(ctx context.Context, teams []directory.PlanEffect) error {
+	ids := make([]string, len(teams))
+	for i, t := range teams {
+		ids[i] = t.ID
+	}
+	return s.engine.store.Update(ctx, s.engine.tenant, func(ctx context.Context, tx Tx) error {
+		rows, err := tx.Teams(ctx, ids)
+		if err != nil {
+			return fmt.Errorf("read the names of %d teams: %w", len(ids), err)
+		}
+		for _, row := range rows {
+			s.names[row.ID] = row.Name
+		}
+		for i := range teams {
+			teams[i].Name = s.names[teams[i].ID]
+		}
+		return nil
+	})
 }
 
 // ranked puts the largest effects first.

@@ -290,6 +290,7 @@ type fixture struct {
 	engine *dirsync.Engine
 	tenant string
 	rules  directory.Rules
+	places func(*human) []string // names of somebody's teams, where they come from more than the department
 	events int
 	runs   int
 }
@@ -443,6 +444,7 @@ type person struct {
 	Status  directory.Status
 	Email   string
 	Team    string
+	Further []string
 	Manager string
 	Problem directory.ManagerProblem
 	Groups  []string
@@ -484,8 +486,13 @@ func (f *fixture) stored() map[string]person {
 		if row.ManagerProblem == directory.ManagerLeft {
 			row.ManagerProblem = directory.ManagerUnresolved // the truth does not know who was here
 		}
+		var further []string
+		for _, id := range row.FurtherTeams {
+			further = append(further, teams[id])
+		}
+		slices.Sort(further)
 		out[row.ID] = person{
-			Status: row.Status, Email: row.Profile.Email, Team: teams[row.TeamID],
+			Status: row.Status, Email: row.Profile.Email, Team: teams[row.TeamID], Further: further,
 			Manager: row.ManagerID, Problem: row.ManagerProblem, Groups: ids,
 		}
 	}
@@ -552,6 +559,12 @@ func (f *fixture) truth(everKnown map[string]bool) map[string]person {
 			continue
 		}
 		p := person{Status: directory.StatusOf(h.status), Email: text(id, "email"), Team: text(id, "department")}
+		if f.places != nil {
+			if all := f.places(h); len(all) > 0 {
+				p.Team, p.Further = all[0], append(p.Further, all[1:]...)
+				slices.Sort(p.Further)
+			}
+		}
 		if present[id] {
 			p.Manager, p.Problem = wanted[id], problems[id]
 			at := wanted[id]

@@ -12,11 +12,14 @@ type Person struct {
 	Unfit      map[string]string `json:"unfit,omitempty" doc:"Fields of which Okta has a value that does not fit, with the reason: too_long, not_a_number, not_a_boolean, not_a_date, not_a_choice, not_https"`
 	Emptied    []string          `json:"emptied,omitempty" doc:"Fields of the product's own that it has emptied: Okta does not fill them again"`
 	Team       *Ref              `json:"team,omitempty" doc:"The primary team"`
-	Manager    Manager           `json:"manager"`
-	LeftAt     *time.Time        `json:"left_at,omitempty" doc:"When the person was first seen to have left: deactivated or deleted in Okta, or no longer assigned. Absent for everybody else. Somebody who is active all the same left under the policy remove_from_team"`
-	ObservedAt time.Time         `json:"observed_at" doc:"When Okta was asked for what is shown here"`
-	CreatedAt  time.Time         `json:"created_at"`
-	UpdatedAt  time.Time         `json:"updated_at"`
+
+	FurtherTeams []Ref `json:"further_teams,omitempty" doc:"All other teams that the person is in"`
+
+	Manager    Manager    `json:"manager"`
+	LeftAt     *time.Time `json:"left_at,omitempty" doc:"When the person was first seen to have left: deactivated or deleted in Okta, or no longer assigned. Absent for everybody else. Somebody who is active all the same left under the policy remove_from_team"`
+	ObservedAt time.Time  `json:"observed_at" doc:"When Okta was asked for what is shown here"`
+	CreatedAt  time.Time  `json:"created_at"`
+	UpdatedAt  time.Time  `json:"updated_at"`
 }
 
 // Profile is what the mapping rules make of a person's Okta attributes.
@@ -60,13 +63,15 @@ type Ref struct {
 	Name string `json:"name,omitempty"`
 }
 
-// Team is a unit that comes from a profile attribute.
+// Team is a unit that comes from attributes or from an Okta group.
 type Team struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
 	OktaName  string    `json:"okta_name,omitempty" doc:"What Okta calls it, where name is an admin's"`
-	Source    string    `json:"source" doc:"The attribute that it comes from" example:"department"`
-	People    int       `json:"people" doc:"Active and suspended people in it"`
+	Source    string    `json:"source" doc:"What it comes from: an attribute, attributes with a slash between, or group" example:"department"`
+	ParentID  string    `json:"parent_id,omitempty" doc:"The team above it, where it comes from a path of attributes"`
+	GroupID   string    `json:"group_id,omitempty" doc:"The Okta group that it comes from"`
+	People    int       `json:"people" doc:"Active and suspended people in it, as their primary or a further team"`
 	CreatedAt time.Time `json:"created_at"`
 
 	ManagerID      string `json:"manager_id,omitempty" doc:"Whom an admin set as the team's manager"`

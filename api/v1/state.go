@@ -17,7 +17,10 @@ type PersonState struct {
 	Assignment string  `json:"assignment"`
 	Profile    Profile `json:"profile"`
 	Team       *Ref    `json:"team,omitempty" doc:"The primary team, by id; its name is in the changes of the team"`
-	Manager    Manager `json:"manager"`
+
+	FurtherTeams []Ref `json:"further_teams,omitempty" doc:"All other teams that the person is in, by id"`
+
+	Manager Manager `json:"manager"`
 }
 
 // TeamState is a team as a change left it. Of one that was removed only the id is known.
@@ -27,6 +30,8 @@ type TeamState struct {
 	Source string `json:"source"`
 
 	OktaName       string `json:"okta_name,omitempty" doc:"What Okta calls it, where name is an admin's"`
+	ParentID       string `json:"parent_id,omitempty" doc:"The team above it"`
+	GroupID        string `json:"group_id,omitempty" doc:"The Okta group that it comes from"`
 	ManagerID      string `json:"manager_id,omitempty" doc:"Whom an admin set as the team's manager"`
 	FirstManagerID string `json:"first_manager_id,omitempty" doc:"The manager of the team's first member"`
 }

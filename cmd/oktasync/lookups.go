@@ -103,6 +103,11 @@ func (c peopleShowCommand) Run(e *env) error {
 	if p.Team != nil {
 		line("team", p.Team.Name)
 	}
+	var further []string
+	for _, t := range p.FurtherTeams {
+		further = append(further, t.Name)
+	}
+	line("teams", strings.Join(further, ", "))
 	line("manager", managerWords(p.Manager))
 	var groups []string
 	for _, g := range p.Groups {

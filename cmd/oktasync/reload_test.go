@@ -63,8 +63,8 @@ func TestReload(t *testing.T) {
 		t.Errorf("the diff changed the title to %q", title)
 	}
 
-	configured("required: [clan]\nteam_from: tribe\n")
-	for _, mistake := range []string{"required", "team_from"} {
+	configured("required: [clan]\nteams: {from: tribe}\n")
+	for _, mistake := range []string{"required", "teams.from"} {
 		p.command(1, mistake, "config", "reload")
 	}
 	if title, _ := person(); title != before {

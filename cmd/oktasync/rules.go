@@ -14,7 +14,6 @@ func rulesOf(t config.Tenant) directory.Rules {
 		Required: fieldsOf(t.Required),
 		Unique:   fieldsOf(t.Unique),
 		Owned:    fieldsOf(t.Owned),
-		TeamFrom: directory.Field(t.TeamFrom),
 		Groups: directory.GroupSelection{
 			IDs: t.Groups.IDs, Names: t.Groups.Names, Types: t.Groups.Types, Exclude: t.Groups.Exclude,
 		},
@@ -39,6 +38,16 @@ func rulesOf(t config.Tenant) directory.Rules {
 		rules.Custom = append(rules.Custom, directory.CustomField{Name: c.Name, Type: directory.CustomType(c.Type), Choices: c.Choices, Source: sourceOf(c.Source, t.FieldPlace("custom."+c.Name))})
 	}
 	rules.Grants = grantsOf(t)
+	for _, s := range t.Teams {
+		rule := directory.TeamRule{Path: s.Path, Line: s.Line}
+		if s.Groups != nil {
+			rule.Groups = &directory.GroupSelection{IDs: s.Groups.IDs, Names: s.Groups.Names, Types: s.Groups.Types, Exclude: s.Groups.Exclude}
+			// A group that is to be a team is taken over.
+			rules.Groups.IDs, rules.Groups.Names = slices.Concat(rules.Groups.IDs, s.Groups.IDs), slices.Concat(rules.Groups.Names, s.Groups.Names)
+			rules.Groups.Types = slices.Concat(rules.Groups.Types, s.Groups.Types)
+		}
+		rules.Teams = append(rules.Teams, rule)
+	}
 	// A rule about roles that no membership is kept for would never fit.
 	ids, patterns := t.GroupsNamed()
 	rules.Groups.IDs, rules.Groups.Names = slices.Concat(rules.Groups.IDs, ids), slices.Concat(rules.Groups.Names, patterns)

@@ -303,8 +303,8 @@ func TestTenantsComeAndGo(t *testing.T) {
 
 	// New credentials count at once, everywhere, and what was not named stays.
 	h.secrets = append(h.secrets, coal.token+"-new")
-	p.command(1, `settings.team_from "clan" is not known`, "tenants", "change", "coal", "--set", "team_from=clan")
-	p.command(0, `"team_from": "location"`, "tenants", "change", "coal", "--set", "okta.token="+coal.token+"-new", "--set", "team_from=location")
+	p.command(1, `settings.teams.from "clan" is not known`, "tenants", "change", "coal", "--set", "teams.from=clan")
+	p.command(0, `"from": "location"`, "tenants", "change", "coal", "--set", "okta.token="+coal.token+"-new", "--set", "teams.from=location")
 	if stored := p.tenant("coal"); !slices.Equal(stored.Secrets, []string{"hook.secrets", "okta.token"}) {
 		t.Errorf("secrets %v", stored.Secrets)
 	}
@@ -353,7 +353,7 @@ func TestStoredCredentialsStayWithTheirOrg(t *testing.T) {
 	if got := stolen.Load(); got != nil {
 		t.Errorf("the other address was sent %q", got)
 	}
-	p.command(0, "secrets     hook.secrets, okta.token", "tenants", "change", "coal", "--set", "okta.url="+coal.URL, "--set", "team_from=location")
+	p.command(0, "secrets     hook.secrets, okta.token", "tenants", "change", "coal", "--set", "okta.url="+coal.URL, "--set", "teams.from=location")
 	p.command(0, "secrets     hook.secrets, okta.token", "tenants", "change", "coal", "--set", "okta.url="+thief.URL, "--set", "okta.token=another-token-for-it")
 }
 
@@ -366,7 +366,7 @@ func TestEncryptionKeysOfTenants(t *testing.T) {
 	h.file = fmt.Sprintf("tenants: {filed: {okta: {url: '%s', allow_http: true, token: %s, app_id: %s}, hook: {secrets: [%s]}}}\n", filed.URL, filed.token, filed.Org.AppID(), filed.secret)
 	p := h.open()
 	p.command(0, "in the database", "tenants", "add", "coal", "--settings", h.settings(coal))
-	p.command(1, "stands in the configuration file", "tenants", "change", "filed", "--set", "team_from=none")
+	p.command(1, "stands in the configuration file", "tenants", "change", "filed", "--set", "teams.from=none")
 	p.command(1, "stands in the configuration file", "tenants", "add", "filed", "--settings", h.settings(coal))
 	p.synced("coal")
 	p.synced("filed")
@@ -418,7 +418,7 @@ func TestEncryptionKeysOfTenants(t *testing.T) {
 	})
 
 	// Whoever lost the key enters the credentials anew.
-	p.command(1, "encryption key "+ids[0]+" is needed", "tenants", "change", "coal", "--set", "team_from=none")
+	p.command(1, "encryption key "+ids[0]+" is needed", "tenants", "change", "coal", "--set", "teams.from=none")
 	p.command(0, "state       works", "tenants", "change", "coal", "--settings", h.settings(coal))
 	p.until("it works again", func() bool { return p.tenant("coal").Problem == "" })
 }

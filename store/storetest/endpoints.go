@@ -219,7 +219,7 @@ func testReplay(f *fixture) {
 	f.same("since then", must(f.db.LastBefore(f.ctx, tenant, moment))(f), int64(0))
 	f.same("since now", must(f.db.LastBefore(f.ctx, tenant, f.now().Add(time.Hour)))(f), int64(3))
 	f.putPeople(people("u1")...)
-	f.same("teams", must(f.db.TeamsOf(f.ctx, tenant, []string{"u1", "u9"}))(f), map[string]string{"u1": "team1"})
+	f.same("teams", must(f.db.TeamsOf(f.ctx, tenant, []string{"u1", "u9"}))(f), map[string][]string{"u1": {"team1"}})
 	must(f.db.RemoveEndpoint(f.ctx, tenant, "ep_a", endpointAct(directory.ActEndpointRemove)))(f)
 	f.same("gone with it", f.deliveries("ep_a", directory.DeliveryWaiting), nil)
 }

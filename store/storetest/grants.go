@@ -23,7 +23,7 @@ func testGrants(f *fixture) {
 	f.update(func(ctx context.Context, tx *store.Tx) error {
 		f.must(tx.PutGroups(ctx, []directory.Group{group("g1"), group("g2")}))
 		f.same("groups that count", must(tx.GroupsOfPeople(ctx, []string{"u1", "u2"}, []string{"g2"}, false))(f), []directory.GroupOfPerson{{PersonID: "u1", GroupID: "g2"}})
-		f.same("groups by name", must(tx.GroupsOfPeople(ctx, []string{"u2"}, nil, true))(f), []directory.GroupOfPerson{{PersonID: "u2", GroupID: "g1", Name: "Group g1"}})
+		f.same("groups by name", must(tx.GroupsOfPeople(ctx, []string{"u2"}, nil, true))(f), []directory.GroupOfPerson{{PersonID: "u2", GroupID: "g1", Name: "Group g1", Type: "OKTA_GROUP"}})
 
 		grants := []directory.RoleGrant{role("u1", "admin", "", ""), role("u1", "editor", "t1", ""), role("u2", "admin", "", directory.KeptLast)}
 		f.must(tx.PutRoleGrants(ctx, grants))

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/oktasync/oktasync/directory"
@@ -36,7 +37,7 @@ func testGroups(f *fixture) {
 func testTeams(f *fixture) {
 	var made time.Time
 	sales := directory.Team{ID: "team1", Source: "department", Name: "Sales", ManagerID: "m", FirstPerson: "u1", FirstAt: at(3), FirstManagerID: "m1"}
-	ops := directory.Team{ID: "team2", Source: "department", Name: "Ops"}
+	ops := directory.Team{ID: "team2", Source: "division/department", Name: "Ops", ParentID: "team1", GroupID: "g1"}
 	f.update(func(ctx context.Context, tx *store.Tx) error {
 		made = tx.Now()
 		f.must(tx.PutTeams(ctx, nil))
@@ -51,6 +52,44 @@ func testTeams(f *fixture) {
 	sales.CreatedAt = made
 	f.same("rows", must(f.db.TeamsByID(f.ctx, tenant, []string{"team2", "team1", "team9"}))(f), []directory.Team{sales, ops})
 	f.same("no rows", must(f.db.TeamsByID(f.ctx, tenant, nil))(f), nil)
+}
+
+// testTeamMembers: who is in a team is found by the primary and by further ones.
+func testTeamMembers(f *fixture) {
+	rows := people("u1", "u2", "u3")
+	rows[0].TeamID, rows[0].FurtherTeams = "team1", []string{"team2", "team3"}
+	rows[1].TeamID = "team2"
+	rows[2].TeamID, rows[2].FurtherTeams, rows[2].Status = "team1", []string{"team2"}, directory.StatusDeactivated
+	members := func(team string) (ids []string) {
+		for _, p := range must(f.db.ListPeople(f.ctx, tenant, directory.PeopleQuery{TeamID: team, Limit: 10}))(f) {
+			ids = append(ids, p.ID)
+		}
+		return ids
+	}
+	put := func(rows []directory.Person) {
+		f.update(func(ctx context.Context, tx *store.Tx) error {
+			f.must(tx.PutPeople(ctx, rows))
+			f.must(tx.PutTeamMembers(ctx, nil))
+			return tx.PutTeamMembers(ctx, rows)
+		})
+	}
+	f.update(func(ctx context.Context, tx *store.Tx) error {
+		return tx.PutTeams(ctx, []directory.Team{{ID: "team1"}, {ID: "team2"}, {ID: "team3"}})
+	})
+	put(rows)
+	f.same("row", must(f.db.People(f.ctx, tenant, []string{"u1"}))(f)[0].FurtherTeams, rows[0].FurtherTeams)
+	f.same("primary", members("team1"), []string{"u1", "u3"})
+	f.same("primary and further", members("team2"), []string{"u1", "u2", "u3"})
+	f.same("further", members("team3"), []string{"u1"})
+	sizes := must(f.db.ListTeams(f.ctx, tenant, "", 10))(f)
+	f.same("sizes, without who is deactivated", []int{sizes[0].People, sizes[1].People, sizes[2].People}, []int{1, 2, 1})
+	teams := must(f.db.TeamsOf(f.ctx, tenant, []string{"u1", "u2", "u9"}))(f)
+	slices.Sort(teams["u1"])
+	f.same("teams of people", teams, map[string][]string{"u1": {"team1", "team2", "team3"}, "u2": {"team2"}})
+	rows[0].FurtherTeams = []string{"team2"}
+	put(rows[:1])
+	f.same("no longer further", members("team3"), nil)
+	f.same("still further", members("team2"), []string{"u1", "u2", "u3"})
 }
 
 func testMemberships(f *fixture) {

@@ -59,6 +59,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"groups/round trip":                           testGroups,
 		"groups/whom a plan brings":                   testJoiners,
 		"groups/teams":                                testTeams,
+		"groups/team members":                         testTeamMembers,
 		"groups/memberships":                          testMemberships,
 		"groups/marks":                                testGroupMarks,
 		"managers/edges":                              testManagerEdges,
