@@ -179,8 +179,8 @@ func (s *Server) search(ctx context.Context, tenant string, from position, q dir
 			return reading{}, err
 		}
 		is := reading{Feed: page.Feed, changes: page.Changes, reached: page.Last}
-		if len(page.Changes) == q.Limit {
-			is.reached = page.Changes[q.Limit-1].Seq
+		if n := len(page.Changes); n == q.Limit || page.Cut {
+			is.reached = page.Changes[n-1].Seq
 		} else if q.Through > 0 {
 			is.reached = min(q.Through, page.Last)
 		}

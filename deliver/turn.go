@@ -213,8 +213,8 @@ func (t *turn) fillWindow(ctx context.Context) error {
 		t.step.Missed += page.Purged - t.read
 	}
 	through := max(page.Last, t.read)
-	if len(page.Changes) == pageSize {
-		through = page.Changes[pageSize-1].Seq
+	if n := len(page.Changes); n == pageSize || page.Cut {
+		through = page.Changes[n-1].Seq
 	}
 	t.atEnd, t.read = through == page.Last, through
 	wanted, err := t.filtered(ctx, page.Changes)

@@ -13,6 +13,7 @@ type Feed struct {
 type FeedPage struct {
 	Feed
 	Changes []Change
+	Cut     bool // there may be more of what was asked for behind the last of Changes, although these are fewer
 }
 
 // ChangeTypes lists the types of changes, in the order in which they are documented.

@@ -18,6 +18,7 @@ type ChangeQuery struct {
 	Limit    int
 	Newest   bool // newest first
 	States   bool // with the state of each subject
+	Later    int  // with States: how many later changes of people one page may make it read, 50,000 when zero
 }
 
 // TeamSize is a team with the number of its present people.

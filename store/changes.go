@@ -175,6 +175,9 @@ func (d *DB) Feed(ctx context.Context, tenant string, q directory.ChangeQuery) (
 		page.Changes = changes
 	}
 	if q.States {
+		if err := d.cut(ctx, tenant, q, &page); err != nil {
+			return directory.FeedPage{}, err
+		}
 		complete := !q.Newest && q.PersonID == "" && len(q.Types) == 0
 		if err := d.addStates(ctx, tenant, page.Changes, complete); err != nil {
 			return directory.FeedPage{}, err

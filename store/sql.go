@@ -85,20 +85,33 @@ func listRows[T any](ctx context.Context, d *DB, q querier, scan func(scanner) (
 }
 
 func collect[T any](ctx context.Context, q querier, scan func(scanner) (T, error), query string, args []any) ([]T, error) {
-	rows, err := q.QueryContext(ctx, query, args...)
+	var all []T
+	err := each(ctx, q, query, args, func(s scanner) error {
+		item, err := scan(s)
+		if err == nil {
+			all = append(all, item)
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	var all []T
-	for rows.Next() {
-		item, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, item)
+	return all, nil
+}
+
+// each hands the rows of a query to do, one by one, so that there may be any number of them.
+func each(ctx context.Context, q querier, query string, args []any, do func(scanner) error) error {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
 	}
-	return all, rows.Err()
+	defer rows.Close()
+	for rows.Next() {
+		if err := do(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
 }
 
 // keyed begins a query that looks rows up by the keys in parameter 2, in the

@@ -89,7 +89,7 @@ func (k subjects[T]) add(ctx context.Context, d *DB, tenant string, changes []di
 	wanted := map[int64]*directory.Change{}
 	seen := map[string]bool{}
 	var ids []string
-	var later []directory.Change
+	var own []directory.Change
 	after := int64(-1)
 	for i := range changes {
 		c := &changes[i]
@@ -98,7 +98,7 @@ func (k subjects[T]) add(ctx context.Context, d *DB, tenant string, changes []di
 		}
 		wanted[c.Seq] = c
 		if complete {
-			later, after = append(later, *c), c.Seq
+			own, after = append(own, *c), c.Seq
 		} else if after < 0 || c.Seq <= after {
 			after = c.Seq - 1
 		}
@@ -118,23 +118,24 @@ func (k subjects[T]) add(ctx context.Context, d *DB, tenant string, changes []di
 	for i := range rows {
 		state[k.id(&rows[i])] = &rows[i]
 	}
-	more, err := k.changes(ctx, d, tenant, ids, after)
-	if err != nil {
-		return err
-	}
-	later = append(later, more...)
 	unknown := map[string]bool{}
-	for i := len(later) - 1; i >= 0; i-- {
-		c := later[i]
+	takeBack := func(c directory.Change) {
 		is := state[c.SubjectID]
 		state[c.SubjectID] = k.before(is, c)
-		if to := wanted[c.Seq]; to == nil {
-			continue
-		} else if is != nil {
+		to := wanted[c.Seq]
+		switch {
+		case to == nil:
+		case is != nil:
 			to.State = k.put(is)
-		} else {
+		default:
 			unknown[c.SubjectID] = true
 		}
+	}
+	if err := k.changes(ctx, d, tenant, ids, after, " desc", takeBack); err != nil {
+		return err
+	}
+	for _, c := range slices.Backward(own) {
+		takeBack(c)
 	}
 	return k.addOld(ctx, d, tenant, wanted, unknown)
 }
@@ -145,13 +146,9 @@ func (k subjects[T]) addOld(ctx context.Context, d *DB, tenant string, wanted ma
 	if len(unknown) == 0 {
 		return nil
 	}
-	all, err := k.changes(ctx, d, tenant, slices.Sorted(maps.Keys(unknown)), 0)
-	if err != nil {
-		return err
-	}
 	state := map[string]*T{}
 	given := map[string][]*directory.Change{} // what was given states since the creation
-	for _, c := range all {
+	return k.changes(ctx, d, tenant, slices.Sorted(maps.Keys(unknown)), 0, "", func(c directory.Change) {
 		state[c.SubjectID] = k.after(state[c.SubjectID], c)
 		if c.Type == directory.PersonErased {
 			for _, to := range given[c.SubjectID] {
@@ -162,8 +159,7 @@ func (k subjects[T]) addOld(ctx context.Context, d *DB, tenant string, wanted ma
 			to.State = k.put(state[c.SubjectID])
 			given[c.SubjectID] = append(given[c.SubjectID], to)
 		}
-	}
-	return nil
+	})
 }
 
 // What reads the changes of subjects after one. Of teams and groups the index has no numbers, and seq > $3 alone would
@@ -176,10 +172,16 @@ const (
 	historyOf = keyed + `select seq, type, subject_id, person_id, fields from wanted cross join changes where tenant = of_tenant and `
 )
 
-// changes returns the changes of subjects that came after one, in order.
-func (k subjects[T]) changes(ctx context.Context, d *DB, tenant string, ids []string, after int64) ([]directory.Change, error) {
-	scan := func(s scanner) (c directory.Change, err error) {
-		return c, s.Scan(&c.Seq, &c.Type, &c.SubjectID, &c.PersonID, jsonText{&c.Fields})
-	}
-	return list(ctx, d, d.read, scan, k.history, tenant, ids, after)
+// changes hands on the changes of subjects that came after one, in order or, with desc, the newest first. There may be
+// any number of them: none is kept.
+func (k subjects[T]) changes(ctx context.Context, d *DB, tenant string, ids []string, after int64, desc string, do func(directory.Change)) error {
+	err := each(ctx, d.read, expand(d.dialect, k.history+desc, ""), d.args([]any{tenant, ids, after}), func(s scanner) error {
+		var c directory.Change
+		err := s.Scan(&c.Seq, &c.Type, &c.SubjectID, &c.PersonID, jsonText{&c.Fields})
+		if err == nil {
+			do(c)
+		}
+		return err
+	})
+	return d.explain(err)
 }

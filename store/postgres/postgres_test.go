@@ -75,3 +75,17 @@ func BenchmarkFirstSync(b *testing.B) {
 		return db
 	})
 }
+
+func BenchmarkLongHistory(b *testing.B) {
+	storetest.BenchmarkLongHistory(b, func(b *testing.B) *store.DB {
+		db, err := postgres.Open(b.Context(), postgres.Options{URL: storetest.PostgresDatabase(b, "")})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := db.Migrate(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { _ = db.Close() })
+		return db
+	})
+}

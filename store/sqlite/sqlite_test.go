@@ -56,3 +56,17 @@ func BenchmarkFirstSync(b *testing.B) {
 		return db
 	})
 }
+
+func BenchmarkLongHistory(b *testing.B) {
+	storetest.BenchmarkLongHistory(b, func(b *testing.B) *store.DB {
+		db, err := sqlite.Open(b.Context(), sqlite.Options{Path: filepath.Join(b.TempDir(), "bench.db")})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := db.Migrate(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { _ = db.Close() })
+		return db
+	})
+}

@@ -92,3 +92,26 @@ func testStates(f *fixture) {
 		}
 	}
 }
+
+// testLongHistories: a page ends before the person who makes it read too much, but for the first, and nothing is left out.
+func testLongHistories(f *fixture) {
+	f.happen("u1", "u2", "u2", "u1", "u3", "u2", "u1", "u3")
+	read := func(later int) (pages [][]int64) {
+		for after := int64(0); ; {
+			page := must(f.db.Feed(f.ctx, tenant, directory.ChangeQuery{After: after, Limit: 6, States: true, Later: later}))(f)
+			if len(page.Changes) == 0 {
+				return pages
+			}
+			var seqs []int64
+			for _, c := range page.Changes {
+				seqs = append(seqs, c.Seq)
+			}
+			after = seqs[len(seqs)-1]
+			pages = append(pages, seqs)
+			f.same("cut", page.Cut, len(seqs) < 6 && after < 8)
+		}
+	}
+	f.same("all may be read", read(0), [][]int64{{1, 2, 3, 4, 5, 6}, {7, 8}})
+	f.same("one person's", read(2), [][]int64{{1}, {2, 3}, {4, 5, 6, 7, 8}})
+	f.same("none, and yet it goes on", read(1), [][]int64{{1}, {2, 3}, {4}, {5, 6, 7, 8}})
+}

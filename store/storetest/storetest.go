@@ -67,6 +67,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"changes/append and read":                     testChanges,
 		"changes/an undone transaction leaves no gap": testChangesUndone,
 		"changes/the feed":                            testFeed,
+		"changes/long histories":                      testLongHistories,
 		"changes/states":                              testStates,
 		"changes/wait":                                testAwait,
 		"grants":                                      testGrants,
