@@ -25,6 +25,9 @@ type Decider interface {
 	// takes that back.
 	ChooseManager(ctx context.Context, tenant, person, manager string, act directory.Act) error
 	SetTeamManager(ctx context.Context, tenant, team, manager string, act directory.Act) error
+	// MergeTeam makes one team of two, UnmergeTeam takes that back.
+	MergeTeam(ctx context.Context, tenant, team, into string, act directory.Act) error
+	UnmergeTeam(ctx context.Context, tenant, team string, act directory.Act) error
 	// RenameTeam gives a team a name; an empty one takes that back.
 	RenameTeam(ctx context.Context, tenant, team, name string, act directory.Act) error
 }

@@ -278,6 +278,28 @@ func (m *memory) TeamSize(_ context.Context, _, id string) (directory.TeamSize, 
 	return directory.TeamSize{}, directory.ErrNotFound
 }
 
+func (m *memory) MergedTeams(_ context.Context, _, after string, limit int) ([]directory.Team, error) {
+	return window([]directory.Team{{ID: "team_a", Name: "Old", Source: "department", MergedInto: "team_b"}}, after, limit, func(t directory.Team) string { return t.ID }), m.failing()
+}
+
+func (m *memory) MergeTeam(_ context.Context, _, team, into string, act directory.Act) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !slices.ContainsFunc(m.teams, func(t directory.TeamSize) bool { return t.ID == team }) {
+		return directory.Refuse(directory.ErrNotFound, "there is no team %s", team)
+	}
+	if team == into {
+		return directory.Refuse(directory.ErrConflict, "team %s cannot be merged into itself", team)
+	}
+	act.Subject = "team:" + team
+	m.did(act)
+	return nil
+}
+
+func (m *memory) UnmergeTeam(ctx context.Context, tenant, team string, act directory.Act) error {
+	return m.MergeTeam(ctx, tenant, team, "", act)
+}
+
 func (m *memory) RenameTeam(_ context.Context, _, team, name string, act directory.Act) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -107,6 +107,7 @@ func TestOpenAPIListsEverything(t *testing.T) {
 		"POST /tenants/{tenant}/invites/sent",
 		"GET /tenants/{tenant}/licenses",
 		"GET /tenants/{tenant}/manager-problems",
+		"GET /tenants/{tenant}/merged-teams",
 		"POST /tenants/{tenant}/pause",
 		"GET /tenants/{tenant}/people",
 		"GET /tenants/{tenant}/people/{who}",
@@ -131,6 +132,8 @@ func TestOpenAPIListsEverything(t *testing.T) {
 		"GET /tenants/{tenant}/teams",
 		"DELETE /tenants/{tenant}/teams/{id}/manager",
 		"PUT /tenants/{tenant}/teams/{id}/manager",
+		"DELETE /tenants/{tenant}/teams/{id}/merge",
+		"PUT /tenants/{tenant}/teams/{id}/merge",
 		"DELETE /tenants/{tenant}/teams/{id}/name",
 		"PUT /tenants/{tenant}/teams/{id}/name",
 		"POST /tenants/{tenant}/test",
@@ -179,7 +182,7 @@ func TestAnswersFollowTheDocument(t *testing.T) {
 		"note-accepted-invites": `{"everybody":true}`, "resend-invites": `{"states":["failed"]}`,
 		"accept-invite-link": `{"token":"` + adaID + `"}`, "recover-invites": `{"database":"restored","reason":"the disk broke"}`,
 		"approve-run": `{"reason":"it is right"}`, "reject-run": `{"reason":"it is wrong"}`, "erase-person": `{"reason":"they asked"}`,
-		"choose-manager": `{"manager":"` + graceID + `"}`, "set-team-manager": `{"manager":"` + graceID + `"}`, "rename-team": `{"name":"Field Sales"}`,
+		"choose-manager": `{"manager":"` + graceID + `"}`, "set-team-manager": `{"manager":"` + graceID + `"}`, "rename-team": `{"name":"Field Sales"}`, "merge-team": `{"into":"` + r.memory.teams[0].ID + `","reason":"one team","dry_run":true}`,
 		"request-resync": `{"scope":"full"}`, "retry-archived": `{"scope":"group:` + salesID + `"}`, "discard-archived": `{"scope":"person:ada+x@acme.example"}`,
 	}
 	check := func(t *testing.T, schema any, body string) {

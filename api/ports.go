@@ -17,6 +17,7 @@ type Reader interface {
 	ListPeople(ctx context.Context, tenant string, q directory.PeopleQuery) ([]directory.Person, error)
 	TeamsByID(ctx context.Context, tenant string, ids []string) ([]directory.Team, error)
 	GroupsOfPerson(ctx context.Context, tenant, personID string) ([]directory.Group, error)
+	MergedTeams(ctx context.Context, tenant, after string, limit int) ([]directory.Team, error)
 	TeamSize(ctx context.Context, tenant, id string) (directory.TeamSize, error)
 	ListTeams(ctx context.Context, tenant, after string, limit int) ([]directory.TeamSize, error)
 	ListGroups(ctx context.Context, tenant, after string, limit int) ([]directory.GroupSize, error)

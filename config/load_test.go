@@ -73,6 +73,7 @@ func TestLoadFillsInDefaults(t *testing.T) {
 		},
 		Required:    []string{"first_name", "last_name", "email"},
 		Teams:       []TeamSource{{Path: []string{"department"}}},
+		EmptyTeams:  EmptyTeamsKeep,
 		Groups:      Groups{Types: []string{"OKTA_GROUP"}},
 		Limits:      Limits{People: Limit{500, 0.1, 5}, Groups: Limit{50, 0.2, 3}, Members: Limit{1000, 0.5, 10}, Roles: Limit{500, 0.1, 10}, Licenses: Limit{500, 0.1, 10}, Invites: 100, PlanMaxAge: day, Safety: SafetyUpToLimit},
 		Managers:    Managers{Mode: ManagersOverride, Resolve: []string{"okta_id", "login", "email", "employee_number"}, WhenLeaves: ManagerClear},

@@ -27,8 +27,18 @@ func teamSettings() []setting {
 		key: "teams.from", def: "department",
 		doc:   "Where teams come from, best first: the first that gives a person a team gives the primary one, all others are further teams. A field (department), a custom one (custom.squad), an attribute (user.costCenter), a path of these (division/department: teams below teams), or { groups: { ids, names, types, exclude } }: Okta groups that are teams, from the file only (docs/teams.md). none, or an empty list: nobody has a team.",
 		field: teamsField(),
+	}, {
+		key: "teams.empty", def: EmptyTeamsKeep,
+		doc:   "What becomes of a team when nobody is in it any more: keep, or remove it. It comes back with the next person, with the same id, and with what admins gave it.",
+		field: choiceField(func(t target) *string { return &t.tenant.EmptyTeams }, EmptyTeamsKeep, EmptyTeamsRemove),
 	}}
 }
+
+// What becomes of empty teams.
+const (
+	EmptyTeamsKeep   = "keep"
+	EmptyTeamsRemove = "remove"
+)
 
 func teamsField() field {
 	return field{

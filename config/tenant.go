@@ -22,6 +22,7 @@ type Tenant struct {
 	Unique       []string
 	Owned        []string // fields that the product owns
 	Teams        []TeamSource
+	EmptyTeams   string // EmptyTeamsKeep or EmptyTeamsRemove
 	Groups       Groups
 	Limits       Limits
 	Managers     Managers

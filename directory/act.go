@@ -61,6 +61,8 @@ const (
 	ActPersonManager ActKind = "person.manager" // chose, or no longer chooses, somebody's manager
 	ActTeamManager   ActKind = "team.manager"   // set, or took away, a team's manager
 	ActTeamName      ActKind = "team.name"      // gave a team another name, or took that back
+	ActTeamMerge     ActKind = "team.merge"     // merged a team into another
+	ActTeamUnmerge   ActKind = "team.unmerge"   // took that back
 
 	ActTenantAdd    ActKind = "tenant.add"    // made a tenant
 	ActTenantChange ActKind = "tenant.change" // changed its settings or credentials

@@ -88,11 +88,13 @@ type Rules struct {
 	Owned    []Field // by the product: Okta gives the first value, and never another
 	// Teams says where teams come from. The first rule that gives somebody one gives the primary team, and all
 	// others are further ones.
-	Teams    []TeamRule
-	Groups   GroupSelection
-	Limits   Limits
-	Grants   GrantRules
-	Managers ManagerRules
+	Teams []TeamRule
+	// EmptyTeams says what becomes of a team that nobody is in any more.
+	EmptyTeams EmptyTeams `json:",omitempty"`
+	Groups     GroupSelection
+	Limits     Limits
+	Grants     GrantRules
+	Managers   ManagerRules
 
 	Deprovision Deprovision
 	Invites     InviteRules

@@ -17,6 +17,8 @@ type Team struct {
 	// MergedInto is the team whose people its people are: an admin has merged the two, and this one is none
 	// any more. Empty for all others.
 	MergedInto string
+	// Removed says that it ended: nobody is in it any more. The row stays, so that it comes back as it was.
+	Removed bool
 	// FirstPerson is who was in the team first, FirstAt since when, and FirstManagerID the manager of
 	// that person for as long as they are in the team, then the last one. See ManagersFirstMember.
 	FirstPerson    string

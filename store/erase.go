@@ -37,6 +37,8 @@ func tenantTables() []tenantTable {
 		{name: "license_claims", key: "person_id, pool"},
 		{name: "manager_choices", key: "person_id"},
 		{name: "settled_rules", key: "kind"},
+		{name: "teams_dirty", key: "person_id"},
+		{name: "teams_left", key: "team_id"},
 		{name: "team_members", key: "team_id, person_id"},
 		{name: "memberships", key: "group_id, person_id"},
 		{name: "groups", key: "id"},

@@ -62,7 +62,7 @@ func (t *Tx) Erase(ctx context.Context, people []directory.Person) ([]string, er
 			return nil, fmt.Errorf("erase what %s keep of %d people: %w", step.what, len(people), err)
 		}
 	}
-	return e.gone, nil
+	return e.told, nil
 }
 
 // personEraser is one call of Erase.
@@ -71,7 +71,8 @@ type personEraser struct {
 	ids    []string
 	teams  map[string]bool   // in which they were
 	logins map[string]string // folded logins and e-mails, with the person
-	gone   []string          // teams that nobody was in but they
+	gone   []string          // teams of which no name is kept
+	told   []string          // those that ended with this, because nobody was in them but they
 }
 
 func (e *personEraser) rows(ctx context.Context) error {
@@ -277,22 +278,47 @@ func (e *personEraser) emptyTeams(ctx context.Context) error {
 			and (select 1 from people p where p.tenant = $1 and p.team_id <> '' and p.team_id = teams.id limit 1) is null
 			and (select 1 from team_members m where m.tenant = $1 and m.team_id = teams.id limit 1) is null
 			and (select 1 from teams t where t.tenant = $1 and t.parent_id <> '' and t.parent_id = teams.id limit 1) is null
-		returning id, parent_id`
-	scan := func(s scanner) (r [2]string, err error) { return r, s.Scan(&r[0], &r[1]) }
+			and (merged_into = '' or (select 1 from teams t where t.tenant = $1 and t.id = teams.merged_into limit 1) is null)
+		returning id, parent_id, removed`
+	type ended struct {
+		id, above string
+		before    bool // it had ended before
+	}
+	scan := func(s scanner) (r ended, err error) { return r, s.Scan(&r.id, &r.above, &r.before) }
 	for candidates := slices.Sorted(maps.Keys(e.teams)); len(candidates) > 0; {
 		removed, err := list(ctx, e.db, e.tx, scan, remove, e.tenant, candidates)
 		if err != nil {
 			return err
 		}
 		candidates = nil
+		var ids []string
 		for _, r := range removed {
-			e.gone = append(e.gone, r[0])
-			if r[1] != "" {
-				candidates = append(candidates, r[1])
+			ids = append(ids, r.id)
+			if !r.before {
+				e.told = append(e.told, r.id)
+			}
+			if r.above != "" {
+				candidates = append(candidates, r.above)
 			}
 		}
+		if len(ids) == 0 {
+			continue
+		}
+		e.gone = append(e.gone, ids...)
+		merged, err := list(ctx, e.db, e.tx, scanText, `select id from teams where tenant = $1 and merged_into <> '' and merged_into {in $2}`, e.tenant, ids)
+		if err != nil {
+			return err
+		}
+		candidates = append(candidates, merged...)
 	}
-	if len(e.gone) == 0 {
+	slices.Sort(e.told)
+	// A merge outlives the people whom it moved, and the name of the team that ended by it may be of one of them alone.
+	const quiet = `update teams set name = '', okta_name = '' where tenant = $1 and id {in $2} and merged_into <> '' returning id`
+	nameless, err := list(ctx, e.db, e.tx, scanText, quiet, e.tenant, slices.Sorted(maps.Keys(e.teams)))
+	if err != nil {
+		return err
+	}
+	if e.gone = append(e.gone, nameless...); len(e.gone) == 0 {
 		return nil
 	}
 	slices.Sort(e.gone)
@@ -307,8 +333,8 @@ func (e *personEraser) emptyTeams(ctx context.Context) error {
 		return err
 	}
 	// What a receiver said to the team's changes may repeat its name.
-	const quiet = `update delivery_attempts set answer = '' where tenant = $1 and about {in $2} and answer <> ''`
-	if _, err := e.db.exec(ctx, e.tx, quiet, e.tenant, e.gone); err != nil {
+	const unsaid = `update delivery_attempts set answer = '' where tenant = $1 and about {in $2} and answer <> ''`
+	if _, err := e.db.exec(ctx, e.tx, unsaid, e.tenant, e.gone); err != nil {
 		return err
 	}
 	return e.summaries(ctx)

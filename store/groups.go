@@ -15,10 +15,10 @@ func scanGroup(s scanner) (g directory.Group, err error) {
 		moment{&g.ObservedAt}, moment{&g.MembersObservedAt}, moment{&g.CreatedAt}, moment{&g.UpdatedAt})
 }
 
-const teamColumns = `id, source, name, parent_id, group_id, manager_id, first_person, first_at, first_manager_id, okta_name, merged_into, created_at`
+const teamColumns = `id, source, name, parent_id, group_id, manager_id, first_person, first_at, first_manager_id, okta_name, merged_into, removed, created_at`
 
 func teamTargets(t *directory.Team) []any {
-	return []any{&t.ID, &t.Source, &t.Name, &t.ParentID, &t.GroupID, &t.ManagerID, &t.FirstPerson, moment{&t.FirstAt}, &t.FirstManagerID, &t.OktaName, &t.MergedInto, moment{&t.CreatedAt}}
+	return []any{&t.ID, &t.Source, &t.Name, &t.ParentID, &t.GroupID, &t.ManagerID, &t.FirstPerson, moment{&t.FirstAt}, &t.FirstManagerID, &t.OktaName, &t.MergedInto, &t.Removed, moment{&t.CreatedAt}}
 }
 
 func scanTeam(s scanner) (t directory.Team, err error) { return t, s.Scan(teamTargets(&t)...) }
@@ -126,11 +126,11 @@ func (t *Tx) PutTeams(ctx context.Context, teams []directory.Team) error {
 	}
 	type team = directory.Team
 	const query = `
-		insert into teams (tenant, created_at, id, source, name, parent_id, group_id, manager_id, first_person, first_manager_id, okta_name, merged_into, first_at)
-		select $1, {at $2}, v.id, v.source, v.name, v.parent_id, v.group_id, v.manager_id, v.first_person, v.first_manager_id, v.okta_name, v.merged_into, nullif(v.first_at, {at $3}) from {rows} where true
+		insert into teams (tenant, created_at, id, source, name, parent_id, group_id, manager_id, first_person, first_manager_id, okta_name, merged_into, removed, first_at)
+		select $1, {at $2}, v.id, v.source, v.name, v.parent_id, v.group_id, v.manager_id, v.first_person, v.first_manager_id, v.okta_name, v.merged_into, v.removed, nullif(v.first_at, {at $3}) from {rows} where true
 		on conflict (tenant, id) do update set source = excluded.source, name = excluded.name, parent_id = excluded.parent_id, group_id = excluded.group_id, manager_id = excluded.manager_id,
 			first_person = excluded.first_person, first_at = excluded.first_at, first_manager_id = excluded.first_manager_id,
-			okta_name = excluded.okta_name, merged_into = excluded.merged_into`
+			okta_name = excluded.okta_name, merged_into = excluded.merged_into, removed = excluded.removed`
 	_, err := t.db.execRows(ctx, t.tx, query, []Column{
 		texts("id", teams, func(t *team) string { return t.ID }),
 		texts("source", teams, func(t *team) string { return t.Source }),
@@ -139,6 +139,7 @@ func (t *Tx) PutTeams(ctx context.Context, teams []directory.Team) error {
 		texts("merged_into", teams, func(t *team) string { return t.MergedInto }),
 		texts("parent_id", teams, func(t *team) string { return t.ParentID }),
 		texts("group_id", teams, func(t *team) string { return t.GroupID }),
+		bools("removed", teams, func(t *team) bool { return t.Removed }),
 		texts("manager_id", teams, func(t *team) string { return t.ManagerID }),
 		texts("first_person", teams, func(t *team) string { return t.FirstPerson }),
 		texts("first_manager_id", teams, func(t *team) string { return t.FirstManagerID }),

@@ -89,10 +89,10 @@ func (d *DB) ListPeople(ctx context.Context, tenant string, q directory.PeopleQu
 	return people, nil
 }
 
-// TeamsByID returns the teams that have a row and are not merged into another, in order of id.
+// TeamsByID returns the teams that have a row and have not ended, in order of id.
 func (d *DB) TeamsByID(ctx context.Context, tenant string, ids []string) ([]directory.Team, error) {
 	teams, err := d.teams(ctx, d.read, tenant, ids)
-	return slices.DeleteFunc(teams, func(t directory.Team) bool { return t.MergedInto != "" }), err
+	return slices.DeleteFunc(teams, func(t directory.Team) bool { return t.Removed }), err
 }
 
 func (d *DB) teams(ctx context.Context, q querier, tenant string, ids []string) ([]directory.Team, error) {
@@ -132,10 +132,10 @@ func scanTeamSize(s scanner) (t directory.TeamSize, err error) {
 	return t, s.Scan(append(teamTargets(&t.Team), &t.People)...)
 }
 
-// ListTeams returns teams that are not merged into another, with their active and suspended people, in order of id
+// ListTeams returns teams that have not ended, with their active and suspended people, in order of id
 // after `after`, at most limit.
 func (d *DB) ListTeams(ctx context.Context, tenant, after string, limit int) ([]directory.TeamSize, error) {
-	const query = `select ` + teamSizeColumns + ` from teams where tenant = $1 and id > $2 and merged_into = '' order by id limit $3`
+	const query = `select ` + teamSizeColumns + ` from teams where tenant = $1 and id > $2 and not removed order by id limit $3`
 	teams, err := list(ctx, d, d.read, scanTeamSize, query, tenant, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list the teams of tenant %s: %w", tenant, err)
@@ -145,7 +145,7 @@ func (d *DB) ListTeams(ctx context.Context, tenant, after string, limit int) ([]
 
 // TeamSize returns one team as ListTeams does. Nothing is directory.ErrNotFound.
 func (d *DB) TeamSize(ctx context.Context, tenant, id string) (directory.TeamSize, error) {
-	found, err := list(ctx, d, d.read, scanTeamSize, `select `+teamSizeColumns+` from teams where tenant = $1 and id = $2 and merged_into = ''`, tenant, id)
+	found, err := list(ctx, d, d.read, scanTeamSize, `select `+teamSizeColumns+` from teams where tenant = $1 and id = $2 and not removed`, tenant, id)
 	switch {
 	case err != nil:
 		return directory.TeamSize{}, fmt.Errorf("read team %s of tenant %s: %w", id, tenant, err)

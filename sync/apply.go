@@ -24,6 +24,7 @@ type batch struct {
 	people  map[string]directory.Person
 	groups  map[string]directory.Group
 	planned []directory.PlannedChange
+	aliases directory.TeamAliases
 	came    map[string]bool // people whom this batch created or brought back
 	created []string        // people whom it created
 
@@ -55,7 +56,11 @@ func (e *Engine) applyBatch(ctx context.Context, tx Tx, planned []directory.Plan
 	b.out.changes = slices.Concat(b.teams, b.groupsMade, b.peopleMade, b.joins, b.moves, b.grantsMade)
 	b.out.changes = slices.Concat(b.grantsGone, b.parts, b.out.changes)
 	b.out.changes = append(b.out.changes, b.groupsGone...)
-	b.out.changes = append(b.out.changes, b.invites...)
+	ended, err := b.endTeams(ctx)
+	if err != nil {
+		return applied{}, err
+	}
+	b.out.changes = slices.Concat(b.out.changes, ended, b.invites)
 	return b.out, nil
 }
 
@@ -79,7 +84,8 @@ func (b *batch) load(ctx context.Context) error {
 		return fmt.Errorf("load %d groups: %w", len(groups), err)
 	}
 	b.groups = byID(groupRows, func(g directory.Group) string { return g.ID })
-	return nil
+	b.aliases, err = b.tx.TeamAliases(ctx)
+	return err
 }
 
 func byID[T any](rows []T, id func(T) string) map[string]T {
@@ -182,6 +188,7 @@ func (b *batch) applyPeople(ctx context.Context) error {
 		if !b.engine.mapper.teamsOfGroups() {
 			w.teams = b.engine.mapper.teamsOf(&w.after.Profile, nil, nil)
 		}
+		w.follow(b.aliases)
 		writes = append(writes, w)
 	}
 	writes, duplicates, err := b.unique(ctx, writes, b.engine.rules.Unique)
@@ -241,6 +248,9 @@ func (b *batch) writePeople(ctx context.Context, writes []personWrite, quarantin
 		return fmt.Errorf("write %d people: %w", len(rows), err)
 	}
 	if err := b.tx.PutTeamMembers(ctx, elsewhere); err != nil {
+		return err
+	}
+	if err := b.noteLeft(ctx, writes); err != nil {
 		return err
 	}
 	if err := b.tx.ReleaseQuarantined(ctx, sound); err != nil {

@@ -15,13 +15,20 @@ func (b *batch) makeTeams(ctx context.Context, writes []personWrite) error {
 	needed := map[string]directory.Team{}
 	level := map[string]int{}
 	joining := map[string][]personWrite{}
+	alive := map[string]bool{} // needed by somebody who is present
 	for _, w := range writes {
 		for _, t := range w.teams {
 			if !isIn(&w.after, t.team.ID) {
 				continue
 			}
 			for n, team := range append(slices.Clone(t.above), t.team) {
-				needed[team.ID], level[team.ID] = team, n
+				team = standing(team, b.aliases)
+				if w.after.Present() {
+					alive[team.ID] = true
+				}
+				if team.Name != "" || needed[team.ID].ID == "" {
+					needed[team.ID], level[team.ID] = team, n
+				}
 			}
 		}
 		if _, made := needed[w.after.TeamID]; made && w.after.Present() && !(w.before.Present() && w.before.TeamID == w.after.TeamID) {
@@ -41,15 +48,30 @@ func (b *batch) makeTeams(ctx context.Context, writes []personWrite) error {
 	var put []directory.Team
 	for _, id := range ids {
 		team, exists := known[id]
-		if !exists {
+		had := team
+		switch {
+		case !alive[id] && (exists || b.engine.rules.EmptyTeams == directory.EmptyTeamsRemove):
+			continue // whoever has left brings no team
+		case !exists:
 			team = needed[id]
 			b.teams = append(b.teams, b.teamMade(team))
+		case team.Removed:
+			team.Removed = false
+			if team.Name == "" { // which went with somebody who was erased
+				team.Name = needed[id].Name
+			}
+			b.teams = append(b.teams, b.teamMade(team))
+		case team.Name == "" && needed[id].Name != "":
+			team.Name = needed[id].Name
+			b.teams = append(b.teams, directory.Change{
+				Type: directory.TeamUpdated, Subject: directory.SubjectTeam, SubjectID: id, Cause: b.cause, Fields: textFields("name", "", team.Name),
+			})
 		}
 		newer := team
 		for _, w := range joining[id] {
 			w.mayBeFirst(&newer)
 		}
-		if newer != team || !exists {
+		if newer != had || !exists {
 			put = append(put, newer)
 		}
 	}
@@ -60,7 +82,8 @@ func (b *batch) makeTeams(ctx context.Context, writes []personWrite) error {
 }
 
 func (b *batch) teamMade(team directory.Team) directory.Change {
-	fields := textFields("name", "", team.Name, "source", "", team.Source, "parent", "", team.ParentID, "okta_group", "", team.GroupID)
+	fields := textFields("name", "", team.Name, "source", "", team.Source, "parent", "", team.ParentID, "okta_group", "", team.GroupID,
+		"okta_name", "", team.OktaName, "manager", "", team.ManagerID, "first_manager", "", team.FirstManagerID)
 	return directory.Change{Type: directory.TeamCreated, Subject: directory.SubjectTeam, SubjectID: team.ID, Cause: b.cause, Fields: fields}
 }
 
@@ -73,6 +96,9 @@ func (w personWrite) mayBeFirst(team *directory.Team) {
 	fresh := w.change.Type == directory.PersonCreated || w.change.Subject == directory.SubjectTeam && w.before.TeamID == ""
 	if fresh && !w.after.AssignedAt.IsZero() {
 		at = w.after.AssignedAt
+	}
+	if !fresh && w.change.Subject == directory.SubjectTeam { // groups, or a merge, moved the person now
+		at = w.change.ObservedAt
 	}
 	at = at.Truncate(time.Microsecond) // as the database keeps it
 	if order := at.Compare(team.FirstAt); team.FirstPerson != "" && (order > 0 || order == 0 && w.after.ID >= team.FirstPerson) {
@@ -98,20 +124,15 @@ func (b *batch) renameTeams(ctx context.Context, groups []directory.Group) error
 	}
 	var put []directory.Team
 	for _, team := range rows {
-		named := team
-		if named.OktaName != "" { // the name is an admin's
-			named.OktaName = names[team.ID]
-		} else {
-			named.Name = names[team.ID]
-		}
-		if named == team {
+		after := team.CalledInOkta(names[team.ID])
+		fields := textFields("name", team.Name, after.Name, "okta_name", team.OktaName, after.OktaName)
+		if fields == nil {
 			continue
 		}
-		b.teams = append(b.teams, directory.Change{
-			Type: directory.TeamUpdated, Subject: directory.SubjectTeam, SubjectID: team.ID, Cause: b.cause,
-			Fields: textFields("name", team.Name, named.Name, "okta_name", team.OktaName, named.OktaName),
-		})
-		put = append(put, named)
+		if !team.Removed { // of one that ended the name alone is kept up
+			b.teams = append(b.teams, directory.Change{Type: directory.TeamUpdated, Subject: directory.SubjectTeam, SubjectID: team.ID, Cause: b.cause, Fields: fields})
+		}
+		put = append(put, after)
 	}
 	if err := b.tx.PutTeams(ctx, put); err != nil {
 		return fmt.Errorf("rename %d teams: %w", len(put), err)
@@ -160,6 +181,12 @@ func (b *batch) settleTeams(ctx context.Context, ids []string) ([]string, error)
 		return nil, nil
 	}
 	e := b.engine
+	if b.aliases == nil {
+		var err error
+		if b.aliases, err = b.tx.TeamAliases(ctx); err != nil {
+			return nil, err
+		}
+	}
 	rows, err := b.tx.People(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("load %d people: %w", len(ids), err)
@@ -182,6 +209,7 @@ func (b *batch) settleTeams(ctx context.Context, ids []string) ([]string, error)
 		w := personWrite{before: row, after: row}
 		w.teams = e.mapper.teamsOf(&row.Profile, of[row.ID], fits)
 		place(&w.after, w.teams)
+		w.follow(b.aliases)
 		change := teamsChange(w.before, w.after, b.tx.Now())
 		if change == nil {
 			continue
@@ -213,6 +241,9 @@ func (b *batch) writeTeams(ctx context.Context, writes []personWrite) error {
 		return fmt.Errorf("write the teams of %d people: %w", len(rows), err)
 	}
 	if err := b.tx.PutTeamMembers(ctx, rows); err != nil {
+		return err
+	}
+	if err := b.noteLeft(ctx, writes); err != nil {
 		return err
 	}
 	if len(dirty) == 0 {

@@ -119,6 +119,11 @@ func (e *Engine) erase(ctx context.Context, tx Tx, rows []directory.Person, caus
 	if err != nil {
 		return nil, err
 	}
+	for i := range rows { // where attributes lead, also to teams that are merged into others
+		for _, t := range e.mapper.teamsOf(&rows[i].Profile, nil, nil) {
+			rows[i].FurtherTeams = append(rows[i].FurtherTeams, t.team.ID)
+		}
+	}
 	teams, err := tx.Erase(ctx, rows)
 	if err != nil {
 		return nil, err

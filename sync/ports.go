@@ -237,6 +237,7 @@ type Tx interface {
 	Joiners(ctx context.Context, run string, people []string) (map[string]bool, error)
 
 	GrantTx
+	TeamTx
 
 	// ManagerEdges returns the edges of the people that have a row, in order of id.
 	ManagerEdges(ctx context.Context, ids []string) ([]directory.ManagerEdge, error)

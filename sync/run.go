@@ -184,6 +184,9 @@ func (x *execution) apply(ctx context.Context) error {
 	if err := x.settleGrants(ctx); err != nil {
 		return err
 	}
+	if err := x.settleTeamEnds(ctx); err != nil {
+		return err
+	}
 	if err := x.settleRules(ctx); err != nil {
 		return err
 	}

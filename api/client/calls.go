@@ -170,6 +170,21 @@ func (c *Client) UnnameTeam(ctx context.Context, tenant, team string) (v1.Team, 
 	return call[v1.Team](ctx, c, http.MethodDelete, of(tenant, "teams", team, "name"), nil, nil)
 }
 
+// MergeTeam merges a team into another, or says what that would do.
+func (c *Client) MergeTeam(ctx context.Context, tenant, team string, request v1.TeamMergeRequest) (v1.TeamMerge, error) {
+	return call[v1.TeamMerge](ctx, c, http.MethodPut, of(tenant, "teams", team, "merge"), nil, request)
+}
+
+// UnmergeTeam takes that back. The answer says how many people are in the team then.
+func (c *Client) UnmergeTeam(ctx context.Context, tenant, team string) (v1.TeamMerge, error) {
+	return call[v1.TeamMerge](ctx, c, http.MethodDelete, of(tenant, "teams", team, "merge"), nil, nil)
+}
+
+// MergedTeams returns a page of teams that were merged, in order of id.
+func (c *Client) MergedTeams(ctx context.Context, tenant string, p Paging) (v1.Page[v1.MergedTeam], error) {
+	return get[v1.Page[v1.MergedTeam]](ctx, c, of(tenant, "merged-teams"), p.values())
+}
+
 // People returns a page of people in order of id.
 func (c *Client) People(ctx context.Context, tenant string, f PeopleFilter) (v1.Page[v1.Person], error) {
 	v := f.values()

@@ -126,6 +126,30 @@ type TeamNameRequest struct {
 	Reason string `json:"reason,omitempty" maxLength:"1000" doc:"Why, if you like; it is kept in the list of acts, so name nobody in it"`
 }
 
+// TeamMergeRequest merges a team into another.
+type TeamMergeRequest struct {
+	Into   string `json:"into" minLength:"1" maxLength:"320" doc:"Id of the team whose people they become"`
+	Reason string `json:"reason" minLength:"1" maxLength:"1000" doc:"Why; it is kept in the list of acts, so name nobody in it"`
+	DryRun bool   `json:"dry_run,omitempty" doc:"Only say what would happen"`
+}
+
+// TeamMerge is what a merge does, or would do.
+type TeamMerge struct {
+	TeamID    string   `json:"team_id"`
+	Into      string   `json:"into"`
+	People    int      `json:"people" doc:"Active and suspended people in the team before that: so many move"`
+	Endpoints []string `json:"endpoints" nullable:"false" doc:"Ids of the webhook endpoints that ask for this team by name. They do not follow: give them the other team where they are to have its people"`
+	DryRun    bool     `json:"dry_run" doc:"Nothing was changed"`
+}
+
+// MergedTeam is a team that an admin merged into another.
+type MergedTeam struct {
+	ID     string `json:"id"`
+	Name   string `json:"name" doc:"Empty when somebody who was in it was erased"`
+	Source string `json:"source"`
+	Into   string `json:"into" doc:"Id of the team that it was merged into, which may be merged itself"`
+}
+
 // ManagerCase is somebody whose manager is not as somebody says.
 type ManagerCase struct {
 	PersonID string  `json:"person_id" doc:"Whose manager it is"`

@@ -56,6 +56,16 @@ func (d *decider) SetTeamManager(ctx context.Context, tenant, team, manager stri
 	return d.managers(tenant, func(e *dirsync.Engine) (dirsync.Result, error) { return e.SetTeamManager(ctx, team, manager, act) })
 }
 
+// MergeTeam makes one team of two.
+func (d *decider) MergeTeam(ctx context.Context, tenant, team, into string, act directory.Act) error {
+	return d.managers(tenant, func(e *dirsync.Engine) (dirsync.Result, error) { return e.MergeTeam(ctx, team, into, act) })
+}
+
+// UnmergeTeam takes that back.
+func (d *decider) UnmergeTeam(ctx context.Context, tenant, team string, act directory.Act) error {
+	return d.managers(tenant, func(e *dirsync.Engine) (dirsync.Result, error) { return e.UnmergeTeam(ctx, team, act) })
+}
+
 // RenameTeam gives a team a name, or takes that back.
 func (d *decider) RenameTeam(ctx context.Context, tenant, team, name string, act directory.Act) error {
 	return d.managers(tenant, func(e *dirsync.Engine) (dirsync.Result, error) { return e.RenameTeam(ctx, team, name, act) })

@@ -42,7 +42,7 @@ type commands struct {
 	Replay      replayCommand      `cmd:"" help:"Send old changes to an endpoint once more."`
 	People      peopleCommand      `cmd:"" help:"Look people up, choose their managers, and erase who left."`
 	Explain     explainCommand     `cmd:"" help:"Say why a person has what they have, and not the rest."`
-	Teams       teamsCommand       `cmd:"" help:"List teams, set their managers, and rename them."`
+	Teams       teamsCommand       `cmd:"" help:"List teams, set their managers, rename and merge them."`
 	Export      exportCommand      `cmd:"" help:"Write the directory to a file, as NDJSON or CSV."`
 	Invites     invitesCommand     `cmd:"" help:"List, preview, release, hold, resend and revoke invites to the product."`
 	Acts        actsCommand        `cmd:"" help:"List what admins did, when and why."`

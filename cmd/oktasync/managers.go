@@ -109,6 +109,9 @@ type teamsCommand struct {
 	SetManager   teamsSetManagerCommand   `cmd:"" help:"Set a team's manager; managers.mode says for whom that counts."`
 	ClearManager teamsClearManagerCommand `cmd:"" help:"Take a team's manager back."`
 	Rename       teamsRenameCommand       `cmd:"" help:"Give a team a name, whatever Okta calls it."`
+	Merge        teamsMergeCommand        `cmd:"" help:"Merge a team into another: its people move, now and in future."`
+	Unmerge      teamsUnmergeCommand      `cmd:"" help:"Take a merge back."`
+	Merged       teamsMergedCommand       `cmd:"" help:"List teams that were merged into others."`
 	ClearName    teamsClearNameCommand    `cmd:"" help:"Take the name back: the team is called as in Okta again."`
 }
 

@@ -38,6 +38,9 @@ func rulesOf(t config.Tenant) directory.Rules {
 		rules.Custom = append(rules.Custom, directory.CustomField{Name: c.Name, Type: directory.CustomType(c.Type), Choices: c.Choices, Source: sourceOf(c.Source, t.FieldPlace("custom."+c.Name))})
 	}
 	rules.Grants = grantsOf(t)
+	if t.EmptyTeams == config.EmptyTeamsRemove { // keep is the zero value, so that rules from before are no others
+		rules.EmptyTeams = directory.EmptyTeamsRemove
+	}
 	for _, s := range t.Teams {
 		rule := directory.TeamRule{Path: s.Path, Line: s.Line}
 		if s.Groups != nil {

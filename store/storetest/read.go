@@ -104,10 +104,32 @@ func testListGroups(f *fixture) {
 	f.same("a page of teams", must(f.db.ListTeams(f.ctx, tenant, "team1", 1))(f), teams[1:2], teamTimes)
 
 	f.same("a team", must(f.db.TeamSize(f.ctx, tenant, "team1"))(f), teams[0], teamTimes)
-	merged := directory.Team{ID: "team3", Name: "Tres", OktaName: "Three", MergedInto: "team1"}
+	merged := directory.Team{ID: "team3", Name: "Tres", OktaName: "Three", MergedInto: "team1", Removed: true}
 	f.update(func(ctx context.Context, tx *store.Tx) error {
 		f.must(tx.PutTeams(ctx, []directory.Team{merged}))
 		f.same("a row that is merged", must(tx.Teams(ctx, []string{"team3"}))(f), []directory.Team{merged}, teamTimes)
+		return nil
+	})
+	f.same("merged", must(f.db.MergedTeams(f.ctx, tenant, "", 10))(f), []directory.Team{merged}, teamTimes)
+	f.same("merged, behind it", must(f.db.MergedTeams(f.ctx, tenant, "team3", 10))(f), nil)
+	f.update(func(ctx context.Context, tx *store.Tx) error {
+		f.same("aliases", must(tx.TeamAliases(ctx))(f), directory.TeamAliases{"team3": "team1"})
+		f.must(tx.PutTeams(ctx, []directory.Team{{ID: "team4"}, {ID: "team5", ParentID: "team4"}, {ID: "team6"}}))
+		f.same("teams below", []bool{must(tx.TeamsBelow(ctx, "team4"))(f), must(tx.TeamsBelow(ctx, "team5"))(f)}, []bool{true, false})
+		f.must(tx.PutTeamMembers(ctx, []directory.Person{{ID: "u1", FurtherTeams: []string{"team6"}}}))
+		empty := must(tx.EmptyTeams(ctx, []string{"team1", "team3", "team4", "team5", "team6", "nothing"}))(f)
+		f.same("empty", empty, []directory.Team{{ID: "team5", ParentID: "team4"}}, teamTimes)
+		f.must(tx.MarkTeamMembers(ctx, []string{"team1", "team6"}))
+		f.same("queued", must(tx.TakeTeamsDirty(ctx, 2))(f), []string{"u1", "u2"})
+		f.same("the rest", must(tx.TakeTeamsDirty(ctx, 9))(f), []string{"u3"})
+		f.must(tx.MarkTeamsLeft(ctx, []string{"team2", "team1", "team2"}))
+		f.same("left", must(tx.TakeTeamsLeft(ctx, 1))(f), []string{"team1"})
+		f.must(tx.MarkTeamsLeft(ctx, nil))
+		f.same("all", must(tx.TakeTeamsLeft(ctx, 9))(f), []string{"team1", "team2", "team4", "team5", "team6"})
+		f.same("none", must(tx.TakeTeamsLeft(ctx, 9))(f), nil)
+		for i, id := range []string{"team4", "team5", "team6"} {
+			f.must(tx.PutTeams(ctx, []directory.Team{{ID: id, ParentID: []string{"", "team4", ""}[i], Removed: true}}))
+		}
 		return nil
 	})
 	f.same("without the merged one", must(f.db.ListTeams(f.ctx, tenant, "", 10))(f), teams[:2], teamTimes)
