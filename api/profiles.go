@@ -96,6 +96,9 @@ func TrialAnswer(t directory.Trial) v1.RulesTest {
 		PersonID: t.PersonID, Status: string(t.Status), OktaStatus: t.OktaStatus, Assigned: t.Assigned,
 		Quarantine: convert(t.Quarantine, func(q directory.Quarantined) string { return q.Reason }),
 		Ignored:    fieldNames(t.Ignored),
+		Teams: convert(t.Teams, func(team directory.TrialTeam) v1.RulesTestTeam {
+			return v1.RulesTestTeam{ID: team.ID, Name: team.Name, Above: team.Above, Rule: team.Rule}
+		}),
 		Fields: convert(t.Fields, func(f directory.TrialField) v1.RulesTestField {
 			owner := "okta"
 			if f.Owned {

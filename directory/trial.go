@@ -8,6 +8,7 @@ type Trial struct {
 	OktaStatus string
 	Assigned   bool
 	Fields     []TrialField
+	Teams      []TrialTeam   // the primary one first
 	Quarantine []Quarantined // why the record could not be applied; none when it could
 	Ignored    []string      // attributes with a value that no rule reads
 }
@@ -21,6 +22,13 @@ type TrialField struct {
 	Unfit  Unfit        // why Okta's value is not taken
 	Owned  bool         // by the product
 	Kept   bool         // the product's own value stays, whatever Okta has
+}
+
+// TrialTeam is a team of a trial.
+type TrialTeam struct {
+	Team
+	Above []string // names of the teams above it, from the top
+	Rule  string   // in words
 }
 
 // TrialValue is an attribute's value as Okta has it; nil when there is none.

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/oktasync/oktasync/directory"
+	"github.com/oktasync/oktasync/emulator"
 	"github.com/oktasync/oktasync/store"
 )
 
@@ -248,6 +249,10 @@ func TestRow46_GroupsAreTeamsLive(t *testing.T) {
 	if again := f.mustFull(); len(again.Counts.Changes) != 0 {
 		t.Errorf("a full sync after the events changed %v", again.Counts.Changes)
 	}
+	tried, err := f.engine.Try(t.Context(), "bob")
+	if err != nil || len(tried.Teams) != 2 || tried.Teams[0].Name != "Team Green" || tried.Teams[0].Rule != "teams.from: groups, the group g2" || tried.Teams[1].Name != "Sales" {
+		t.Errorf("trying the rules on bob gives the teams %+v, %v", tried.Teams, err)
+	}
 	if managers := f.managers("ann"); managers["ann"] == "" {
 		t.Errorf("no manager in the chart: %v", managers)
 	}
@@ -294,4 +299,78 @@ func TestChangedSourcesOfTeams(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestTeamsOfAnOrg: groups that are teams, by the real reader on an emulated org and by its events.
+func TestTeamsOfAnOrg(t *testing.T) {
+	t.Parallel()
+	selected := directory.GroupSelection{Names: []string{"Crew *"}}
+	r := newRealOrg(t, openDatabase(t), emulator.Options{People: 12, Seed: 4, Limits: emulator.Unlimited()}, func(rules *directory.Rules) {
+		rules.Teams = []directory.TeamRule{{Groups: &selected}, fromPath("department")}
+		rules.Groups = selected
+	})
+	crew := r.must(r.org.CreateGroup("Crew <b>Ærø</b>", "")).ID
+	other := r.must(r.org.CreateGroup("Choir", "")).ID
+	who := r.org.PersonIDs()[3]
+	r.must(r.org.AddToGroup(other, who))
+	r.mustFull()
+	department := r.entry(who).Team
+	r.must(r.org.AddToGroup(crew, who))
+	r.follow()
+	team := directory.TeamOfOktaGroup(crew, "")
+	row := func() directory.Person {
+		rows, err := r.db.People(t.Context(), realTenant, []string{who})
+		if err != nil || len(rows) != 1 {
+			t.Fatalf("person %s: %v, %v", who, rows, err)
+		}
+		return rows[0]
+	}
+	if p := row(); p.TeamID != team.ID || !slices.Equal(p.FurtherTeams, []string{department}) {
+		t.Errorf("in the group, the teams are %s and %v, want %s and %s", p.TeamID, p.FurtherTeams, team.ID, department)
+	}
+	r.must(r.org.RenameGroup(crew, "Crew two"))
+	r.follow()
+	if teams, err := r.db.TeamsByID(t.Context(), realTenant, []string{team.ID}); err != nil || len(teams) != 1 || teams[0].Name != "Crew two" || teams[0].GroupID != crew {
+		t.Errorf("after the rename: %+v, %v", teams, err)
+	}
+	r.must(r.org.RemoveFromGroup(crew, who))
+	r.follow()
+	if p := row(); p.TeamID != department || p.FurtherTeams != nil {
+		t.Errorf("taken out, the teams are %s and %v, want %s", p.TeamID, p.FurtherTeams, department)
+	}
+	r.org.ResetCalls()
+	if run := r.mustFull(); len(run.Counts.Changes) != 0 {
+		t.Errorf("a full sync after the events changed %v", run.Counts.Changes)
+	}
+	for _, c := range r.org.Calls() { // of one group, where two have members
+		if strings.HasPrefix(c.Endpoint, "GET /api/v1/groups/") && strings.HasSuffix(c.Endpoint, "/users") && c.Calls != 1 {
+			t.Errorf("a full sync asked %d times for the members of groups, want 1", c.Calls)
+		}
+	}
+}
+
+// TestPersonInManyGroups: 500 groups that are all teams, and a long name.
+func TestPersonInManyGroups(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(r *directory.Rules) { r.Teams = []directory.TeamRule{fromPath("department"), fromGroups("Team *")} })
+	f.groups = map[string]string{}
+	f.join("ann", map[string]any{"department": "Sales"})
+	f.join("bob", map[string]any{"department": "Sales"})
+	for n := range 500 {
+		id := fmt.Sprintf("g%03d", n)
+		f.groups[id] = fmt.Sprintf("Team %d %s", n, strings.Repeat("ü", 200))
+		f.people["ann"].groups[id] = true
+	}
+	f.mustFull()
+	if row := f.row("ann"); len(row.FurtherTeams) != 500 || row.TeamID != f.row("bob").TeamID {
+		t.Errorf("the teams are %s and %d more", row.TeamID, len(row.FurtherTeams))
+	}
+	f.people["ann"].groups = map[string]bool{"g007": true}
+	f.mustFull()
+	if row := f.row("ann"); len(row.FurtherTeams) != 1 {
+		t.Errorf("of 500 teams %d are left, want 1", len(row.FurtherTeams))
+	}
+	if again := f.mustFull(); len(again.Counts.Changes) != 0 {
+		t.Errorf("a second full sync changed %v", again.Counts.Changes)
+	}
 }

@@ -38,6 +38,9 @@ func (e *Engine) Try(ctx context.Context, ref string) (directory.Trial, error) {
 		}
 		next.Profile = e.mapper.profile(seen, row.Profile)
 		trial.Fields = e.mapper.told(seen, row.Profile, next.Profile)
+		if status.Present() {
+			trial.Teams = e.teamsTried(seen, next.Profile)
+		}
 		if fault, bad := e.mapper.fault(seen.ID, next.Profile); bad && status.Present() {
 			trial.Quarantine = append(trial.Quarantine, fault)
 		}
@@ -73,6 +76,26 @@ func (m *mapper) told(seen directory.PersonSeen, keep, made directory.Profile) [
 		}
 	}
 	return fields
+}
+
+// teamsTried are the teams that the rules give somebody who was just read.
+func (e *Engine) teamsTried(seen directory.PersonSeen, made directory.Profile) []directory.TrialTeam {
+	var groups []directory.GroupOfPerson
+	for _, g := range seen.Groups {
+		if e.rules.Groups.Selects(g) {
+			groups = append(groups, directory.GroupOfPerson{PersonID: seen.ID, GroupID: g.ID, Name: g.Name, Type: g.Type})
+		}
+	}
+	slices.SortFunc(groups, func(a, b directory.GroupOfPerson) int { return strings.Compare(a.GroupID, b.GroupID) })
+	var teams []directory.TrialTeam
+	for _, t := range e.mapper.teamsOf(&made, groups, e.mapper.teamGroupsOf(groups, teamGroups{})) {
+		tried := directory.TrialTeam{Team: t.team, Rule: e.mapper.teamRule(t)}
+		for _, above := range t.above {
+			tried.Above = append(tried.Above, above.Name)
+		}
+		teams = append(teams, tried)
+	}
+	return teams
 }
 
 // words tells the rule as its file does.

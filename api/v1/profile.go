@@ -19,6 +19,7 @@ type RulesTest struct {
 	Fields     []RulesTestField `json:"fields" nullable:"false"`
 	Quarantine []string         `json:"quarantine" nullable:"false" doc:"Why the record could not be applied; none when it could"`
 	Ignored    []string         `json:"ignored" nullable:"false" doc:"Attributes with a value that no rule reads"`
+	Teams      []RulesTestTeam  `json:"teams" nullable:"false" doc:"The teams that the person would be in, the primary one first. The names are Okta's"`
 }
 
 // RulesTestField is one field of a test.
@@ -30,6 +31,14 @@ type RulesTestField struct {
 	Unfit  string          `json:"unfit,omitempty" doc:"Why the value that Okta has is not taken: too_long, not_a_number, not_a_boolean, not_a_date, not_a_choice, not_https"`
 	Owner  string          `json:"owner" enum:"okta,product" doc:"Who may write the field"`
 	Kept   bool            `json:"kept,omitempty" doc:"The product owns the field and it has a value, or was emptied, so that Okta's does not count"`
+}
+
+// RulesTestTeam is one team of a test.
+type RulesTestTeam struct {
+	ID    string   `json:"id"`
+	Name  string   `json:"name"`
+	Above []string `json:"above,omitempty" doc:"Names of the teams above it, from the top"`
+	Rule  string   `json:"rule" doc:"Which source gives it"`
 }
 
 // AttributeSeen is an attribute as Okta has it.

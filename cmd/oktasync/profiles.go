@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 
 	"github.com/oktasync/oktasync/api"
 	"github.com/oktasync/oktasync/api/v1"
@@ -165,6 +166,12 @@ func writeTrial(e *env, t v1.RulesTest) error {
 	}
 	if err := table(e.out, "FIELD\tOKTA\tRULE\tRESULT", rows); err != nil {
 		return err
+	}
+	for i, team := range t.Teams {
+		if i == 0 {
+			fmt.Fprint(e.out, "\nTeams, the primary one first:\n")
+		}
+		fmt.Fprintf(e.out, "  %s (%s)\n", strings.Join(append(slices.Clone(team.Above), team.Name), " > "), team.Rule)
 	}
 	for _, reason := range t.Quarantine {
 		fmt.Fprintf(e.out, "\nIt would be kept in quarantine: %s\n", reason)
