@@ -78,6 +78,10 @@ type lane struct {
 	poll   time.Duration
 	shared bool // no tenant gets more than its share of the slots
 	mixed  bool // the backlog
+	// What is beyond a tenant's share has nowhere else to go, so it waits a moment in its slot. Or the slot that is
+	// kept for others would send all that is queued away for seconds, and a tenant alone would get a few done each
+	// time they come back.
+	patient bool
 }
 
 // running is a lane at work.
@@ -116,8 +120,8 @@ func (o ServerOptions) lanes() []lane {
 	lanes := []lane{
 		{queues: map[string]int{QueueLeavers: 1}, slots: slots(o.Leavers, 4), poll: poll, shared: true},
 		{queues: map[string]int{QueueLeavers: 2, QueuePeople: 1}, slots: people - people/2, poll: poll, shared: true},
-		{queues: backlogQueues(), slots: max(1, people/2), poll: 4 * poll, shared: true, mixed: true},
-		{queues: map[string]int{QueueGroups: 1}, slots: slots(o.Groups, 3), poll: 2 * poll, shared: true},
+		{queues: backlogQueues(), slots: max(1, people/2), poll: 4 * poll, shared: true, mixed: true, patient: true},
+		{queues: map[string]int{QueueGroups: 1}, slots: slots(o.Groups, 3), poll: 2 * poll, shared: true, patient: true},
 		{queues: map[string]int{QueueBulk: 1}, slots: slots(o.Bulk, 2), poll: 10 * poll},
 		{queues: map[string]int{QueueUpkeep: 1}, slots: slots(o.Upkeep, 4), poll: 4 * poll},
 	}
@@ -154,7 +158,7 @@ func NewServer(o ServerOptions) *Server {
 		if l.shared {
 			seats = newSeats(l.slots, 0, s.work.now)
 		}
-		if l.mixed {
+		if l.patient {
 			seats.patience = backlogPatience
 		}
 		s.lanes = append(s.lanes, running{seats: seats, Server: asynq.NewServerFromRedisClient(client, asynq.Config{

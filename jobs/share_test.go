@@ -75,6 +75,28 @@ func TestAFloodDelaysNobodyElse(t *testing.T) {
 	poll(t, "the flood is done as well", func() bool { return flooded.Load() == flood })
 }
 
+// A nightly change touches hundreds of groups of one tenant. The slot that is kept free for others does not
+// send those that wait away for seconds each: at a few groups each time they come back, this would last minutes.
+func TestATenantAloneIsDoneWithItsGroups(t *testing.T) {
+	t.Parallel()
+	r := realRedis(t)
+	const groups = 300
+	store, c := newTables(), newClient(r)
+	var done atomic.Int32
+	reconcile := func(context.Context, string, directory.Scope) error {
+		time.Sleep(10 * time.Millisecond) // what Okta takes
+		done.Add(1)
+		return nil
+	}
+	hints := make([]directory.ScopeHint, groups)
+	for n := range hints {
+		hints[n] = directory.ScopeHint{Tenant: "acme", Scope: directory.GroupScope(fmt.Sprintf("00g%017d", n))}
+	}
+	put(t, store, c, hints...)
+	startServer(t, ServerOptions{Redis: r, Ledger: store, Reconciler: &reconciler{tables: store, scope: reconcile}, Poll: 10 * time.Millisecond})
+	poll(t, "all groups are done", func() bool { return done.Load() == groups })
+}
+
 func TestAllowance(t *testing.T) {
 	t.Parallel()
 	a, now := &allowance{}, time.Now()
