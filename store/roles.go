@@ -115,9 +115,13 @@ func (t *Tx) DropRoleGrants(ctx context.Context, grants []directory.RoleGrant) e
 	return nil
 }
 
-// RoleHeldBeside says whether anybody but the people has the role.
-func (t *Tx) RoleHeldBeside(ctx context.Context, role string, people []string) (bool, error) {
-	const query = `select person_id from role_grants where tenant = $1 and role = $2 and not (person_id {in $3}) limit 1`
+// RoleHeldBeside says whether anybody but the people has the role; with active, anybody who may sign in.
+func (t *Tx) RoleHeldBeside(ctx context.Context, role string, people []string, active bool) (bool, error) {
+	query := `select person_id from role_grants g where tenant = $1 and role = $2 and not (person_id {in $3})`
+	if active {
+		query += ` and exists (select 1 from people p where p.tenant = $1 and p.id = g.person_id and p.status = 'active' and p.left_at is null)`
+	}
+	query += ` limit 1`
 	_, err := scanText(t.db.row(ctx, t.tx, query, t.tenant, role, people))
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
@@ -126,6 +130,40 @@ func (t *Tx) RoleHeldBeside(ctx context.Context, role string, people []string) (
 		return false, fmt.Errorf("look who has the role %s: %w", role, err)
 	}
 	return true, nil
+}
+
+// LastToLose returns, when the run's plan leaves the role with nobody who may sign in, the planned change that
+// takes it from who would keep it: who may sign in first, then who is suspended, then who had it first. Otherwise
+// it returns none.
+func (t *Tx) LastToLose(ctx context.Context, run, role string) (directory.PlannedChange, error) {
+	const rest = `
+		select g.person_id from role_grants g join people p on p.tenant = g.tenant and p.id = g.person_id
+		where g.tenant = $1 and g.role = $3 and p.status = 'active' and p.left_at is null
+			and not exists (select 1 from plan c where c.tenant = $1 and c.run = $2 and c.person_id = g.person_id and c.person_id <> ''
+				and (c.type = 'role.revoked' and c.subject_id = g.role or c.type in ('person.removed', 'person.deactivated', 'person.detached', 'person.suspended')))
+		union all
+		select c.person_id from plan c where c.tenant = $1 and c.run = $2 and c.type = 'role.granted' and c.subject_id = $3
+		limit 1`
+	_, err := scanText(t.db.row(ctx, t.tx, rest, t.tenant, run, role))
+	if !errors.Is(err, sql.ErrNoRows) {
+		if err != nil {
+			err = fmt.Errorf("look with whom run %s leaves the role %s: %w", run, role, err)
+		}
+		return directory.PlannedChange{}, err
+	}
+	const first = `
+		select c.seq, c.type, c.subject, c.subject_id, c.person_id, c.before_hash, c.observed_at, c.fields, c.after
+		from plan c
+		join role_grants g on g.tenant = c.tenant and g.person_id = c.person_id and g.role = c.subject_id
+		join people p on p.tenant = c.tenant and p.id = c.person_id
+		where c.tenant = $1 and c.run = $2 and c.type = 'role.revoked' and c.subject_id = $3
+		order by case when p.left_at is not null or p.status not in ('active', 'suspended') then 2 when p.status = 'suspended' then 1 else 0 end,
+			g.since, c.person_id, g.team, c.seq limit 1`
+	found, err := list(ctx, t.db, t.tx, scanPlanned, first, t.tenant, run, role)
+	if err != nil || len(found) == 0 {
+		return directory.PlannedChange{}, err
+	}
+	return found[0], nil
 }
 
 // KeptAsLast returns who has one of the roles only because nobody else did, in order of id.

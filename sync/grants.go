@@ -15,7 +15,7 @@ import (
 type grantRules struct {
 	rules    directory.GrantRules
 	lists    []ruleList // of the sets, then of the pools
-	byGroup  map[string][]ruleAt
+	byGroup  groupRules
 	named    []ruleAt // rules with name patterns
 	groups   []string // ids that the rules name, sorted
 	keepLast map[string]bool
@@ -28,6 +28,7 @@ type ruleList struct {
 	set   *directory.RoleSet // nil: a pool
 	pool  string
 	rules []directory.GrantRule
+	via   []string       // of the rules that read an attribute, what they say that they found
 	rank  map[string]int // of the set's roles
 }
 
@@ -36,7 +37,7 @@ type ruleAt struct{ list, rule int }
 
 func newGrantRules(rules directory.GrantRules) *grantRules {
 	r := &grantRules{
-		rules: rules, byGroup: map[string][]ruleAt{}, keepLast: map[string]bool{}, pools: map[string]directory.LicensePool{}, shielded: map[string]bool{},
+		rules: rules, byGroup: groupRules{}, keepLast: map[string]bool{}, pools: map[string]directory.LicensePool{}, shielded: map[string]bool{},
 	}
 	for i := range rules.Sets {
 		set := &rules.Sets[i]
@@ -51,11 +52,14 @@ func newGrantRules(rules directory.GrantRules) *grantRules {
 		r.lists = append(r.lists, ruleList{pool: pool.Name, rules: pool.Rules})
 		r.pools[pool.Name] = pool
 	}
-	for l, list := range r.lists {
+	for l := range r.lists {
+		list := &r.lists[l]
+		list.via = make([]string, len(list.rules))
 		for i, rule := range list.rules {
+			list.via[i] = "attribute " + rule.Attribute
 			at := ruleAt{l, i}
 			for _, id := range rule.Groups {
-				r.byGroup[id] = append(r.byGroup[id], at)
+				r.byGroup[id] = groupFit{via: "group " + id, rules: append(r.byGroup[id].rules, at)}
 			}
 			if len(rule.GroupNames) > 0 {
 				r.named = append(r.named, at)
@@ -98,30 +102,36 @@ func (r *grantRules) protects(p directory.Person) bool {
 	return r.shielded[directory.Fold(p.ID)] || r.shielded[directory.Fold(p.Profile.Login)]
 }
 
-// groupRules says which rules a group fits. A rule that names groups by pattern is resolved by the
+// groupRules says which rules a group fits, by its id. A rule that names groups by pattern is resolved by the
 // names that they have now; an id fits whatever the group is called.
-type groupRules map[string][]ruleAt
+type groupRules map[string]groupFit
 
-// resolve returns the rules that the groups fit.
-func (r *grantRules) resolve(groups []directory.GroupOfPerson) groupRules {
+// groupFit is what a group gives.
+type groupFit struct {
+	via   string // what the rules say that they found
+	rules []ruleAt
+}
+
+// resolve returns the rules that the groups fit. Rules that name groups are asked about each group once, however many
+// people are in it: known has those that were asked about before, at the same moment.
+func (r *grantRules) resolve(groups []directory.GroupOfPerson, known groupRules) groupRules {
 	if len(r.named) == 0 {
 		return r.byGroup
 	}
-	fitting := groupRules{}
 	for _, g := range groups {
-		if _, done := fitting[g.GroupID]; done {
+		if _, done := known[g.GroupID]; done {
 			continue
 		}
-		fits := slices.Clone(r.byGroup[g.GroupID])
+		fits := slices.Clone(r.byGroup[g.GroupID].rules)
 		for _, at := range r.named {
 			names := directory.GroupSelection{Names: r.lists[at.list].rules[at.rule].GroupNames}
 			if !slices.Contains(fits, at) && names.Selects(directory.GroupSeen{ID: g.GroupID, Name: g.Name}) {
 				fits = append(fits, at)
 			}
 		}
-		fitting[g.GroupID] = fits
+		known[g.GroupID] = groupFit{via: "group " + g.GroupID, rules: fits}
 	}
-	return fitting
+	return known
 }
 
 // facts are what the rules look at in one person.
@@ -139,8 +149,6 @@ type award struct {
 	role string
 	team string
 	via  string
-	// group says that via is the id of a group; the result says so in via.
-	group bool
 }
 
 // entitlements are what the rules give one person: roles in order of set, role and team, pools in the
@@ -170,28 +178,29 @@ type entitlements struct {
 func (r *grantRules) evaluate(f facts, fits groupRules) entitlements {
 	hits := make([]award, 0, 32)
 	for _, g := range f.groups {
-		for _, at := range fits[g.GroupID] {
+		fit := fits[g.GroupID]
+		for _, at := range fit.rules {
 			rule := &r.lists[at.list].rules[at.rule]
-			a := award{rule: rule, list: at.list, rank: at.rule, role: rule.Role, team: rule.Team, via: g.GroupID}
+			a := award{rule: rule, list: at.list, rank: at.rule, role: rule.Role, team: rule.Team, via: fit.via}
 			if rule.TeamFrom == directory.TeamOfGroup {
 				a.team = g.GroupID
 			}
 			hits = append(hits, a)
 		}
 	}
-	ofGroups := len(hits)
 	for l := range r.lists {
 		list := &r.lists[l]
 		for i := range list.rules {
 			rule := &list.rules[i]
+			if !rule.Everyone && rule.Attribute == "" {
+				continue
+			}
 			a := award{rule: rule, list: l, rank: i, role: rule.Role, team: rule.Team, via: "everyone"}
 			if rule.Everyone {
 				hits = append(hits, a)
+				continue // a rule has one source
 			}
-			if rule.Attribute == "" {
-				continue
-			}
-			a.via = "attribute " + rule.Attribute
+			a.via = list.via[i]
 			for _, value := range f.attributes[rule.Attribute] {
 				if role, counts := rule.Values[directory.Fold(value)]; counts {
 					a.role = cmp.Or(rule.Role, role)
@@ -201,7 +210,6 @@ func (r *grantRules) evaluate(f facts, fits groupRules) entitlements {
 		}
 	}
 	for i := range hits {
-		hits[i].group = i < ofGroups
 		if hits[i].rule.TeamFrom == directory.TeamOfPerson {
 			hits[i].team = f.team
 		}
@@ -210,15 +218,7 @@ func (r *grantRules) evaluate(f facts, fits groupRules) entitlements {
 	hits = slices.DeleteFunc(hits, func(a award) bool { return a.rule.TeamFrom == directory.TeamOfPerson && a.team == "" })
 	hits = r.addDefaults(hits, f)
 	slices.SortFunc(hits, compareAwards)
-	out := r.combine(hits)
-	for _, list := range [][]award{out.roles, out.licenses} {
-		for i := range list {
-			if list[i].group {
-				list[i].via = "group " + list[i].via
-			}
-		}
-	}
-	return out
+	return r.combine(hits)
 }
 
 // compareAwards orders awards by list, team and rule, and then by what the rule found.
@@ -263,7 +263,15 @@ func (r *grantRules) addDefaults(hits []award, f facts) []award {
 
 // combine takes awards in order of list, team and rule.
 func (r *grantRules) combine(hits []award) entitlements {
-	var out entitlements
+	if len(hits) == 0 {
+		return entitlements{}
+	}
+	licenses := slices.IndexFunc(hits, func(a award) bool { return r.lists[a.list].set == nil }) // they come last
+	if licenses < 0 {
+		licenses = len(hits)
+	}
+	room := make([]award, 0, licenses+min(len(r.pools), len(hits)-licenses)) // for both
+	out := entitlements{roles: room[:0:licenses], licenses: room[licenses:licenses]}
 	for len(hits) > 0 {
 		n := 1
 		for n < len(hits) && hits[n].list == hits[0].list && hits[n].team == hits[0].team {

@@ -162,10 +162,11 @@ func (e *Engine) settleGrants(ctx context.Context, tx Tx, ids []string, planned 
 		return settled{}, err
 	}
 	s := &settling{engine: e, tx: tx, cause: cause, planned: planned, people: map[string]directory.Person{}, pools: map[string]bool{}}
+	fits := groupRules{}
 	for _, g := range grantees {
 		s.people[g.person.ID] = g.person
 		s.had = append(s.had, g)
-		s.diff.add(e.grants.diff(g, e.grants.resolve(g.groups), tx.Now()))
+		s.diff.add(e.grants.diff(g, e.grants.resolve(g.groups, fits), tx.Now()))
 	}
 	for _, step := range []func(context.Context) error{s.keepLast, s.writeRoles, s.writeClaims, s.lowerPools, s.handOn} {
 		if err := step(ctx); err != nil {

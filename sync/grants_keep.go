@@ -10,7 +10,8 @@ import (
 )
 
 // keepLast leaves a role that somebody has to have with one of those who would lose it, when nobody
-// else has it: with who is in the directory before who left, and among these with who had it first.
+// else has it who can use it: with who may sign in before who is suspended, with these before who left, and among them with who
+// had it first. Whom the plan says to keep it keeps it: the others lose theirs in other batches.
 func (s *settling) keepLast(ctx context.Context) error {
 	keep := s.engine.grants.keepLast
 	losing := map[string][]directory.RoleGrant{}
@@ -21,24 +22,18 @@ func (s *settling) keepLast(ctx context.Context) error {
 	}
 	for _, role := range sortedKeys(losing) {
 		rows := losing[role]
-		if slices.ContainsFunc(s.diff.grant, func(r directory.RoleGrant) bool { return r.Role == role }) {
-			continue
-		}
-		var people []string
-		for _, r := range rows {
-			people = append(people, r.PersonID)
-		}
-		others, err := s.tx.RoleHeldBeside(ctx, role, people)
-		if err != nil {
-			return fmt.Errorf("look who else has the role %s: %w", role, err)
-		}
-		if others || s.staysWithThem(role, people) {
-			continue
-		}
 		first := slices.MinFunc(rows, func(a, b directory.RoleGrant) int {
-			return cmp.Or(-compareBool(s.people[a.PersonID].Present(), s.people[b.PersonID].Present()),
+			return cmp.Or(cmp.Compare(footing(s.people[b.PersonID]), footing(s.people[a.PersonID])),
 				a.Since.Compare(b.Since), cmp.Compare(a.PersonID, b.PersonID), cmp.Compare(a.Team, b.Team))
 		})
+		if i := slices.IndexFunc(rows, s.saidToKeep); i >= 0 {
+			first = rows[i]
+		} else if others, err := s.others(ctx, role, first, rows); err != nil || others {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		if err := s.keep(ctx, first); err != nil {
 			return err
 		}
@@ -46,22 +41,72 @@ func (s *settling) keepLast(ctx context.Context) error {
 	return nil
 }
 
-// staysWithThem says whether one of the people keeps the role elsewhere: in another team, say.
-func (s *settling) staysWithThem(role string, people []string) bool {
-	return slices.ContainsFunc(s.diff.amend, func(r directory.RoleGrant) bool {
-		return r.Role == role && r.Kept != directory.KeptLast && slices.Contains(people, r.PersonID)
+// rolesToKeep are the roles that somebody has to have, sorted.
+func (r *grantRules) rolesToKeep() []string {
+	return slices.DeleteFunc(sortedKeys(r.keepLast), func(role string) bool { return !r.keepLast[role] })
+}
+
+// mayUse is the footing of somebody who may sign in.
+const mayUse = 2
+
+// footing orders people by what they can do with a role.
+func footing(p directory.Person) int {
+	switch {
+	case !p.Present():
+		return 0
+	case p.Status != directory.StatusActive:
+		return 1
+	default:
+		return mayUse
+	}
+}
+
+// saidToKeep says whether the plan is that the person keeps the role.
+func (s *settling) saidToKeep(r directory.RoleGrant) bool {
+	return slices.ContainsFunc(s.planned, func(c directory.PlannedChange) bool {
+		return c.Type == grantsDue && c.SubjectID == r.Role && c.PersonID == r.PersonID
 	})
 }
 
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return 1
-	default:
-		return -1
+// others says whether the role is left with somebody to whom it is of as much use as to the first of those who lose it.
+func (s *settling) others(ctx context.Context, role string, first directory.RoleGrant, rows []directory.RoleGrant) (bool, error) {
+	active := footing(s.people[first.PersonID]) == mayUse
+	for _, r := range s.left() {
+		if r.Role == role && r.Kept != directory.KeptLast && (!active || footing(s.people[r.PersonID]) == mayUse) {
+			return true, nil
+		}
 	}
+	var people []string
+	for _, r := range rows {
+		people = append(people, r.PersonID)
+	}
+	others, err := s.tx.RoleHeldBeside(ctx, role, people, active)
+	if err != nil {
+		return false, fmt.Errorf("look who else has the role %s: %w", role, err)
+	}
+	return others, nil
+}
+
+// left are the roles that these people have after this, in the directory or not.
+func (s *settling) left() []directory.RoleGrant {
+	same := func(a directory.RoleGrant) func(directory.RoleGrant) bool {
+		return func(b directory.RoleGrant) bool {
+			return a.PersonID == b.PersonID && a.Role == b.Role && a.Team == b.Team
+		}
+	}
+	all := slices.Clone(s.diff.grant)
+	for _, g := range s.had {
+		for _, r := range g.roles {
+			if !s.engine.grants.keepLast[r.Role] || slices.ContainsFunc(s.diff.revoke, same(r)) {
+				continue
+			}
+			if i := slices.IndexFunc(s.diff.amend, same(r)); i >= 0 {
+				r = s.diff.amend[i]
+			}
+			all = append(all, r)
+		}
+	}
+	return all
 }
 
 func (s *settling) keep(ctx context.Context, r directory.RoleGrant) error {
@@ -76,7 +121,7 @@ func (s *settling) keep(ctx context.Context, r directory.RoleGrant) error {
 	s.diff.amend = append(s.diff.amend, r)
 	err := s.tx.Alert(ctx, directory.Alert{
 		ID: fmt.Sprintf("role_kept_%s_%s_%s_%d", s.engine.tenant, r.Role, r.PersonID, s.tx.Now().UnixMicro()), Tenant: s.engine.tenant, Kind: directory.AlertRoleKept, RunID: s.cause.RunID,
-		Sentence: fmt.Sprintf("person %s of tenant %s keeps the role %s although no rule gives it any more, because nobody else has it and it is marked keep_last; "+
+		Sentence: fmt.Sprintf("person %s of tenant %s keeps the role %s although no rule gives it any more, because nobody else who may sign in has it and it is marked keep_last; "+
 			"give it to somebody else in Okta, and it goes by itself", r.PersonID, s.engine.tenant, r.Role),
 		At: s.tx.Now(),
 	})
@@ -86,11 +131,11 @@ func (s *settling) keep(ctx context.Context, r directory.RoleGrant) error {
 	return nil
 }
 
-// letGo settles those who kept a role only because nobody else had it, now that somebody has.
+// letGo settles those who kept a role only because nobody else had it, now that somebody has who may sign in.
 func (s *settling) letGo(ctx context.Context) error {
 	roles := map[string]bool{}
-	for _, r := range s.diff.grant {
-		if s.engine.grants.keepLast[r.Role] {
+	for _, r := range s.left() {
+		if s.engine.grants.keepLast[r.Role] && r.Kept != directory.KeptLast && s.people[r.PersonID].Present() {
 			roles[r.Role] = true
 		}
 	}
@@ -107,5 +152,30 @@ func (s *settling) letGo(ctx context.Context) error {
 		return err
 	}
 	s.out.gone, s.out.made = append(s.out.gone, more.gone...), append(s.out.made, more.made...)
+	return nil
+}
+
+// keepLast amends the plan where it would take a role that somebody has to have from everybody: the one who keeps it when
+// the plan is applied keeps it in the plan, too.
+func (p *grantPlan) keepLast(ctx context.Context) error {
+	x := p.run
+	for _, role := range sortedKeys(p.losing) {
+		var kept directory.PlannedChange
+		err := p.look(ctx, func(ctx context.Context, tx Tx) error {
+			var err error
+			kept, err = tx.LastToLose(ctx, x.run.ID, role)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if kept.PersonID == "" {
+			continue
+		}
+		kept.Type, p.lost = grantsDue, max(0, p.lost-1)
+		if err := x.engine.store.AmendPlan(ctx, x.engine.tenant, x.run.ID, x.owner, []directory.PlannedChange{kept}); err != nil {
+			return err
+		}
+	}
 	return nil
 }

@@ -20,15 +20,16 @@ type grantPlan struct {
 	// everybody says that the rules are others than those by which people have what they have.
 	everybody bool
 	seats     map[string]*seats
-	lost      int // roles taken from people who stay, for the guard
-	taken     int // licenses taken from people who stay
+	losing    map[string]bool // roles to keep that the plan takes from somebody
+	lost      int             // roles taken from people who stay, for the guard
+	taken     int             // licenses taken from people who stay
 }
 
 // planGrants plans roles and licenses of everybody whom the plan so far changes, of whoever is queued, and of
 // everybody when the rules have changed. It asks Okta for nothing.
 func (x *execution) planGrants(ctx context.Context) error {
 	e := x.engine
-	x.grants = &grantPlan{run: x, names: map[string]string{}, types: map[string]string{}, fits: teamGroups{}, seats: map[string]*seats{}}
+	x.grants = &grantPlan{run: x, names: map[string]string{}, types: map[string]string{}, fits: teamGroups{}, seats: map[string]*seats{}, losing: map[string]bool{}}
 	basis, err := e.settledBasis()
 	if err != nil {
 		return err
@@ -80,6 +81,9 @@ func (p *grantPlan) plan(ctx context.Context, full bool) error {
 			break
 		}
 		after = ids[len(ids)-1]
+	}
+	if err := p.keepLast(ctx); err != nil {
+		return err
 	}
 	for _, name := range sortedKeys(p.seats) {
 		if err := p.settlePool(ctx, p.seats[name], full); err != nil {
@@ -143,11 +147,12 @@ func (p *grantPlan) page(ctx context.Context, tx Tx, ids []string) ([]directory.
 		c.ObservedAt = tx.Now()
 		planned = append(planned, c)
 	}
+	fits := groupRules{}
 	for _, g := range grantees {
 		if moved := p.placed(&g, tx.Now()); moved != nil {
 			planned = append(planned, *moved)
 		}
-		d := e.grants.diff(g, e.grants.resolve(g.groups), tx.Now())
+		d := e.grants.diff(g, e.grants.resolve(g.groups, fits), tx.Now())
 		p.count(g, d)
 		if !g.person.Present() && changed[g.person.ID] {
 			continue
@@ -156,6 +161,9 @@ func (p *grantPlan) page(ctx context.Context, tx Tx, ids []string) ([]directory.
 			p.lost += len(d.lost)
 		}
 		for _, r := range d.revoke {
+			if e.grants.keepLast[r.Role] {
+				p.losing[r.Role] = true
+			}
 			add(roleChange(directory.RoleRevoked, r))
 		}
 		for _, l := range d.drop {
@@ -277,11 +285,24 @@ func (x *execution) countGrants(ctx context.Context, counts *directory.PlanCount
 	return err
 }
 
-// settleGrants settles whoever is queued, then hands on the licenses that are free, each batch in a
+// settleGrants settles whoever keeps a role as the last one, in case somebody else has it by now, and whoever is queued, then hands on the licenses that are free, each batch in a
 // commit of its own.
 func (x *execution) settleGrants(ctx context.Context) error {
 	if !x.engine.settles() && x.run.Rules == "" {
 		return nil
+	}
+	if roles := x.engine.grants.rolesToKeep(); len(roles) > 0 {
+		err := x.commitGrants(ctx, func(ctx context.Context, tx Tx) (bool, []directory.Change, error) {
+			kept, err := tx.KeptAsLast(ctx, roles)
+			if err != nil {
+				return false, nil, fmt.Errorf("look who keeps a role as the last one: %w", err)
+			}
+			done, err := x.engine.settleGrants(ctx, tx, kept, nil, x.cause)
+			return len(kept) > 0, slices.Concat(done.gone, done.made), err
+		})
+		if err != nil {
+			return err
+		}
 	}
 	for more := true; more; {
 		err := x.commitGrants(ctx, func(ctx context.Context, tx Tx) (bool, []directory.Change, error) {

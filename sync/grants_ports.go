@@ -17,8 +17,11 @@ type GrantTx interface {
 	// PutRoleGrants writes whole rows.
 	PutRoleGrants(ctx context.Context, grants []directory.RoleGrant) error
 	DropRoleGrants(ctx context.Context, grants []directory.RoleGrant) error
-	// RoleHeldBeside says whether anybody but the people has the role.
-	RoleHeldBeside(ctx context.Context, role string, people []string) (bool, error)
+	// RoleHeldBeside says whether anybody but the people has the role; with active, anybody who may sign in.
+	RoleHeldBeside(ctx context.Context, role string, people []string, active bool) (bool, error)
+	// LastToLose returns, when the run's plan leaves the role with nobody who may sign in, the planned change that
+	// takes it from who would keep it: who may sign in first, then who is suspended, then who had it first.
+	LastToLose(ctx context.Context, run, role string) (directory.PlannedChange, error)
 	// KeptAsLast returns who has one of the roles only because nobody else did.
 	KeptAsLast(ctx context.Context, roles []string) ([]string, error)
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/oktasync/oktasync/directory"
 )
@@ -82,7 +83,7 @@ func TestEvaluate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newGrantRules(test.rules)
-			got := r.evaluate(test.facts, r.resolve(test.facts.groups)).gave(r)
+			got := r.evaluate(test.facts, r.resolve(test.facts.groups, groupRules{})).gave(r)
 			if !slices.Equal(got, test.want) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
@@ -96,7 +97,7 @@ func TestEvaluateIsOfOneMind(t *testing.T) {
 	r := newGrantRules(manyRules())
 	random := rand.New(rand.NewPCG(1, 2))
 	f := somebody()
-	want := strings.Join(r.evaluate(f, r.resolve(f.groups)).gave(r), "\n")
+	want := strings.Join(r.evaluate(f, r.resolve(f.groups, groupRules{})).gave(r), "\n")
 	if want == "" {
 		t.Fatal("the rules give nothing")
 	}
@@ -104,7 +105,7 @@ func TestEvaluateIsOfOneMind(t *testing.T) {
 		random.Shuffle(len(f.groups), func(i, j int) { f.groups[i], f.groups[j] = f.groups[j], f.groups[i] })
 		values := f.attributes["user.kind"]
 		random.Shuffle(len(values), func(i, j int) { values[i], values[j] = values[j], values[i] })
-		if got := strings.Join(r.evaluate(f, r.resolve(f.groups)).gave(r), "\n"); got != want {
+		if got := strings.Join(r.evaluate(f, r.resolve(f.groups, groupRules{})).gave(r), "\n"); got != want {
 			t.Fatalf("in another order:\n%s\nwant:\n%s", got, want)
 		}
 	}
@@ -141,18 +142,50 @@ func somebody() facts {
 }
 
 // BenchmarkEvaluate is one person with groups that count, as the database hands them out, and one in 500
-// groups of whom all are looked at.
+// groups of whom all are looked at; then the comparison with what they have already, as a plan does it for each.
 func BenchmarkEvaluate(b *testing.B) {
 	r := newGrantRules(manyRules())
 	few := somebody()
 	few.groups = slices.DeleteFunc(slices.Clone(few.groups), func(g directory.GroupOfPerson) bool { return !slices.Contains(r.groups, g.GroupID) })
 	for name, f := range map[string]facts{"groups that count": few, "500 groups": somebody()} {
 		b.Run(name, func(b *testing.B) {
-			fits := r.resolve(f.groups)
+			fits := r.resolve(f.groups, groupRules{})
 			b.ReportAllocs()
 			for b.Loop() {
 				r.evaluate(f, fits)
 			}
 		})
+	}
+	b.Run("compared", func(b *testing.B) {
+		g := granteeOf(r, few)
+		b.ReportAllocs()
+		for b.Loop() {
+			r.diff(g, r.resolve(g.groups, groupRules{}), time.Time{})
+		}
+	})
+}
+
+// granteeOf is somebody who has what the rules give.
+func granteeOf(r *grantRules, f facts) grantee {
+	g := grantee{groups: f.groups, person: directory.Person{ID: "p", Status: directory.StatusActive, TeamID: f.team, Profile: directory.Profile{Attributes: f.attributes}}}
+	d := r.diff(g, r.resolve(g.groups, groupRules{}), time.Time{})
+	g.roles, g.licenses = d.grant, d.claim
+	return g
+}
+
+// TestEvaluatingAllocatesLittle: as many groups, rules and values as there may be, the memory that is asked for stays that of the result.
+func TestEvaluatingAllocatesLittle(t *testing.T) {
+	r := newGrantRules(manyRules())
+	f := somebody()
+	fits := r.resolve(f.groups, groupRules{})
+	if n := testing.AllocsPerRun(100, func() { r.evaluate(f, fits) }); n > 3 {
+		t.Errorf("evaluating the rules for one person in 500 groups allocates %.0f times", n)
+	}
+	g := granteeOf(r, f)
+	if n := testing.AllocsPerRun(100, func() { r.diff(g, fits, time.Time{}) }); n > 12 {
+		t.Errorf("comparing what the rules give with what is there allocates %.0f times", n)
+	}
+	if d := r.diff(g, fits, time.Time{}); len(d.grant)+len(d.revoke)+len(d.amend)+len(d.claim)+len(d.drop)+len(d.adjust) != 0 || len(g.roles) == 0 || len(g.licenses) == 0 {
+		t.Errorf("who has what the rules give is given %+v", d)
 	}
 }

@@ -250,6 +250,54 @@ func TestKeepLast(t *testing.T) {
 	}
 }
 
+// TestKeepLastWhoMaySignIn: a role that somebody has to have stays with somebody who can use it, as long as there is anybody.
+func TestKeepLastWhoMaySignIn(t *testing.T) {
+	t.Parallel()
+	rules := access()
+	rules.Sets[0].Roles[2].KeepLast = true
+	onBoth(t, func(t *testing.T, db *store.DB) {
+		f := newTenant(t, db, "acme", granting(rules))
+		f.groups["g-admin"] = "Admins"
+		f.join("ann", nil).groups["g-admin"] = true
+		f.join("bob", nil).groups["g-admin"] = true
+		f.mustFull()
+		f.people["ann"].status = "SUSPENDED"
+		f.event(person1("ann"), "user.lifecycle.suspend")
+		delete(f.people["bob"].groups, "g-admin")
+		f.event(person1("bob"), "group.user_membership.remove")
+		f.mustHave(map[string]string{"ann": "admin", "bob": "admin kept last, reader"})
+		f.people["ann"].status = "ACTIVE"
+		f.event(person1("ann"), "user.lifecycle.unsuspend")
+		f.mustHave(map[string]string{"ann": "admin", "bob": "reader"})
+
+		// Both lose it, the first who had it is suspended.
+		f.people["bob"].groups["g-admin"] = true
+		f.event(person1("bob"), "group.user_membership.add")
+		f.people["ann"].status = "SUSPENDED"
+		f.event(person1("ann"), "user.lifecycle.suspend")
+		f.people["ann"].groups, f.people["bob"].groups = map[string]bool{}, map[string]bool{}
+		f.mustFull()
+		f.mustHave(map[string]string{"ann": "reader", "bob": "admin kept last, reader"})
+	})
+}
+
+// TestKeepLastInAnotherTeam: who keeps the role in one team does not keep it in the other as the last one.
+func TestKeepLastInAnotherTeam(t *testing.T) {
+	t.Parallel()
+	lead := func(group string) directory.GrantRule {
+		return directory.GrantRule{Name: "lead-" + group, Role: "lead", Groups: []string{group}, TeamFrom: directory.TeamOfGroup}
+	}
+	f := newFixture(t, granting(directory.GrantRules{Sets: []directory.RoleSet{{Name: "teams", Roles: []directory.RoleKind{{Name: "lead", KeepLast: true}},
+		Rules: []directory.GrantRule{lead("g1"), lead("g2")}}}}))
+	f.groups["g1"], f.groups["g2"] = "One", "Two"
+	h := f.join("ann", nil)
+	h.groups["g1"], h.groups["g2"] = true, true
+	f.mustFull()
+	delete(h.groups, "g1")
+	f.event(person1("ann"), "group.user_membership.remove")
+	f.mustHave(map[string]string{"ann": "lead@g2"})
+}
+
 func TestProtectedPeople(t *testing.T) {
 	t.Parallel()
 	rules := access()

@@ -2,6 +2,7 @@ package sync_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -228,6 +229,34 @@ func TestPlanOfLicenses(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestPlanKeepsTheLast: changed rules that would take a role from everybody leave it with one, the same in the plan and
+// afterwards, also where the people stand in several batches.
+func TestPlanKeepsTheLast(t *testing.T) {
+	t.Parallel()
+	bothDatabases(t, func(t *testing.T, db *store.DB) {
+		rules := func(group string) directory.GrantRules {
+			r := roleBy("admin", group)
+			r.Sets[0].Roles[0].KeepLast = true
+			return r
+		}
+		f := licensed(t, db, rules("g2"), func(r *directory.Rules) { r.Limits.Roles = directory.Limit{Absolute: 10_000, Fraction: 1} })
+		for i := range 600 {
+			f.join(fmt.Sprintf("p%03d", i), nil).groups["g2"] = true
+		}
+		f.people["a"].status = "SUSPENDED" // who had it first
+		f.mustFull()
+		run := f.change(rules("g3"))
+		if run.State != directory.RunSucceeded || run.Counts.Changes[directory.RoleRevoked] != 601 || run.Counts.Superseded != 0 {
+			t.Errorf("the run: %+v", run)
+		}
+		plan := f.planOf(run.ID)
+		if !slices.Contains(plan, "grants.due admin b") || len(plan) != 602 {
+			t.Errorf("%d changes are planned, and of b: %t", len(plan), slices.Contains(plan, "grants.due admin b"))
+		}
+		f.mustHave(map[string]string{"b": "admin kept last"})
+	})
 }
 
 // TestTryingRulesAboutRoles: a dry run of changed rules shows roles and licenses, and changes none.

@@ -30,6 +30,8 @@ func empty(t testing.TB) storetest.Empty {
 
 func BenchmarkEventHealth(b *testing.B) { storetest.BenchmarkEventHealth(b, empty(b)) }
 
+func BenchmarkGroupsOfPeople(b *testing.B) { storetest.BenchmarkGroupsOfPeople(b, empty(b)) }
+
 func run(t testing.TB, address, statement string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), address)

@@ -40,6 +40,8 @@ func empty(t testing.TB) storetest.Empty {
 
 func BenchmarkEventHealth(b *testing.B) { storetest.BenchmarkEventHealth(b, empty(b)) }
 
+func BenchmarkGroupsOfPeople(b *testing.B) { storetest.BenchmarkGroupsOfPeople(b, empty(b)) }
+
 func TestOpenErrors(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

@@ -19,6 +19,8 @@ func testGrants(f *fixture) {
 		}
 		return c
 	}
+	suspended := person("u2")
+	suspended.Status = directory.StatusSuspended
 	f.putMembers(member("g1", "u1"), member("g2", "u1"), member("g1", "u2"))
 	f.update(func(ctx context.Context, tx *store.Tx) error {
 		f.must(tx.PutGroups(ctx, []directory.Group{group("g1"), group("g2")}))
@@ -29,8 +31,11 @@ func testGrants(f *fixture) {
 		f.must(tx.PutRoleGrants(ctx, grants))
 		f.must(tx.PutRoleGrants(ctx, grants[:1])) // again: changes nothing
 		f.same("roles", must(tx.RoleGrants(ctx, []string{"u2", "u1"}))(f), grants)
-		f.same("somebody else is admin", must(tx.RoleHeldBeside(ctx, "admin", []string{"u1"}))(f), true)
-		f.same("nobody else is editor", must(tx.RoleHeldBeside(ctx, "editor", []string{"u1"}))(f), false)
+		f.same("somebody else is admin", must(tx.RoleHeldBeside(ctx, "admin", []string{"u1"}, false))(f), true)
+		f.same("nobody else is editor", must(tx.RoleHeldBeside(ctx, "editor", []string{"u1"}, false))(f), false)
+		f.must(tx.PutPeople(ctx, []directory.Person{person("u1"), suspended}))
+		f.same("nobody who may sign in is admin beside", must(tx.RoleHeldBeside(ctx, "admin", []string{"u1"}, true))(f), false)
+		f.same("somebody who may sign in is", must(tx.RoleHeldBeside(ctx, "admin", []string{"u2"}, true))(f), true)
 		f.same("kept as last", must(tx.KeptAsLast(ctx, []string{"admin", "editor"}))(f), []string{"u2"})
 		f.must(tx.DropRoleGrants(ctx, grants[:1]))
 		f.same("roles after one is gone", must(tx.RoleGrants(ctx, []string{"u1"}))(f), grants[1:2])
@@ -87,4 +92,37 @@ func testGrants(f *fixture) {
 	_, inLine, err := f.db.GrantsOfPerson(f.ctx, tenant, "u3")
 	f.must(err)
 	f.same("the place in line", inLine[0].Place, 2)
+}
+
+// testLastToLose: whom a plan leaves a role that somebody has to have.
+func testLastToLose(f *fixture) {
+	owner := func(person string, since int) directory.RoleGrant {
+		return directory.RoleGrant{PersonID: person, Set: "access", Role: "owner", Rule: "r", Via: "everyone", Since: at(since)}
+	}
+	loses := func(person string) directory.PlannedChange {
+		return directory.PlannedChange{Type: directory.RoleRevoked, Subject: directory.SubjectRole, SubjectID: "owner", PersonID: person, ObservedAt: at(3)}
+	}
+	suspended := person("u1")
+	suspended.Status = directory.StatusSuspended
+	f.update(func(ctx context.Context, tx *store.Tx) error {
+		f.must(tx.PutPeople(ctx, []directory.Person{suspended, person("u2"), person("u3"), person("u4")}))
+		return tx.PutRoleGrants(ctx, []directory.RoleGrant{owner("u1", 1), owner("u2", 3), owner("u3", 2), owner("u4", 4)})
+	})
+	last := func(run string) (kept string) {
+		f.update(func(ctx context.Context, tx *store.Tx) error {
+			c, err := tx.LastToLose(ctx, run, "owner")
+			kept = c.PersonID
+			return err
+		})
+		return kept
+	}
+	f.run("r1", directory.FullScope())
+	f.plan("r1", loses("u1"), loses("u2"), loses("u3"))
+	f.same("somebody has it still", last("r1"), "")
+	f.plan("r1", ofPerson(directory.PersonDeactivated, "u4"))
+	f.same("who may sign in, and had it first", last("r1"), "u3")
+	f.plan("r1", directory.PlannedChange{Type: directory.RoleGranted, Subject: directory.SubjectRole, SubjectID: "owner", PersonID: "u9", ObservedAt: at(3)})
+	f.same("somebody is given it", last("r1"), "")
+	f.run("r2", directory.GroupScope("g1"))
+	f.same("another plan", last("r2"), "")
 }

@@ -71,6 +71,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"changes/states":                              testStates,
 		"changes/wait":                                testAwait,
 		"grants":                                      testGrants,
+		"who keeps a role":                            testLastToLose,
 		"quarantine":                                  testQuarantine,
 		"invites":                                     testInvites,
 		"ignored attributes":                          testIgnored,
