@@ -49,6 +49,7 @@ type invitePreviewInput struct {
 	People  []string `query:"people" maxItems:"200" doc:"Only these Okta user ids, with commas between them"`
 	Team    string   `query:"team" maxLength:"320" doc:"Only people of the team with this id"`
 	Group   string   `query:"group" maxLength:"320" doc:"Only members of the group with this id"`
+	States  []string `query:"states" maxItems:"8" enum:"held,due,sending,sent,accepted,failed,uncertain,revoked" doc:"Only invites in these states, with commas between them; held, when left out"`
 	Percent int      `query:"percent" minimum:"1" maximum:"100" doc:"Only this share of them"`
 }
 
@@ -152,7 +153,7 @@ func (s *Server) previewInvites(ctx context.Context, in *invitePreviewInput) (*p
 	if err := s.known(in.Tenant); err != nil {
 		return nil, err
 	}
-	sel := directory.InviteSelection{People: in.People, Team: in.Team, Group: in.Group, Percent: in.Percent}
+	sel := inviteSelection(v1.InviteSelection{People: in.People, Team: in.Team, Group: in.Group, States: in.States, Percent: in.Percent})
 	plans, next, err := s.invites.Preview(ctx, in.Tenant, sel, in.After, in.Limit)
 	if err != nil {
 		return nil, err

@@ -15,7 +15,8 @@ import (
 // inviteBox is invites in memory: Ada's, which is held, and Grace's, which was revoked.
 type inviteBox struct {
 	*memory
-	orders []directory.InviteOrder
+	orders    []directory.InviteOrder
+	previewed directory.InviteSelection
 }
 
 func (d *inviteBox) List(_ context.Context, _ string, sel directory.InviteSelection, after string, limit int) ([]directory.InviteCandidate, error) {
@@ -32,6 +33,9 @@ func (d *inviteBox) Counts(context.Context, string) (directory.InviteSummary, er
 }
 
 func (d *inviteBox) Preview(ctx context.Context, tenant string, sel directory.InviteSelection, after string, limit int) ([]directory.InvitePlan, string, error) {
+	d.mu.Lock()
+	d.previewed = sel
+	d.mu.Unlock()
 	rows, err := d.List(ctx, tenant, sel, after, limit)
 	return convert(rows, func(c directory.InviteCandidate) directory.InvitePlan {
 		return directory.InvitePlan{InviteCandidate: c, GoesAt: cet(12)}
@@ -97,5 +101,22 @@ func TestInvites(t *testing.T) {
 	act := r.memory.actsNow()[0]
 	if act.Kind != "invite.release" || act.Actor != "alice" || act.Reason != "the launch" {
 		t.Errorf("the act is %+v", act)
+	}
+}
+
+func TestPreviewedInvites(t *testing.T) {
+	t.Parallel()
+	r := start(t, nil)
+	if a := r.do(http.MethodGet, "/tenants/acme/invites/preview?states=sent,failed&team=t1&percent=20&people="+adaID, ""); a.status != 200 {
+		t.Fatalf("answer %d %s", a.status, a.body)
+	}
+	want := directory.InviteSelection{
+		People: []string{adaID}, Team: "t1", Percent: 20, States: []directory.InviteState{directory.InviteSent, directory.InviteFailed},
+	}
+	if diff := cmp.Diff(want, r.invites.previewed); diff != "" {
+		t.Errorf("previewed (-want +got):\n%s", diff)
+	}
+	if a := r.do(http.MethodGet, "/tenants/acme/invites/preview?states=gone", ""); a.status != 422 || !strings.Contains(a.body, "states") {
+		t.Errorf("a state that does not exist: %d %s", a.status, a.body)
 	}
 }

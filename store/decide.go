@@ -42,7 +42,7 @@ func (t *Tx) DecideRun(ctx context.Context, run directory.Run, act directory.Act
 // ends other dry runs of its scope alone.
 func (t *Tx) OutdateRuns(ctx context.Context, newer directory.Run) error {
 	const query = `
-		update runs set state = 'outdated', finished_at = {now}, error = $6 || error
+		update runs set state = 'outdated', finished_at = {now}, error = case when error = '' then $6 else $6 || '; ' || error end
 		where tenant = $1 and id <> $2 and state in ('held', 'planned') and (state = 'planned' or not $7)
 			-- A plan of other rules was not read from Okta: what has moved since is planned anew when it is applied.
 			and (scope_kind = $3 and scope_id = $4 or $3 = 'full' and scope_kind <> 'rules' and not $7)
@@ -51,7 +51,11 @@ func (t *Tx) OutdateRuns(ctx context.Context, newer directory.Run) error {
 	if newer.StartedAt != nil {
 		began = *newer.StartedAt
 	}
-	sentence := "run " + newer.ID + " has read Okta since, so this plan is outdated; "
+	did := "read Okta"
+	if newer.Scope.Kind == directory.ScopeRules {
+		did = "planned the same rules"
+	}
+	sentence := "run " + newer.ID + " has " + did + " since, so this plan is outdated"
 	_, err := t.db.exec(ctx, t.tx, query, t.tenant, newer.ID, string(newer.Scope.Kind), newer.Scope.ID, began, sentence, newer.DryRun)
 	if err != nil {
 		return fmt.Errorf("end the runs that run %s makes outdated: %w", newer.ID, err)

@@ -23,7 +23,7 @@ func (c *Client) InviteCounts(ctx context.Context, tenant string) (v1.InviteCoun
 	return get[v1.InviteCounts](ctx, c, of(tenant, "invites", "counts"), nil)
 }
 
-// PreviewInvites returns a page of those whom a release would invite. Of the selection people, team, group and percent count.
+// PreviewInvites returns a page of those whom a release would invite, and of why others of the selection stay as they are. Without states it is of held invites.
 func (c *Client) PreviewInvites(ctx context.Context, tenant string, sel v1.InviteSelection, p Paging) (v1.Page[v1.InvitePreview], error) {
 	query := p.values()
 	set := func(name, value string) {
@@ -34,6 +34,7 @@ func (c *Client) PreviewInvites(ctx context.Context, tenant string, sel v1.Invit
 	set("people", strings.Join(sel.People, ","))
 	set("team", sel.Team)
 	set("group", sel.Group)
+	set("states", strings.Join(sel.States, ","))
 	if sel.Percent > 0 {
 		set("percent", strconv.Itoa(sel.Percent))
 	}

@@ -22,7 +22,7 @@ func (c configReloadCommand) Run(e *env) error {
 	for _, t := range done.Tenants {
 		switch {
 		case t.Next != "":
-			fmt.Fprintf(e.out, "%s: the rules have changed (%s); those of %s stay in force until the run is applied: oktasync runs list %s\n",
+			fmt.Fprintf(e.out, "%s: the rules have changed (%s); those of %s stay in force until the run is applied: oktasync runs list --tenant %s\n",
 				t.Tenant, directory.ShortHash(t.Next), directory.ShortHash(t.InForce), t.Tenant)
 		case t.Refused != "":
 			fmt.Fprintf(e.out, "%s: rules %s are in force; those of %s were rejected\n", t.Tenant, directory.ShortHash(t.InForce), directory.ShortHash(t.Refused))

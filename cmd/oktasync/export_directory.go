@@ -101,8 +101,8 @@ type csvTable struct {
 func newTable(name string, to io.Writer) *csvTable {
 	columns := map[string][]string{
 		"people": {"id", "status", "okta_status", "assignment", "first_name", "last_name", "email", "login", "picture", "title", "language", "location",
-			"department", "employee_number", "team_id", "manager_id", "manager_problem", "left_at", "custom"},
-		"teams":       {"id", "name", "source"},
+			"department", "employee_number", "team_id", "further_team_ids", "manager_id", "manager_problem", "left_at", "custom"},
+		"teams":       {"id", "name", "source", "parent_id", "group_id"},
 		"groups":      {"id", "name", "description", "type"},
 		"memberships": {"group_id", "person_id"},
 		"roles":       {"person_id", "set", "role", "team", "rule", "via", "kept", "since"},
@@ -145,11 +145,15 @@ func (t *csvTable) cells(line v1.SnapshotLine) ([]string, error) {
 				return nil, err
 			}
 		}
+		var further []string
+		for _, t := range p.FurtherTeams {
+			further = append(further, t.ID)
+		}
 		f := p.Profile
 		return []string{p.ID, p.Status, p.OktaStatus, p.Assignment, f.FirstName, f.LastName, f.Email, f.Login, f.Picture, f.Title, f.Language, f.Location,
-			f.Department, f.EmployeeNumber, team, p.Manager.ID, p.Manager.Problem, timeCell(p.LeftAt), string(custom)}, nil
+			f.Department, f.EmployeeNumber, team, strings.Join(further, ";"), p.Manager.ID, p.Manager.Problem, timeCell(p.LeftAt), string(custom)}, nil
 	case t.name == "teams" && line.Team != nil:
-		return []string{line.Team.ID, line.Team.Name, line.Team.Source}, nil
+		return []string{line.Team.ID, line.Team.Name, line.Team.Source, line.Team.ParentID, line.Team.GroupID}, nil
 	case t.name == "groups" && line.Group != nil:
 		return []string{line.Group.ID, line.Group.Name, line.Group.Description, line.Group.Type}, nil
 	case t.name == "memberships" && line.Membership != nil:

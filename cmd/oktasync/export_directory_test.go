@@ -15,9 +15,9 @@ func TestExportTables(t *testing.T) {
 	at := time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
 	lines := []v1.SnapshotLine{
 		{Kind: "start", Start: &v1.SnapshotStart{}},
-		{Kind: "team", Team: &v1.Team{ID: "t1", Name: "=R&D", Source: "department"}},
+		{Kind: "team", Team: &v1.Team{ID: "t1", Name: "=R&D", Source: "division/department", ParentID: "t0"}},
 		{Kind: "group", Group: &v1.Group{ID: "g1", Name: "a \"b\",\nc", Description: "@SUM(A1)", Type: "OKTA_GROUP"}},
-		{Kind: "person", Person: &v1.Person{ID: "u1", Status: "active", Team: &v1.Ref{ID: "t1"}, Profile: v1.Profile{
+		{Kind: "person", Person: &v1.Person{ID: "u1", Status: "active", Team: &v1.Ref{ID: "t1"}, FurtherTeams: []v1.Ref{{ID: "t2"}, {ID: "t3"}}, Profile: v1.Profile{
 			FirstName: "+1", LastName: "-1", Title: "\tx", Location: "＝1", Department: "R=D", Custom: map[string]any{"cost": 7},
 		}}},
 		{Kind: "membership", Membership: &v1.SnapshotMembership{GroupID: "g1", PersonID: "u1"}},
@@ -27,13 +27,13 @@ func TestExportTables(t *testing.T) {
 		{Kind: "end", End: &v1.SnapshotEnd{}},
 	}
 	for name, want := range map[string][]string{
-		"teams":       {"t1", "'=R&D", "department"},
+		"teams":       {"t1", "'=R&D", "division/department", "t0", ""},
 		"groups":      {"g1", "a \"b\",\nc", "'@SUM(A1)", "OKTA_GROUP"},
 		"memberships": {"g1", "u1"},
 		"roles":       {"u1", "access", "'=admin", "", "r", "everyone", "", "2026-11-22T03:00:00Z"},
 		"licenses":    {"u1", "seat", "false", "3", "r", "default", "", "2026-11-22T03:00:00Z", ""},
 		"invites":     {"u1", "held", "2026-11-22T03:00:00Z", "2026-11-22T03:00:00Z"},
-		"people":      {"u1", "active", "", "", "'+1", "'-1", "", "", "", "'\tx", "", "'＝1", "R=D", "", "t1", "", "", "", `{"cost":7}`},
+		"people":      {"u1", "active", "", "", "'+1", "'-1", "", "", "", "'\tx", "", "'＝1", "R=D", "", "t1", "t2;t3", "", "", "", `{"cost":7}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -110,13 +110,21 @@ func (s selected) move(e *env, move, done string, perHour int, reason string) er
 	if err != nil {
 		return err
 	}
+	if tally.Moved == 0 && len(tally.Skipped) == 0 {
+		fmt.Fprintln(e.out, "Nobody is in this selection, so nothing was done; oktasync teams list and oktasync people show tell the ids of teams and groups.")
+		return nil
+	}
 	fmt.Fprintf(e.out, "%d invites %s", tally.Moved, done)
 	if tally.Later > 0 {
 		fmt.Fprintf(e.out, ", %d of them later", tally.Later)
 	}
 	fmt.Fprintln(e.out, ".")
 	if len(tally.Skipped) > 0 {
-		fmt.Fprintf(e.out, "Left as they were: %s.\n", tallyWords(tally.Skipped))
+		var reasons []string
+		for _, reason := range slices.Sorted(maps.Keys(tally.Skipped)) {
+			reasons = append(reasons, fmt.Sprintf("%s (%d)", reason, tally.Skipped[reason]))
+		}
+		fmt.Fprintf(e.out, "Left as they were: %s.\n", strings.Join(reasons, ", "))
 	}
 	return nil
 }

@@ -131,8 +131,11 @@ func planWords(run v1.Run) string {
 // plannedWords is one planned change for people.
 func plannedWords(c v1.PlannedChange) string {
 	who := c.SubjectID
-	if c.Subject == "membership" {
+	switch c.Subject {
+	case "membership":
 		who = c.PersonID + " in " + c.SubjectID
+	case "role", "license":
+		who = c.SubjectID + " of " + c.PersonID
 	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "%7d %-20s %s", c.Seq, c.Type, who)

@@ -34,11 +34,11 @@ func (c replayCommand) Run(e *env) error {
 		fmt.Fprintf(e.out, "No change is sent to %s: of those that are kept, none is what was asked for here and what the endpoint takes.\n", c.To)
 		return nil
 	}
-	number := fmt.Sprint(taken.Deliveries)
+	changes := fmt.Sprint(taken.Deliveries, " changes are")
 	if taken.AtMost {
-		number = "Those about its teams, of " + number
+		changes = fmt.Sprint("Of ", taken.Deliveries, " changes those about its teams are")
 	}
-	fmt.Fprintf(e.out, "%s changes are sent to %s once more, marked as replay; see how far they are with: oktasync deliveries list %s\n", number, c.To, c.To)
+	fmt.Fprintf(e.out, "%s sent to %s once more, marked as replay; see how far they are with: oktasync deliveries list %s\n", changes, c.To, c.To)
 	return nil
 }
 

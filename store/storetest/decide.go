@@ -102,6 +102,14 @@ func testOutdate(f *fixture) {
 	f.same("says by whom", outdated.Error, "run newer-g1 has read Okta since, so this plan is outdated; too many")
 	f.same("is over", outdated.FinishedAt != nil, true)
 	f.must(f.db.FailRun(f.ctx, tenant, "newer-g1", ""))
+	tried := f.run("tried", directory.RulesScope("r1"))
+	tried.State, tried.DryRun, tried.Error = directory.RunPlanned, true, ""
+	f.must(f.db.SaveRun(f.ctx, tried, "w1", 0))
+	again := f.run("tried-again", directory.RulesScope("r1"))
+	again.DryRun = true
+	f.update(func(ctx context.Context, tx *store.Tx) error { return tx.OutdateRuns(ctx, again) })
+	f.same("rules that are tried again", must(f.db.Run(f.ctx, tenant, "tried"))(f).Error, "run tried-again has planned the same rules since, so this plan is outdated")
+	f.must(f.db.FailRun(f.ctx, tenant, "tried-again", ""))
 
 	newest := f.run("newest", full)
 	start := *old.StartedAt
