@@ -70,7 +70,7 @@ func teamOf(t directory.TeamSize) v1.Team {
 
 func groupOf(g directory.GroupSize) v1.Group {
 	return v1.Group{
-		ID: g.ID, Name: g.Name, Description: g.Description, Type: g.Type, Members: g.Members,
+		ID: g.ID, Name: g.Name, Description: g.Description, Type: g.Type, Assigned: g.Assigned, Members: g.Members,
 		ObservedAt: g.ObservedAt.UTC(),
 	}
 }

@@ -17,7 +17,7 @@ func stateOf(s *directory.State) *v1.State {
 	case s.Team != nil:
 		return &v1.State{Team: &v1.TeamState{ID: s.Team.ID, Name: s.Team.Name, Source: s.Team.Source, ParentID: s.Team.ParentID, GroupID: s.Team.GroupID, OktaName: s.Team.OktaName, ManagerID: s.Team.ManagerID, FirstManagerID: s.Team.FirstManagerID}}
 	case s.Group != nil:
-		return &v1.State{Group: &v1.GroupState{ID: s.Group.ID, Name: s.Group.Name, Description: s.Group.Description, Type: s.Group.Type}}
+		return &v1.State{Group: &v1.GroupState{ID: s.Group.ID, Name: s.Group.Name, Description: s.Group.Description, Type: s.Group.Type, Assigned: s.Group.Assigned}}
 	case s.Membership != nil:
 		return &v1.State{Membership: &v1.MembershipState{GroupID: s.Membership.GroupID, PersonID: s.Membership.PersonID, Present: s.Membership.Present}}
 	default:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -25,7 +26,7 @@ const (
 func teamSettings() []setting {
 	return []setting{{
 		key: "teams.from", def: "department",
-		doc:   "Where teams come from, best first: the first that gives a person a team gives the primary one, all others are further teams. A field (department), a custom one (custom.squad), an attribute (user.costCenter), a path of these (division/department: teams below teams), or { groups: { ids, names, types, exclude } }: Okta groups that are teams, from the file only (docs/teams.md). none, or an empty list: nobody has a team.",
+		doc:   "Where teams come from, best first: the first that gives a person a team gives the primary one, all others are further teams. A field (department), a custom one (custom.squad), an attribute (user.costCenter), a path of these (division/department: teams below teams), or { groups: { ids, names, types, assigned, exclude } }: Okta groups that are teams, from the file only (docs/teams.md). none, or an empty list: nobody has a team.",
 		field: teamsField(),
 	}, {
 		key: "teams.empty", def: EmptyTeamsKeep,
@@ -113,6 +114,9 @@ func (s TeamSource) String() string {
 			parts = append(parts, list.key+": ["+strings.Join(list.values, ", ")+"]")
 		}
 	}
+	if s.Groups.Assigned {
+		parts = append(parts, "assigned: true")
+	}
 	return "groups {" + strings.Join(parts, ", ") + "}"
 }
 
@@ -129,13 +133,19 @@ func teamSource(item *node) (TeamSource, error) {
 	if p["groups"] == nil {
 		return TeamSource{}, errors.New("has no source; write a field, a path, or groups: { names: [...] }")
 	}
-	groups, err := named(p["groups"], "ids", "names", "types", "exclude")
+	groups, err := named(p["groups"], "ids", "names", "types", "assigned", "exclude")
 	if err != nil {
 		return TeamSource{}, fmt.Errorf("groups: %w", err)
 	}
 	g := &Groups{}
-	if err := groups.texts(nil, map[string]*[]string{"ids": &g.IDs, "names": &g.Names, "types": &g.Types, "exclude": &g.Exclude}); err != nil {
+	assigned := ""
+	if err := groups.texts(map[string]*string{"assigned": &assigned}, map[string]*[]string{"ids": &g.IDs, "names": &g.Names, "types": &g.Types, "exclude": &g.Exclude}); err != nil {
 		return TeamSource{}, fmt.Errorf("groups: %w", err)
+	}
+	if assigned != "" {
+		if g.Assigned, err = strconv.ParseBool(assigned); err != nil {
+			return TeamSource{}, fmt.Errorf("groups: assigned: %s is neither true nor false", quote(assigned))
+		}
 	}
 	return TeamSource{Groups: g, Line: item.line}, g.checkTeams()
 }
@@ -160,8 +170,8 @@ func (g *Groups) checkTeams() error {
 			return fmt.Errorf("groups: types: %w", err)
 		}
 	}
-	if len(g.IDs)+len(g.Names)+len(g.Types) == 0 {
-		return errors.New("groups: names no groups; give ids, names or types")
+	if len(g.IDs)+len(g.Names)+len(g.Types) == 0 && !g.Assigned {
+		return errors.New("groups: names no groups; give ids, names, types, or assigned: true")
 	}
 	return nil
 }

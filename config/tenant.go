@@ -102,6 +102,8 @@ type Groups struct {
 	Names   []string
 	Types   []string
 	Exclude []string
+	// Assigned takes the groups that are assigned to the app. Only sources of teams have it.
+	Assigned bool
 }
 
 // Limits say how much one run may take away before it is stopped.

@@ -168,6 +168,7 @@ type GroupOfPerson struct {
 	GroupID  string
 	Name     string
 	Type     string
+	Assigned bool // to the app
 }
 
 // LicenseInLine is a claim with its place among those who wait, from 1; zero when it is held.

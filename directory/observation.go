@@ -46,6 +46,9 @@ type GroupSeen struct {
 	Name        string
 	Description string
 	Type        string
+	// Assigned says that the group is assigned to the app: by a read of the group, or a list of all. A person's list of
+	// groups does not tell, so that there the row's word stands.
+	Assigned bool
 }
 
 // MemberPage is one page of one group's members, by Okta user id.

@@ -14,10 +14,12 @@ type GroupSelection struct {
 	Names   []string // patterns with * and ?, case sensitive
 	Types   []string // OKTA_GROUP, APP_GROUP, BUILT_IN
 	Exclude []string // ids or name patterns
+	// Assigned selects the groups that are assigned to the app. Only with it is Okta asked which these are.
+	Assigned bool `json:",omitempty"`
 }
 
 // Empty says whether nothing is selected.
-func (s GroupSelection) Empty() bool { return len(s.IDs)+len(s.Names)+len(s.Types) == 0 }
+func (s GroupSelection) Empty() bool { return len(s.IDs)+len(s.Names)+len(s.Types) == 0 && !s.Assigned }
 
 // Selects says whether the group is selected.
 func (s GroupSelection) Selects(g GroupSeen) bool {
@@ -31,7 +33,7 @@ func (s GroupSelection) Selects(g GroupSeen) bool {
 	if slices.ContainsFunc(s.Exclude, excluded) {
 		return false
 	}
-	return slices.Contains(s.IDs, g.ID) || slices.Contains(s.Types, g.Type) || slices.ContainsFunc(s.Names, named)
+	return s.Assigned && g.Assigned || slices.Contains(s.IDs, g.ID) || slices.Contains(s.Types, g.Type) || slices.ContainsFunc(s.Names, named)
 }
 
 // Limit is how much one plan may take away. A plan is over the limit when it

@@ -245,5 +245,7 @@ func (g *Group) setField(field string, value any) {
 		g.Description = text
 	case "type":
 		g.Type = text
+	case "assigned":
+		g.Assigned, _ = value.(bool)
 	}
 }

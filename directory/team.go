@@ -34,6 +34,7 @@ type Group struct {
 	Name        string
 	Description string
 	Type        string // OKTA_GROUP, APP_GROUP or BUILT_IN
+	Assigned    bool   // to the app; false as well where no rule asks for it
 	Removed     bool   // deleted in Okta, or no longer selected; kept as a tombstone
 	ObservedAt  time.Time
 	// MembersObservedAt is when the list of its members was last read to the end; zero when

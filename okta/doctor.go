@@ -106,9 +106,17 @@ func (r *Reader) VisibleGroups(ctx context.Context) (Sight, int, error) {
 	if err != nil {
 		return Sight{}, 0, notAbsence(err)
 	}
+	assigned := map[string]bool{}
+	if r.groups.Assigned {
+		if assigned, err = r.AssignedGroups(ctx); err != nil {
+			return Sight{}, 0, err
+		}
+	}
 	selected := 0
 	for _, g := range groups {
-		if r.groups.Selects(g.seen(time.Time{})) {
+		seen := g.seen(time.Time{})
+		seen.Assigned = assigned[g.ID]
+		if r.groups.Selects(seen) {
 			selected++
 		}
 	}

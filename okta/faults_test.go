@@ -123,7 +123,7 @@ func TestEachReadAsksOkta(t *testing.T) {
 	o.json("/api/v1/groups/00g1", 200, groupJSON("00g1", "Sales"))
 	r := o.reader(t)
 	for range 3 {
-		if _, err := r.Group(t.Context(), "00g1"); err != nil {
+		if _, err := r.Group(t.Context(), "00g1", false); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -144,7 +144,7 @@ func TestSlowAnswers(t *testing.T) {
 		}
 	})
 	r := o.reader(t, func(o *Options) { o.Timeout = 50 * time.Millisecond })
-	_, err := r.Group(t.Context(), "00g1")
+	_, err := r.Group(t.Context(), "00g1", false)
 	checkFailure(t, err, "did not answer within 50ms")
 	if !errors.As(err, new(*passingError)) {
 		t.Errorf("a time-out may pass: %v", err)
@@ -153,7 +153,7 @@ func TestSlowAnswers(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("shutting down")
 	cancel(why)
-	_, err = r.Group(ctx, "00g1")
+	_, err = r.Group(ctx, "00g1", false)
 	if !errors.Is(err, why) {
 		t.Errorf("the caller's own end is lost: %v", err)
 	}
@@ -170,7 +170,7 @@ func TestAnswersOfAnySize(t *testing.T) {
 	})
 	r := o.reader(t)
 	r.transport.longest = 1000
-	_, err := r.Group(t.Context(), "00g1")
+	_, err := r.Group(t.Context(), "00g1", false)
 	checkFailure(t, err, "is over 1000 bytes")
 }
 

@@ -416,7 +416,7 @@ func TestBulkReadWaits(t *testing.T) {
 		}
 		answerJSON(w, 200, groupJSON("00g1", "Sales"))
 	})
-	seen, err := o.reader(t).Group(WithPriority(t.Context(), Bulk), "00g1")
+	seen, err := o.reader(t).Group(WithPriority(t.Context(), Bulk), "00g1", false)
 	if err != nil || !seen.Exists {
 		t.Errorf("the run's read gave %+v, %v; want the group after the reset", seen, err)
 	}
@@ -440,7 +440,7 @@ func TestObserve(t *testing.T) {
 		}
 	})
 	for _, id := range []string{"00g1", "00g2", "00g3"} {
-		_, _ = r.Group(t.Context(), id) // what it answers is tested elsewhere
+		_, _ = r.Group(t.Context(), id, false) // what it answers is tested elsewhere
 	}
 	if want := "[group 200 group 0 group 404]"; want != "["+told[0]+" "+told[1]+" "+told[2]+"]" || len(told) != 3 {
 		t.Errorf("told %v, want %s", told, want)

@@ -8,10 +8,10 @@ import (
 	"github.com/oktasync/oktasync/directory"
 )
 
-// Group reads one group by id, without members. A group that Okta does not know
-// is an answer: Exists is false.
-func (r *Reader) Group(ctx context.Context, id string) (directory.GroupSeen, error) {
-	return patientInBulk(ctx, r, func() (directory.GroupSeen, error) { return r.readGroup(ctx, id) })
+// Group reads one group by id, without members; with assigned also whether it is assigned to the app. A group that
+// Okta does not know is an answer: Exists is false.
+func (r *Reader) Group(ctx context.Context, id string, assigned bool) (directory.GroupSeen, error) {
+	return patientInBulk(ctx, r, func() (directory.GroupSeen, error) { return r.readGroup(ctx, id, assigned) })
 }
 
 // patientInBulk makes a single read that belongs to a run wait like the run's
@@ -30,7 +30,7 @@ func patientInBulk[T any](ctx context.Context, r *Reader, read func() (T, error)
 	return seen, err
 }
 
-func (r *Reader) readGroup(ctx context.Context, id string) (directory.GroupSeen, error) {
+func (r *Reader) readGroup(ctx context.Context, id string, assigned bool) (directory.GroupSeen, error) {
 	escaped, err := segment("group", id)
 	if err != nil {
 		return directory.GroupSeen{}, err
@@ -50,7 +50,11 @@ func (r *Reader) readGroup(ctx context.Context, id string) (directory.GroupSeen,
 		return directory.GroupSeen{}, &passingError{err: fmt.Errorf(
 			"read group %s: okta's answer is about %q, so it is not used; nothing was changed", id, clip(g.ID, 40))}
 	}
-	return g.seen(at), nil
+	seen := g.seen(at)
+	if assigned {
+		seen.Assigned, err = r.groupAssigned(ctx, id, escaped)
+	}
+	return seen, err
 }
 
 // activeApp reads the app and insists that it can be used: an app that is gone or
@@ -80,11 +84,17 @@ func (r *Reader) Check(ctx context.Context) error {
 	if _, err := r.activeApp(ctx); err != nil {
 		return err
 	}
-	for _, list := range []struct{ what, path string }{
+	type sighted struct{ what, path string }
+	lists := []sighted{
 		{"list the users of app " + r.appID, "/api/v1/apps/" + r.appID + "/users?limit=1"},
 		{"list groups", "/api/v1/groups?limit=1"},
 		{"list users", "/api/v1/users?limit=1"},
-	} {
+	}
+	if r.groups.Assigned {
+		what, path := r.assignedPath()
+		lists = append(lists, sighted{what, path})
+	}
+	for _, list := range lists {
 		if _, err := r.sight(ctx, list.what, list.path); err != nil {
 			return err
 		}

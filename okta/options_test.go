@@ -58,7 +58,7 @@ func TestEnvironmentChangesNothing(t *testing.T) {
 	o.json("/api/v1/groups/00g1", 200, groupJSON("00g1", "Sales"))
 	r := o.reader(t)
 	for range 2 {
-		if _, err := r.Group(t.Context(), "00g1"); err != nil {
+		if _, err := r.Group(t.Context(), "00g1", false); err != nil {
 			t.Fatal(err)
 		}
 	}

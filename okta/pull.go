@@ -231,6 +231,13 @@ func (p *pull) groups(ctx context.Context, from progress) error {
 	selected := slices.Clone(from.groups)
 	p.expect(len(selected))
 	start := from.of(r.groupList(), groupsPath)
+	assigned, assignedAt := map[string]bool{}, time.Time{}
+	if p.selection.Assigned && start != "" {
+		var err error
+		if assigned, assignedAt, err = r.assignedGroups(ctx, p.patiently); err != nil {
+			return err
+		}
+	}
 	err := eachPageFrom(ctx, r, p.patiently, what, groupsPath, start, func(got page[group]) error {
 		var seen []directory.GroupSeen
 		stand := []directory.Position{{List: r.groupList(), Next: got.next}}
@@ -238,7 +245,11 @@ func (p *pull) groups(ctx context.Context, from progress) error {
 			if g.ID == "" {
 				return incomplete(what, fmt.Errorf("a group has no id"))
 			}
-			if s := g.seen(got.at); p.selection.Selects(s) {
+			s := g.seen(got.at)
+			if p.selection.Assigned { // the older of the two sights is what may be relied on
+				s.Assigned, s.At = assigned[g.ID], assignedAt
+			}
+			if p.selection.Selects(s) {
 				seen = append(seen, s)
 				selected = append(selected, g.ID)
 				first, err := r.membersPath(g.ID)
@@ -303,7 +314,7 @@ func (p *pull) members(ctx context.Context, id string, from progress) error {
 	var seen directory.GroupSeen
 	if err := p.patiently(ctx, "", func(string) error {
 		var err error
-		seen, err = p.reader.readGroup(ctx, id)
+		seen, err = p.reader.readGroup(ctx, id, false)
 		return err
 	}); err != nil {
 		return err
@@ -341,7 +352,7 @@ func (p *pull) group(ctx context.Context, id string) error {
 	var seen directory.GroupSeen
 	err := p.patiently(ctx, "", func(string) error {
 		var err error
-		seen, err = p.reader.readGroup(ctx, id)
+		seen, err = p.reader.readGroup(ctx, id, p.selection.Assigned)
 		return err
 	})
 	if err != nil {

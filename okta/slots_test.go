@@ -26,7 +26,7 @@ func TestUrgentCallDoesNotWaitForPulls(t *testing.T) {
 	var all gosync.WaitGroup
 	for range 5 {
 		all.Go(func() {
-			if _, err := r.Group(WithPriority(t.Context(), Bulk), "00g1"); err != nil {
+			if _, err := r.Group(WithPriority(t.Context(), Bulk), "00g1", false); err != nil {
 				t.Error(err)
 			}
 		})

@@ -113,7 +113,7 @@ func (a *authority) reader(t *testing.T) *Reader {
 
 func (a *authority) group(t *testing.T, r *Reader) {
 	t.Helper()
-	if _, err := r.Group(t.Context(), "00g1"); err != nil {
+	if _, err := r.Group(t.Context(), "00g1", false); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -157,7 +157,7 @@ func TestTokenIsKeptAndRenewedEarly(t *testing.T) {
 	a.group(t, r)
 	a.want(t, 3, "right after it")
 	a.pass(t, 4*time.Minute)
-	_, err := r.Group(t.Context(), "00g1")
+	_, err := r.Group(t.Context(), "00g1", false)
 	checkFailure(t, err, "E0000010")
 	a.fault.Store(nil)
 	a.group(t, r)
@@ -172,7 +172,7 @@ func TestTokenIsRenewedOnceOn401(t *testing.T) {
 	a.group(t, r)
 	a.want(t, 2, "after a revocation")
 	a.revoked.Store(1000)
-	_, err := r.Group(t.Context(), "00g1")
+	_, err := r.Group(t.Context(), "00g1", false)
 	if !errors.As(err, new(*directory.CredentialsError)) {
 		t.Errorf("want a credentials error: %v", err)
 	}
@@ -186,7 +186,7 @@ func TestTokenIsNotRenewedForAMissingFeature(t *testing.T) {
 	t.Parallel()
 	a := newAuthority(t, newOrg(t))
 	a.org.refuse("/api/v1/groups/00g1", 401, "E0000015")
-	_, err := a.reader(t).Group(t.Context(), "00g1")
+	_, err := a.reader(t).Group(t.Context(), "00g1", false)
 	if !errors.As(err, new(*directory.TerminalError)) {
 		t.Errorf("want a terminal error: %v", err)
 	}
@@ -223,7 +223,7 @@ func TestTokenEndpointRefusals(t *testing.T) {
 			t.Parallel()
 			a := newAuthority(t, newOrg(t))
 			a.fault.Store(&test.fault)
-			_, err := a.reader(t).Group(t.Context(), "00g1")
+			_, err := a.reader(t).Group(t.Context(), "00g1", false)
 			checkFailure(t, err, test.says)
 			if !errors.As(err, test.class) {
 				t.Errorf("want %T: %v", test.class, err)
@@ -249,7 +249,7 @@ func TestTokenFetchHeedsTheContext(t *testing.T) {
 	var all gosync.WaitGroup
 	for range 3 {
 		all.Go(func() {
-			if _, err := r.Group(ctx, "00g1"); !errors.Is(err, context.DeadlineExceeded) {
+			if _, err := r.Group(ctx, "00g1", false); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("want the end of the context: %v", err)
 			}
 		})

@@ -8,12 +8,14 @@ import (
 	"github.com/oktasync/oktasync/directory"
 )
 
-const groupColumns = `id, name, description, type, removed, observed_at, members_observed_at, created_at, updated_at`
+const groupColumns = `id, name, description, type, assigned, removed, observed_at, members_observed_at, created_at, updated_at`
 
-func scanGroup(s scanner) (g directory.Group, err error) {
-	return g, s.Scan(&g.ID, &g.Name, &g.Description, &g.Type, &g.Removed,
-		moment{&g.ObservedAt}, moment{&g.MembersObservedAt}, moment{&g.CreatedAt}, moment{&g.UpdatedAt})
+func groupTargets(g *directory.Group) []any {
+	return []any{&g.ID, &g.Name, &g.Description, &g.Type, &g.Assigned, &g.Removed,
+		moment{&g.ObservedAt}, moment{&g.MembersObservedAt}, moment{&g.CreatedAt}, moment{&g.UpdatedAt}}
 }
+
+func scanGroup(s scanner) (g directory.Group, err error) { return g, s.Scan(groupTargets(&g)...) }
 
 const teamColumns = `id, source, name, parent_id, group_id, manager_id, first_person, first_at, first_manager_id, okta_name, merged_into, removed, created_at`
 
@@ -57,16 +59,17 @@ func (t *Tx) PutGroups(ctx context.Context, groups []directory.Group) error {
 	}
 	type group = directory.Group
 	const query = `
-		insert into groups (tenant, created_at, updated_at, id, name, description, type, removed, observed_at)
+		insert into groups (tenant, created_at, updated_at, id, name, description, type, assigned, removed, observed_at)
 		select $1, {at $2}, {at $2}, v.* from {rows} where true
 		on conflict (tenant, id) do update set
-			name = excluded.name, description = excluded.description, type = excluded.type,
+			name = excluded.name, description = excluded.description, type = excluded.type, assigned = excluded.assigned,
 			removed = excluded.removed, observed_at = excluded.observed_at, updated_at = excluded.updated_at`
 	_, err := t.db.execRows(ctx, t.tx, query, []Column{
 		texts("id", groups, func(g *group) string { return g.ID }),
 		texts("name", groups, func(g *group) string { return g.Name }),
 		texts("description", groups, func(g *group) string { return g.Description }),
 		texts("type", groups, func(g *group) string { return g.Type }),
+		bools("assigned", groups, func(g *group) bool { return g.Assigned }),
 		bools("removed", groups, func(g *group) bool { return g.Removed }),
 		times("observed_at", groups, func(g *group) time.Time { return g.ObservedAt }),
 	}, t.tenant, t.now)
@@ -78,7 +81,8 @@ func (t *Tx) PutGroups(ctx context.Context, groups []directory.Group) error {
 
 // NoteGroups moves ObservedAt of groups forward to when they were seen: the rows were seen to be right,
 // or are about to be. One without a row gets a removed one, so that an older list cannot
-// bring it, or members of it, in.
+// bring it, or members of it, in. Of removed ones it also notes whether they are assigned to the app: the others say so
+// by a change.
 func (t *Tx) NoteGroups(ctx context.Context, seen []directory.GroupSeen) error {
 	if len(seen) == 0 {
 		return nil
@@ -86,11 +90,14 @@ func (t *Tx) NoteGroups(ctx context.Context, seen []directory.GroupSeen) error {
 	columns := []Column{
 		texts("id", seen, func(g *directory.GroupSeen) string { return g.ID }),
 		times("at", seen, func(g *directory.GroupSeen) time.Time { return g.At }),
+		bools("assigned", seen, func(g *directory.GroupSeen) bool { return g.Assigned }),
 	}
 	const query = `
-		insert into groups (tenant, id, name, description, type, removed, observed_at, created_at, updated_at)
-		select $1, v.id, '', '', '', true, v.at, {at $2}, {at $2} from {rows} where true
-		on conflict (tenant, id) do update set observed_at = excluded.observed_at where groups.observed_at < excluded.observed_at`
+		insert into groups (tenant, id, name, description, type, removed, observed_at, assigned, created_at, updated_at)
+		select $1, v.id, '', '', '', true, v.at, v.assigned, {at $2}, {at $2} from {rows} where true
+		on conflict (tenant, id) do update set observed_at = excluded.observed_at,
+			assigned = case when groups.removed then excluded.assigned else groups.assigned end
+		where groups.observed_at < excluded.observed_at`
 	if _, err := t.db.execRows(ctx, t.tx, query, columns, t.tenant, t.now); err != nil {
 		return fmt.Errorf("note when %d groups were seen: %w", len(seen), err)
 	}

@@ -164,8 +164,7 @@ func (d *DB) ListGroups(ctx context.Context, tenant, after string, limit int) ([
 			(select count(*) from memberships m where m.tenant = $1 and m.group_id = groups.id and m.present)
 		from groups where tenant = $1 and not removed and id > $2 order by id limit $3`
 	scan := func(s scanner) (g directory.GroupSize, err error) {
-		return g, s.Scan(&g.ID, &g.Name, &g.Description, &g.Type, &g.Removed,
-			moment{&g.ObservedAt}, moment{&g.MembersObservedAt}, moment{&g.CreatedAt}, moment{&g.UpdatedAt}, &g.Members)
+		return g, s.Scan(append(groupTargets(&g.Group), &g.Members)...)
 	}
 	groups, err := list(ctx, d, d.read, scan, query, tenant, after, limit)
 	if err != nil {

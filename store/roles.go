@@ -26,15 +26,15 @@ func roleKeys(grants []directory.RoleGrant) []Column {
 }
 
 // GroupsOfPeople returns in which groups the people are, in order of person and group: of the groups
-// given, or of all when there are none; with their names and types when these are asked for.
+// given, or of all when there are none; with what is known of the groups when their names are asked for.
 func (t *Tx) GroupsOfPeople(ctx context.Context, people, groups []string, named bool) ([]directory.GroupOfPerson, error) {
 	if len(people) == 0 || !named && len(groups) == 0 {
 		return nil, nil
 	}
-	query := keyed + `select person_id, group_id, '', '' from wanted cross join memberships where tenant = of_tenant and person_id = key and present`
+	query := keyed + `select person_id, group_id, '', '', false from wanted cross join memberships where tenant = of_tenant and person_id = key and present`
 	values := []any{t.tenant, people}
 	if named {
-		query = keyed + `select m.person_id, m.group_id, g.name, g.type from wanted cross join memberships m cross join groups g
+		query = keyed + `select m.person_id, m.group_id, g.name, g.type, g.assigned from wanted cross join memberships m cross join groups g
 			where m.tenant = of_tenant and m.person_id = key and m.present and g.tenant = of_tenant and g.id = m.group_id and not g.removed`
 	}
 	if len(groups) > 0 {
@@ -42,7 +42,7 @@ func (t *Tx) GroupsOfPeople(ctx context.Context, people, groups []string, named 
 		values = append(values, groups)
 	}
 	scan := func(s scanner) (g directory.GroupOfPerson, err error) {
-		return g, s.Scan(&g.PersonID, &g.GroupID, &g.Name, &g.Type)
+		return g, s.Scan(&g.PersonID, &g.GroupID, &g.Name, &g.Type, &g.Assigned)
 	}
 	found, err := list(ctx, t.db, t.tx, scan, query+` order by 1, 2`, values...)
 	if err != nil {

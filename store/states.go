@@ -44,7 +44,7 @@ func (d *DB) addStates(ctx context.Context, tenant string, changes []directory.C
 		rows: func(ids []string) ([]directory.Group, error) { return d.groups(ctx, d.read, tenant, ids) },
 		id:   func(g *directory.Group) string { return g.ID },
 		put: func(g *directory.Group) *directory.State {
-			return &directory.State{Group: &directory.Group{ID: g.ID, Name: g.Name, Description: g.Description, Type: g.Type}}
+			return &directory.State{Group: &directory.Group{ID: g.ID, Name: g.Name, Description: g.Description, Type: g.Type, Assigned: g.Assigned}}
 		},
 		before: (*directory.Group).Before, after: (*directory.Group).After,
 	}

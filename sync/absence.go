@@ -195,7 +195,7 @@ func (x *execution) confirmGroups(ctx context.Context, ids []string) error {
 	e := x.engine
 	var pages []directory.Page
 	for _, id := range ids {
-		seen, err := e.source.Group(ctx, id)
+		seen, err := e.source.Group(ctx, id, e.rules.Groups.Assigned)
 		if err != nil {
 			return fmt.Errorf("confirm absence of group %s: %w", id, err)
 		}

@@ -275,7 +275,8 @@ func orNone(texts []string) any {
 //	row              seen                            outcome
 //	any              before the row's observation    nothing
 //	none or removed  exists and selected             group.created
-//	present          exists, selected, other name…   group.updated
+//	present          exists, selected, other name,   group.updated
+//	                 assigned to the app or not…
 //	present          gone, or no longer selected     group.removed
 //	any              the same                        nothing
 func diffGroup(have *directory.Group, seen directory.GroupSeen, rules directory.Rules) (*directory.PlannedChange, error) {
@@ -287,7 +288,7 @@ func diffGroup(have *directory.Group, seen directory.GroupSeen, rules directory.
 	if !known && !wanted {
 		return nil, nil
 	}
-	next := directory.Group{ID: seen.ID, Removed: !wanted, ObservedAt: seen.At}
+	next := directory.Group{ID: seen.ID, Removed: !wanted, ObservedAt: seen.At, Assigned: seen.Assigned}
 	before := directory.Group{}
 	if have != nil {
 		before = *have
@@ -320,6 +321,9 @@ func diffGroup(have *directory.Group, seen directory.GroupSeen, rules directory.
 			change.Fields = append(change.Fields, directory.FieldChange{Field: f.name, Before: orNil(f.before), After: orNil(f.after)})
 		}
 	}
+	if before.Assigned != next.Assigned {
+		change.Fields = append(change.Fields, directory.FieldChange{Field: assignedField, Before: before.Assigned, After: next.Assigned})
+	}
 	after, err := json.Marshal(next)
 	if err != nil {
 		return nil, fmt.Errorf("encode planned row of group %s: %w", seen.ID, err)
@@ -333,7 +337,11 @@ func groupHash(g *directory.Group) string {
 	if g == nil {
 		return ""
 	}
-	return fmt.Sprintf("%q %q %q %t", g.Name, g.Description, g.Type, g.Removed)
+	hash := fmt.Sprintf("%q %q %q %t", g.Name, g.Description, g.Type, g.Removed)
+	if g.Assigned { // of the others it is what it always was, for plans that wait
+		hash += " assigned"
+	}
+	return hash
 }
 
 // membershipChange plans that a person is in a group, or no longer is.

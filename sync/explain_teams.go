@@ -31,7 +31,7 @@ func (f *evidence) teamValues() []directory.Explained {
 func (f *evidence) teamsGiven() []placed {
 	groups := make([]directory.GroupOfPerson, len(f.groups))
 	for i, g := range f.groups {
-		groups[i] = directory.GroupOfPerson{PersonID: f.id, GroupID: g.ID, Name: g.Name, Type: g.Type}
+		groups[i] = directory.GroupOfPerson{PersonID: f.id, GroupID: g.ID, Name: g.Name, Type: g.Type, Assigned: g.Assigned}
 	}
 	return f.mapper.teamsOf(&f.person.Profile, groups, f.mapper.teamGroupsOf(groups, teamGroups{}))
 }

@@ -63,7 +63,7 @@ func (b *batch) queueGrants(ctx context.Context, due map[string]bool) error {
 	}
 	var renamed []string
 	for _, c := range b.groupsMade {
-		if b.engine.goesByNames() && c.Type == directory.GroupUpdated && slices.ContainsFunc(c.Fields, isName) {
+		if c.Type == directory.GroupUpdated && slices.ContainsFunc(c.Fields, b.engine.decidesBy) {
 			renamed = append(renamed, c.SubjectID)
 		}
 	}
@@ -101,7 +101,10 @@ func (e *Engine) settledBasis() (string, error) {
 	return basis + "+" + hex.EncodeToString(digest[:16]), nil
 }
 
-func isName(f directory.FieldChange) bool { return f.Field == "name" }
+// decidesBy says whether the field of a group decides about any of that.
+func (e *Engine) decidesBy(f directory.FieldChange) bool {
+	return f.Field == "name" && e.goesByNames() || f.Field == assignedField && e.mapper.teamsOfGroups()
+}
 
 // settled is what became of the roles and licenses of some people.
 type settled struct {

@@ -16,7 +16,9 @@ type grantPlan struct {
 	run   *execution
 	names map[string]string // of the groups that the plan makes or renames
 	types map[string]string // of those that it makes
-	fits  teamGroups
+	// assigned says of the groups that the plan makes, assigns to the app or takes from it, whether they will be.
+	assigned map[string]bool
+	fits     teamGroups
 	// everybody says that the rules are others than those by which people have what they have.
 	everybody bool
 	seats     map[string]*seats
@@ -29,7 +31,7 @@ type grantPlan struct {
 // everybody when the rules have changed. It asks Okta for nothing.
 func (x *execution) planGrants(ctx context.Context) error {
 	e := x.engine
-	x.grants = &grantPlan{run: x, names: map[string]string{}, types: map[string]string{}, fits: teamGroups{}, seats: map[string]*seats{}, losing: map[string]bool{}}
+	x.grants = &grantPlan{run: x, names: map[string]string{}, types: map[string]string{}, assigned: map[string]bool{}, fits: teamGroups{}, seats: map[string]*seats{}, losing: map[string]bool{}}
 	basis, err := e.settledBasis()
 	if err != nil {
 		return err
@@ -62,7 +64,7 @@ func (p *grantPlan) plan(ctx context.Context, full bool) error {
 		var planned []directory.PlannedChange
 		err := p.look(ctx, func(ctx context.Context, tx Tx) error {
 			var err error
-			if ids, err = tx.AffectedPeople(ctx, x.run.ID, p.everybody, len(p.names) > 0, after, pageSize); err != nil {
+			if ids, err = tx.AffectedPeople(ctx, x.run.ID, p.everybody, len(p.names)+len(p.assigned) > 0, after, pageSize); err != nil {
 				return err
 			}
 			planned, err = p.page(ctx, tx, ids)
@@ -101,7 +103,7 @@ func (p *grantPlan) look(ctx context.Context, fn func(context.Context, Tx) error
 	return nil
 }
 
-// readNames learns the names and types of groups that the rows do not have yet, if any rule asks for them.
+// readNames learns what the rows of groups do not say yet and rules ask for.
 func (p *grantPlan) readNames(ctx context.Context) error {
 	e := p.run.engine
 	if !p.asksNames() {
@@ -119,6 +121,9 @@ func (p *grantPlan) readNames(ctx context.Context) error {
 			}
 			if kind, isText := fieldOf(c, "type").After.(string); isText {
 				p.types[c.SubjectID] = kind
+			}
+			if is, told := fieldOf(c, assignedField).After.(bool); told {
+				p.assigned[c.SubjectID] = is
 			}
 		}
 		if len(page) < pageSize {
@@ -261,7 +266,10 @@ func (p *grantPlan) nameGroups(ctx context.Context, tx Tx, grantees []grantee, j
 		for n := range grantees[i].groups {
 			g := &grantees[i].groups[n]
 			if row, exists := known[g.GroupID]; exists && g.Name == "" {
-				g.Name, g.Type = row.Name, row.Type
+				g.Name, g.Type, g.Assigned = row.Name, row.Type, row.Assigned && !row.Removed
+			}
+			if is, told := p.assigned[g.GroupID]; told {
+				g.Assigned = is
 			}
 			if kind, isNew := p.types[g.GroupID]; isNew {
 				g.Type = kind

@@ -235,6 +235,10 @@ func (e *Engine) planPerson(ctx context.Context, tx Tx, have *directory.Person, 
 		return planned, nil // not in the directory, and not to be
 	}
 	if seen.GroupsRead {
+		var err error
+		if seen.Groups, err = e.withAssigned(ctx, tx, seen.Groups); err != nil {
+			return nil, err
+		}
 		groups, err := e.planGroups(ctx, tx, seen)
 		if err != nil {
 			return nil, err

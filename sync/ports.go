@@ -15,9 +15,12 @@ type Source interface {
 	Person(ctx context.Context, request directory.PersonRequest) (directory.PersonSeen, error)
 	// GroupsOf lists the groups of a person, by id. False says that nobody has the id any more.
 	GroupsOf(ctx context.Context, person string) ([]directory.GroupSeen, bool, error)
-	// Group reads one group by id, without members. A group that does not exist
-	// is an answer, not an error.
-	Group(ctx context.Context, id string) (directory.GroupSeen, error)
+	// Group reads one group by id, without members; with assigned also whether it is assigned to the app. A
+	// group that does not exist is an answer, not an error.
+	Group(ctx context.Context, id string, assigned bool) (directory.GroupSeen, error)
+	// AssignedGroups lists the ids of the groups that are assigned to the app. A group that it lacks may be assigned
+	// all the same: Group tells.
+	AssignedGroups(ctx context.Context) (map[string]bool, error)
 	// Pull streams the pages of a scope. It ends without an error only after the last
 	// page of everything; any error means that the whole reading is incomplete.
 	Pull(ctx context.Context, request directory.PullRequest) iter.Seq2[directory.Page, error]

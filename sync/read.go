@@ -222,6 +222,10 @@ func (x *execution) plan(ctx context.Context, changes []directory.PlannedChange)
 // takeGroups plans the groups that are wanted. The others are kept for the end; the pages
 // say that they have no members.
 func (x *execution) takeGroups(ctx context.Context, seen []directory.GroupSeen) ([]directory.PlannedChange, []directory.Page, error) {
+	seen, err := x.provenAssigned(ctx, seen)
+	if err != nil {
+		return nil, nil, err
+	}
 	var wanted, note []directory.GroupSeen
 	var gone []directory.Page
 	for _, g := range seen {

@@ -86,7 +86,7 @@ func (m *mapper) teamGroupsOf(groups []directory.GroupOfPerson, fits teamGroups)
 		}
 		fits[g.GroupID] = map[int]bool{}
 		for i, rule := range m.rules.Teams {
-			if rule.Groups != nil && rule.Groups.Selects(directory.GroupSeen{ID: g.GroupID, Name: g.Name, Type: g.Type}) {
+			if rule.Groups != nil && rule.Groups.Selects(directory.GroupSeen{ID: g.GroupID, Name: g.Name, Type: g.Type, Assigned: g.Assigned}) {
 				fits[g.GroupID][i] = true
 			}
 		}

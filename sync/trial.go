@@ -20,6 +20,15 @@ func (e *Engine) Try(ctx context.Context, ref string) (directory.Trial, error) {
 	if seen.ID == "" || !seen.Exists {
 		return directory.Trial{}, directory.Refuse(directory.ErrNotFound, "Okta has nobody with this id or login")
 	}
+	if e.rules.Groups.Assigned && len(seen.Groups) > 0 { // the rules in force may not have asked
+		assigned, err := e.source.AssignedGroups(ctx)
+		if err != nil {
+			return directory.Trial{}, err
+		}
+		for i := range seen.Groups {
+			seen.Groups[i].Assigned = assigned[seen.Groups[i].ID]
+		}
+	}
 	status, raw := statusOf(seen)
 	trial := directory.Trial{PersonID: seen.ID, Status: status, OktaStatus: raw, Assigned: seen.Assigned}
 	err = plain(e.store).Update(ctx, e.tenant, func(ctx context.Context, tx Tx) error {
@@ -83,7 +92,7 @@ func (e *Engine) teamsTried(seen directory.PersonSeen, made directory.Profile) [
 	var groups []directory.GroupOfPerson
 	for _, g := range seen.Groups {
 		if e.rules.Groups.Selects(g) {
-			groups = append(groups, directory.GroupOfPerson{PersonID: seen.ID, GroupID: g.ID, Name: g.Name, Type: g.Type})
+			groups = append(groups, directory.GroupOfPerson{PersonID: seen.ID, GroupID: g.ID, Name: g.Name, Type: g.Type, Assigned: g.Assigned})
 		}
 	}
 	slices.SortFunc(groups, func(a, b directory.GroupOfPerson) int { return strings.Compare(a.GroupID, b.GroupID) })

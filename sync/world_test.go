@@ -45,6 +45,11 @@ type world struct {
 	people map[string]*human
 	groups map[string]string // id to name
 
+	granted      map[string]bool // groups that are assigned to the app
+	grantedOmits map[string]bool // of these, what the list of them lacks
+	grantLooks   int             // how often Okta was asked about that
+	selection    directory.GroupSelection
+
 	name string // of the org, when it is another one
 
 	// Faults.
@@ -149,9 +154,21 @@ func (w *world) holder(login string) string {
 	return ""
 }
 
-func (w *world) Group(ctx context.Context, id string) (directory.GroupSeen, error) {
+func (w *world) Group(ctx context.Context, id string, assigned bool) (directory.GroupSeen, error) {
 	name, exists := w.groups[id]
-	return directory.GroupSeen{ID: id, At: w.clock(ctx), Exists: exists, Name: name, Type: "OKTA_GROUP"}, nil
+	seen := directory.GroupSeen{ID: id, At: w.clock(ctx), Exists: exists, Name: name, Type: "OKTA_GROUP"}
+	if assigned {
+		w.grantLooks++
+		seen.Assigned = exists && w.granted[id]
+	}
+	return seen, nil
+}
+
+func (w *world) AssignedGroups(context.Context) (map[string]bool, error) {
+	w.grantLooks++
+	listed := maps.Clone(w.granted)
+	maps.DeleteFunc(listed, func(id string, is bool) bool { return !is || w.grantedOmits[id] })
+	return listed, nil
 }
 
 func (w *world) Name() string { return "the org" + w.name }
@@ -202,9 +219,21 @@ func (w *world) pages(ctx context.Context, request directory.PullRequest) []dire
 	full := request.Scope.Kind == directory.ScopeFull
 	var pages []directory.Page
 	var groups []directory.GroupSeen
+	selection := w.selection
+	if request.Groups != nil {
+		selection = *request.Groups
+	}
+	if selection.Assigned {
+		w.grantLooks++
+	}
 	for _, id := range sorted(w.groups) {
 		if full || request.Scope.ID == id {
-			groups = append(groups, directory.GroupSeen{ID: id, At: at, Exists: true, Name: w.groups[id], Type: "OKTA_GROUP"})
+			seen := directory.GroupSeen{ID: id, At: at, Exists: true, Name: w.groups[id], Type: "OKTA_GROUP"}
+			seen.Assigned = selection.Assigned && w.granted[id] && (!full || !w.grantedOmits[id])
+			if full && selection.Assigned && !selection.Selects(seen) {
+				continue // as the reader does
+			}
+			groups = append(groups, seen)
 		}
 	}
 	if !full && len(groups) == 0 {
@@ -220,7 +249,7 @@ func (w *world) pages(ctx context.Context, request directory.PullRequest) []dire
 	} else if len(groups) > 0 {
 		page := directory.Page{At: at, Groups: groups, Positions: []directory.Position{{List: "groups"}}}
 		for _, g := range groups {
-			if g.Exists {
+			if g.Exists && (!selection.Assigned || selection.Selects(g)) {
 				members = append(members, g.ID)
 				page.Positions = append(page.Positions, directory.Position{List: "members of " + g.ID, Next: "the beginning"})
 			}
@@ -333,7 +362,7 @@ func newTenant(t testing.TB, db *store.DB, tenant string, edit func(*directory.R
 		t.Fatal(err)
 	}
 	f := &fixture{t: t, tenant: tenant, rules: directory.DefaultRules(),
-		world: &world{db: db, people: map[string]*human{}, groups: map[string]string{}}}
+		world: &world{db: db, people: map[string]*human{}, groups: map[string]string{}, granted: map[string]bool{}}}
 	f.rules.Limits.People = directory.Limit{Absolute: 1000, Fraction: 1, Floor: 1000}
 	f.rules.Limits.Members, f.rules.Limits.Groups = f.rules.Limits.People, f.rules.Limits.People
 	if edit != nil {
@@ -346,6 +375,7 @@ func newTenant(t testing.TB, db *store.DB, tenant string, edit func(*directory.R
 
 // engineOf makes an engine of the fixture's parts and the options given.
 func (f *fixture) engineOf(o dirsync.Options) *dirsync.Engine {
+	f.selection = f.rules.Groups
 	o.Tenant, o.Rules, o.Source, o.Owner, o.NewID = f.tenant, f.rules, f.world, "test", f.runID
 	if o.Now == nil {
 		o.Now = time.Now

@@ -85,6 +85,7 @@ type Group struct {
 	Name        string    `json:"name"`
 	Description string    `json:"description"`
 	Type        string    `json:"type" doc:"OKTA_GROUP, APP_GROUP or BUILT_IN"`
+	Assigned    bool      `json:"assigned,omitempty" doc:"It is assigned to the app; said only where a rule asks for it"`
 	Members     int       `json:"members" doc:"Present members"`
 	ObservedAt  time.Time `json:"observed_at"`
 }

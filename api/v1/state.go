@@ -42,6 +42,7 @@ type GroupState struct {
 	Name        string `json:"name"`
 	Description string `json:"description"`
 	Type        string `json:"type"`
+	Assigned    bool   `json:"assigned,omitempty"`
 }
 
 // MembershipState says whether the person is in the group.

@@ -44,10 +44,11 @@ func rulesOf(t config.Tenant) directory.Rules {
 	for _, s := range t.Teams {
 		rule := directory.TeamRule{Path: s.Path, Line: s.Line}
 		if s.Groups != nil {
-			rule.Groups = &directory.GroupSelection{IDs: s.Groups.IDs, Names: s.Groups.Names, Types: s.Groups.Types, Exclude: s.Groups.Exclude}
+			rule.Groups = &directory.GroupSelection{IDs: s.Groups.IDs, Names: s.Groups.Names, Types: s.Groups.Types, Exclude: s.Groups.Exclude, Assigned: s.Groups.Assigned}
 			// A group that is to be a team is taken over.
 			rules.Groups.IDs, rules.Groups.Names = slices.Concat(rules.Groups.IDs, s.Groups.IDs), slices.Concat(rules.Groups.Names, s.Groups.Names)
 			rules.Groups.Types = slices.Concat(rules.Groups.Types, s.Groups.Types)
+			rules.Groups.Assigned = rules.Groups.Assigned || s.Groups.Assigned
 		}
 		rules.Teams = append(rules.Teams, rule)
 	}

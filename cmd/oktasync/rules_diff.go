@@ -201,9 +201,11 @@ func (noSource) GroupsOf(context.Context, string) ([]directory.GroupSeen, bool, 
 	return nil, false, errNotAsked
 }
 
-func (noSource) Group(context.Context, string) (directory.GroupSeen, error) {
+func (noSource) Group(context.Context, string, bool) (directory.GroupSeen, error) {
 	return directory.GroupSeen{}, errNotAsked
 }
+
+func (noSource) AssignedGroups(context.Context) (map[string]bool, error) { return nil, errNotAsked }
 
 func (noSource) Pull(context.Context, directory.PullRequest) iter.Seq2[directory.Page, error] {
 	return func(yield func(directory.Page, error) bool) { yield(directory.Page{}, errNotAsked) }

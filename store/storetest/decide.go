@@ -191,8 +191,24 @@ func testGroupMarks(f *fixture) {
 	g1, g2 := group("g1"), group("g2")
 	g1.ObservedAt = at(5)
 	f.same("noted", rows(), []directory.Group{g1, g2})
+	f.update(func(ctx context.Context, tx *store.Tx) error { // of a group that is there a change says so
+		return tx.NoteGroups(ctx, []directory.GroupSeen{{ID: "g1", At: at(5), Assigned: true}, {ID: "new", At: at(5), Assigned: true}})
+	})
+	f.same("assigned, by an older look", must(f.db.Groups(f.ctx, tenant, []string{"new"}))(f)[0].Assigned, false)
+	f.update(func(ctx context.Context, tx *store.Tx) error {
+		return tx.NoteGroups(ctx, []directory.GroupSeen{{ID: "g1", At: at(7), Assigned: true}, {ID: "new", At: at(7), Assigned: true}, {ID: "other", At: at(7), Assigned: true}})
+	})
+	g1.ObservedAt = at(7)
+	f.same("noted as assigned", rows(), []directory.Group{g1, g2})
+	for _, g := range must(f.db.Groups(f.ctx, tenant, []string{"new", "other"}))(f) {
+		f.same("assigned and removed", []bool{g.Assigned, g.Removed}, []bool{true, true})
+	}
+	f.update(func(ctx context.Context, tx *store.Tx) error {
+		return tx.NoteGroups(ctx, []directory.GroupSeen{{ID: "new", At: at(8)}})
+	})
 	unknown := must(f.db.Groups(f.ctx, tenant, []string{"new"}))(f)[0]
-	f.same("one without a row", []any{unknown.Name, unknown.Removed, unknown.ObservedAt}, []any{"", true, at(6)})
+	f.same("no longer assigned", unknown.Assigned, false)
+	f.same("one without a row", []any{unknown.Name, unknown.Removed, unknown.ObservedAt}, []any{"", true, at(8)})
 	f.same("listed", len(must(f.db.ListGroups(f.ctx, tenant, "", 10))(f)), 2)
 
 	mark := func(run string) {

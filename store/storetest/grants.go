@@ -27,6 +27,15 @@ func testGrants(f *fixture) {
 		f.same("groups that count", must(tx.GroupsOfPeople(ctx, []string{"u1", "u2"}, []string{"g2"}, false))(f), []directory.GroupOfPerson{{PersonID: "u1", GroupID: "g2"}})
 		f.same("groups by name", must(tx.GroupsOfPeople(ctx, []string{"u2"}, nil, true))(f), []directory.GroupOfPerson{{PersonID: "u2", GroupID: "g1", Name: "Group g1", Type: "OKTA_GROUP"}})
 
+		assigned := group("g1")
+		assigned.Assigned = true
+		f.must(tx.PutGroups(ctx, []directory.Group{assigned}))
+		f.same("a group that is assigned to the app", must(tx.GroupsOfPeople(ctx, []string{"u2"}, nil, true))(f), []directory.GroupOfPerson{{PersonID: "u2", GroupID: "g1", Name: "Group g1", Type: "OKTA_GROUP", Assigned: true}})
+		rows := must(tx.Groups(ctx, []string{"g1", "g2"}))(f)
+		f.same("written", []bool{rows[0].Assigned, rows[1].Assigned}, []bool{true, false})
+		f.must(tx.PutGroups(ctx, []directory.Group{group("g1")}))
+		f.same("taken from the app", must(tx.Groups(ctx, []string{"g1"}))(f)[0].Assigned, false)
+
 		grants := []directory.RoleGrant{role("u1", "admin", "", ""), role("u1", "editor", "t1", ""), role("u2", "admin", "", directory.KeptLast)}
 		f.must(tx.PutRoleGrants(ctx, grants))
 		f.must(tx.PutRoleGrants(ctx, grants[:1])) // again: changes nothing
