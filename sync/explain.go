@@ -15,6 +15,8 @@ type Witness interface {
 	// People returns the rows of the ids, tombstones included.
 	People(ctx context.Context, tenant string, ids []string) ([]directory.Person, error)
 	TeamsByID(ctx context.Context, tenant string, ids []string) ([]directory.Team, error)
+	// MergedTeams returns teams that were merged, in order of id after `after`, at most limit.
+	MergedTeams(ctx context.Context, tenant, after string, limit int) ([]directory.Team, error)
 	GroupsOfPerson(ctx context.Context, tenant, person string) ([]directory.Group, error)
 	GrantsOfPerson(ctx context.Context, tenant, person string) ([]directory.RoleGrant, []directory.LicenseInLine, error)
 	PoolCounts(ctx context.Context, tenant string) ([]directory.PoolCount, error)
@@ -52,8 +54,9 @@ type evidence struct {
 	id          string
 	person      *directory.Person // nil: no row, or a tombstone
 	teams       map[string]string // their names
-	manager     string            // the manager's name
-	called      int               // how many people the ambiguous text means, up to one more than mostCalled
+	merged      directory.TeamAliases
+	manager     string // the manager's name
+	called      int    // how many people the ambiguous text means, up to one more than mostCalled
 	groups      []directory.Group
 	roles       []directory.RoleGrant
 	licenses    []directory.LicenseInLine
@@ -131,6 +134,9 @@ func (f *evidence) readRow(ctx context.Context, o ExplainOptions) error {
 	f.teams = map[string]string{}
 	for _, t := range teams {
 		f.teams[t.ID] = t.Name
+	}
+	if err := f.readMerges(ctx, o); err != nil {
+		return err
 	}
 	if p.ManagerID != "" {
 		managers, err := o.Rows.People(ctx, o.Tenant, []string{p.ManagerID})

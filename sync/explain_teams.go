@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -27,6 +28,23 @@ func (f *evidence) teamValues() []directory.Explained {
 	return all
 }
 
+// readMerges reads which teams were merged.
+func (f *evidence) readMerges(ctx context.Context, o ExplainOptions) error {
+	f.merged = directory.TeamAliases{}
+	for after := ""; ; {
+		teams, err := o.Rows.MergedTeams(ctx, o.Tenant, after, pageSize)
+		if err != nil {
+			return err
+		}
+		for _, t := range teams {
+			after, f.merged[t.ID] = t.ID, t.MergedInto
+		}
+		if len(teams) < pageSize {
+			return nil
+		}
+	}
+}
+
 // teamsGiven are the teams that the rules give by the row and the groups.
 func (f *evidence) teamsGiven() []placed {
 	groups := make([]directory.GroupOfPerson, len(f.groups))
@@ -38,8 +56,12 @@ func (f *evidence) teamsGiven() []placed {
 
 func (f *evidence) becauseOf(given []placed, team string) string {
 	for _, t := range given {
-		if t.team.ID == team {
+		switch {
+		case f.merged.Of(t.team.ID) != team:
+		case t.team.ID == team:
 			return f.mapper.teamRule(t)
+		default:
+			return fmt.Sprintf("%s; it gives the team %s, which an admin merged into this one", f.mapper.teamRule(t), t.team.ID)
 		}
 	}
 	return "an earlier look at Okta or earlier rules; those in force do not give it for what is known now"

@@ -148,6 +148,10 @@ func TestMergedTeam(t *testing.T) {
 	if last := f.lastChange(); last.Cause.Kind != directory.CauseManual || last.Cause.Actor != "anna" {
 		t.Errorf("the cause is %+v", last.Cause)
 	}
+	why := f.about(f.explain("ivo").Values, directory.TopicTeam, "team").Reason
+	if why != "teams.from: department; it gives the team "+idOf("Field")+", which an admin merged into this one" {
+		t.Errorf("the merged team is explained by %q", why)
+	}
 
 	// Who comes to the old one is in the other, and nothing of that differs in a full sync.
 	f.arrive("new", map[string]any{"department": "Field"})
