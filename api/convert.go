@@ -121,7 +121,8 @@ func planOf(p *directory.PlanSummary) *v1.Plan {
 	}
 	answer := &v1.Plan{
 		Joiners: p.Joiners, Leavers: p.Leavers, Suspended: p.Suspended, Returning: p.Returning, Moves: p.Moves,
-		Changes: make(map[string]int, len(p.Changes)), Teams: convert(p.Teams, effect), Effects: convert(p.Effects, effect),
+		Managers: v1.ManagerEffect{Gained: p.Managers.Gained, Lost: p.Managers.Lost, Changed: p.Managers.Changed},
+		Changes:  make(map[string]int, len(p.Changes)), Teams: convert(p.Teams, effect), Effects: convert(p.Effects, effect),
 	}
 	for kind, n := range p.Changes {
 		answer.Changes[string(kind)] = n

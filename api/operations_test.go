@@ -249,7 +249,7 @@ func TestPlan(t *testing.T) {
 		"/plan?after=5":         `{"items":[]}`,
 		"": `{"id":"dry-1","tenant":"acme","scope":"full","cause":"","state":"planned","dry_run":true,"created_at":"2026-08-20T08:00:00Z","planned_at":"2026-08-20T08:00:00Z","approve_until":"2026-08-20T08:00:00Z",
 			"progress":{"pages":0,"people":0,"groups":0,"members":0,"calls":0,"calls_left":0,"planned":5,"applied":0},"counts":{"superseded":0,"quarantined":0,"confirmed":0},
-			"plan":{"joiners":1,"leavers":1,"suspended":0,"returning":0,"moves":0,"changes":{"person.created":1},"teams":[],"effects":[{"kind":"team","id":"t","name":"Sales","gained":0,"lost":1}]}}`,
+			"plan":{"joiners":1,"leavers":1,"suspended":0,"returning":0,"moves":0,"managers":{"gained":0,"lost":0,"changed":0},"changes":{"person.created":1},"teams":[],"effects":[{"kind":"team","id":"t","name":"Sales","gained":0,"lost":1}]}}`,
 	} {
 		a := r.do(http.MethodGet, "/tenants/acme/runs/dry-1"+path, "", "Authorization", "Bearer "+tokenCarol)
 		if a.status != http.StatusOK {

@@ -86,6 +86,9 @@ func plannedNames(ctx context.Context, r namesReader, tenant string, planned []d
 		if c.Subject == directory.SubjectMembership {
 			people, groups = append(people, c.PersonID), append(groups, c.SubjectID)
 		}
+		if c.Subject == directory.SubjectManager {
+			people = append(people, c.PersonID)
+		}
 	}
 	known, err := r.People(ctx, tenant, people)
 	if err != nil {
@@ -104,6 +107,8 @@ func plannedNames(ctx context.Context, r namesReader, tenant string, planned []d
 	}
 	return func(c directory.PlannedChange) string {
 		switch c.Subject {
+		case directory.SubjectManager:
+			return named[c.PersonID]
 		case directory.SubjectMembership:
 			return strings.Trim(named[c.PersonID]+" in "+named[c.SubjectID], " ")
 		case directory.SubjectPerson:

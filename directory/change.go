@@ -18,7 +18,8 @@ const (
 	SubjectRun        SubjectKind = "run" // changes nothing in the directory
 	SubjectRole       SubjectKind = "role"
 	SubjectLicense    SubjectKind = "license"
-	SubjectInvite     SubjectKind = "invite" // its id is the person's
+	SubjectInvite     SubjectKind = "invite"  // its id is the person's
+	SubjectManager    SubjectKind = "manager" // of planned changes alone; its id is the person's
 )
 
 // ChangeType says what happened.

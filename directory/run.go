@@ -138,9 +138,18 @@ type PlanSummary struct {
 	Suspended int                `json:"suspended"`
 	Returning int                `json:"returning"`
 	Moves     int                `json:"moves"` // from one team to another
+	Managers  ManagerEffect      `json:"managers"`
 	Changes   map[ChangeType]int `json:"changes"`
 	Teams     []PlanEffect       `json:"teams"`   // the largest, by people lost or gained
 	Effects   []PlanEffect       `json:"effects"` // the largest of teams and groups together
+}
+
+// ManagerEffect is how many people a plan gives a manager, leaves without the one that they had, or gives another.
+// Who leaves is in none of these.
+type ManagerEffect struct {
+	Gained  int `json:"gained"`
+	Lost    int `json:"lost"`
+	Changed int `json:"changed"`
 }
 
 // PlanEffect is what a plan does to one team or group.

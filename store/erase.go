@@ -26,6 +26,8 @@ func tenantTables() []tenantTable {
 		{name: "staged_lists", key: "run, list"},
 		{name: "staged", key: "run, kind, id"},
 		{name: "staged_runs", key: "run"},
+		{name: "plan_managers", key: "run, person_id"},
+		{name: "plan_names", key: "run, key, person_id"},
 		{name: "plan", key: "run, seq"},
 		{name: "runs", key: "id"},
 		{name: "quarantine", key: "person_id"},

@@ -80,7 +80,7 @@ func (e *personEraser) rows(ctx context.Context) error {
 	if _, err := e.db.exec(ctx, e.tx, query, e.tenant, e.ids, e.now); err != nil {
 		return err
 	}
-	for _, table := range []string{"manager_choices", "unique_values"} {
+	for _, table := range []string{"manager_choices", "unique_values", "plan_names"} {
 		if _, err := e.db.exec(ctx, e.tx, `delete from `+table+` where tenant = $1 and person_id {in $2}`, e.tenant, e.ids); err != nil {
 			return err
 		}

@@ -76,27 +76,33 @@ func (t *Tx) ChooseManager(ctx context.Context, person, manager string) error {
 	return nil
 }
 
+// managersNamed are the refs, folded in parameter 2 and as they are in parameter 3, and the teams that have one of them as
+// their manager.
+const managersNamed = `
+	with wanted as materialized (select distinct cast($1 as text) as of_tenant, key from {list $2}),
+		raw as materialized (select distinct cast($1 as text) as of_tenant, key from {list $3}),
+		leads as materialized (
+			select t.tenant as of_tenant, t.id as team from teams t
+			where t.tenant = $1 and (t.manager_id <> '' and t.manager_id in (select key from raw)
+				or t.first_manager_id <> '' and t.first_manager_id in (select key from raw)))`
+
+// whoseManager are the people whose manager one of these refs may be. The second column is for others in a union.
+const whoseManager = `
+	select id as person, '' as team from wanted cross join people where tenant = of_tenant and manager_id_key = key and manager_id_key <> ''
+	union
+	select id, '' from wanted cross join people where tenant = of_tenant and manager_text_key = key and manager_text_key <> ''
+	union
+	select person_id, '' from raw cross join manager_choices where tenant = of_tenant and manager_id = key
+	union
+	select id, '' from leads cross join people where tenant = of_tenant and team_id = team and team_id <> ''`
+
 // MarkManagersDirty queues for the manager pass the people, all whose folded manager texts equal a
 // folded ref (a raw text that is a ref is equal when folded too), and all to whom an admin or their
 // team gives a manager whose id is a ref.
 func (t *Tx) MarkManagersDirty(ctx context.Context, people, refs []string) error {
-	const query = `
-		with wanted as materialized (select distinct cast($1 as text) as of_tenant, key from {list $2}),
-			raw as materialized (select distinct cast($1 as text) as of_tenant, key from {list $3}),
-			leads as materialized (
-				select t.tenant as of_tenant, t.id as team from teams t
-				where t.tenant = $1 and (t.manager_id <> '' and t.manager_id in (select key from raw)
-					or t.first_manager_id <> '' and t.first_manager_id in (select key from raw)))
+	const query = managersNamed + `
 		insert into managers_dirty (tenant, person_id)
-		select $1, v.id from {rows} where true
-		union
-		select tenant, id from wanted cross join people where tenant = of_tenant and manager_id_key = key and manager_id_key <> ''
-		union
-		select tenant, id from wanted cross join people where tenant = of_tenant and manager_text_key = key and manager_text_key <> ''
-		union
-		select tenant, person_id from raw cross join manager_choices where tenant = of_tenant and manager_id = key
-		union
-		select tenant, id from leads cross join people where tenant = of_tenant and team_id = team and team_id <> ''
+		select $1, person from (select v.id as person, '' as team from {rows} union ` + whoseManager + `) found where true
 		on conflict do nothing`
 	if len(people) == 0 && len(refs) == 0 {
 		return nil

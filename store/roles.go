@@ -297,7 +297,7 @@ func (t *Tx) PlannedFor(ctx context.Context, run string, people []string) ([]dir
 	}
 	const query = keyed + `
 		select seq, type, subject, subject_id, person_id, before_hash, observed_at, fields, after
-		from wanted cross join plan where tenant = of_tenant and run = $3 and person_id = key and person_id <> '' and subject in ('person', 'membership')
+		from wanted cross join plan where tenant = of_tenant and run = $3 and person_id = key and person_id <> '' and subject in ('person', 'membership', 'team')
 		order by seq`
 	planned, err := list(ctx, t.db, t.tx, scanPlanned, query, t.tenant, people, run)
 	if err != nil {

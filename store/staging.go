@@ -81,7 +81,7 @@ func (d *DB) ResetRun(ctx context.Context, tenant, id, owner string) error {
 
 // forgetStaged are the deletions of what a run has seen; the last parameter is the limit.
 func forgetStaged() []string {
-	return []string{
+	return append([]string{
 		`delete from staged_lists where tenant = $1 and run = $2 and list in (
 			select list from staged_lists where tenant = $1 and run = $2 limit $3)`,
 		`delete from staged where tenant = $1 and run = $2 and (kind, id) in (
@@ -90,7 +90,7 @@ func forgetStaged() []string {
 			select group_id, person_id from staged_members where tenant = $1 and run = $2 limit $3)`,
 		`delete from staged_groups where tenant = $1 and run = $2 and group_id in (
 			select group_id from staged_groups where tenant = $1 and run = $2 limit $3)`,
-	}
+	}, forgetForesight()...)
 }
 
 const forgetPlan = `

@@ -19,6 +19,8 @@ type grantPlan struct {
 	// assigned says of the groups that the plan makes, assigns to the app or takes from it, whether they will be.
 	assigned map[string]bool
 	fits     teamGroups
+	// aliases are the merges as the page at hand finds them.
+	aliases directory.TeamAliases
 	// everybody says that the rules are others than those by which people have what they have.
 	everybody bool
 	seats     map[string]*seats
@@ -143,6 +145,9 @@ func (p *grantPlan) page(ctx context.Context, tx Tx, ids []string) ([]directory.
 	if err != nil {
 		return nil, err
 	}
+	if p.aliases, err = tx.TeamAliases(ctx); err != nil {
+		return nil, err
+	}
 	changed, err := p.foresee(ctx, tx, grantees)
 	if err != nil {
 		return nil, err
@@ -199,6 +204,7 @@ func (p *grantPlan) placed(g *grantee, at time.Time) *directory.PlannedChange {
 	}
 	before := g.person
 	place(&g.person, m.teamsOf(&g.person.Profile, g.groups, m.teamGroupsOf(g.groups, p.fits)))
+	follow(&g.person, p.aliases)
 	return teamsChange(before, g.person, at)
 }
 
@@ -241,6 +247,7 @@ func (p *grantPlan) foresee(ctx context.Context, tx Tx, grantees []grantee) (map
 			if err := json.Unmarshal(c.After, &row); err != nil {
 				return nil, fmt.Errorf("decode planned row of person %s: %w", c.PersonID, err)
 			}
+			follow(&row, p.aliases)
 			g.person, changed[c.PersonID] = row, true
 		case c.Type == directory.MembershipAdded:
 			g.groups = append(g.groups, directory.GroupOfPerson{PersonID: c.PersonID, GroupID: c.SubjectID})

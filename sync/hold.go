@@ -19,6 +19,11 @@ func (x *execution) wait(ctx context.Context, held *directory.HeldError, complet
 			return err
 		}
 	}
+	if complete {
+		if err := x.planManagers(ctx); err != nil {
+			return err
+		}
+	}
 	// Before the transaction: it reads the whole plan.
 	if x.run.Plan, err = x.summarize(ctx); err != nil {
 		return err

@@ -236,9 +236,7 @@ func (c *chart) settle(cause directory.Cause) ([]directory.ManagerEdge, []direct
 			continue
 		}
 		changed = append(changed, next)
-		fields := textFields("manager", old.ManagerID, next.ManagerID, "manager_source", string(old.Source), string(next.Source),
-			"manager_problem", string(old.Problem), string(next.Problem))
-		if fields != nil {
+		if fields := managerFields(old, next); fields != nil {
 			changes = append(changes, directory.Change{
 				Type: directory.PersonManagerChanged, Subject: directory.SubjectPerson,
 				SubjectID: id, PersonID: id, Fields: fields, Cause: cause,
@@ -246,6 +244,12 @@ func (c *chart) settle(cause directory.Cause) ([]directory.ManagerEdge, []direct
 		}
 	}
 	return changed, changes
+}
+
+// managerFields lists what differs between two edges of a person.
+func managerFields(old, next directory.ManagerEdge) []directory.FieldChange {
+	return textFields("manager", old.ManagerID, next.ManagerID, "manager_source", string(old.Source), string(next.Source),
+		"manager_problem", string(old.Problem), string(next.Problem))
 }
 
 // loops returns everybody who stands on a loop. Each person has at most one

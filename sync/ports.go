@@ -159,6 +159,8 @@ type RunStore interface {
 	Plan(ctx context.Context, tenant, run string, after int64, limit int) ([]directory.PlannedChange, error)
 	// PlanOf is Plan for changes of these types alone.
 	PlanOf(ctx context.Context, tenant, run string, types []directory.ChangeType, after int64, limit int) ([]directory.PlannedChange, error)
+	// ForgetForesight empties what the run has foreseen of managers (ForesightTx). Errors as of ResetRun.
+	ForgetForesight(ctx context.Context, tenant, run, owner string) error
 	// GroupsOfPeople counts the present memberships of the people, by group.
 	GroupsOfPeople(ctx context.Context, tenant string, people []string) (map[string]int, error)
 	// GrantBasis returns the rules by which everybody's roles and licenses were last worked out, in the form
@@ -241,6 +243,7 @@ type Tx interface {
 
 	GrantTx
 	TeamTx
+	ForesightTx
 
 	// ManagerEdges returns the edges of the people that have a row, in order of id.
 	ManagerEdges(ctx context.Context, ids []string) ([]directory.ManagerEdge, error)

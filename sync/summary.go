@@ -20,11 +20,12 @@ const (
 // summing adds a plan up, page by page. It holds one entry for each team and group that the plan
 // touches, however many people that are.
 type summing struct {
-	engine *Engine
-	sum    directory.PlanSummary
-	teams  map[string]*directory.PlanEffect
-	groups map[string]*directory.PlanEffect
-	names  map[string]string // of teams that attributes make
+	engine  *Engine
+	sum     directory.PlanSummary
+	teams   map[string]*directory.PlanEffect
+	groups  map[string]*directory.PlanEffect
+	names   map[string]string // of teams that attributes make
+	aliases directory.TeamAliases
 }
 
 // summarize reads the whole plan of the run once.
@@ -32,6 +33,13 @@ func (x *execution) summarize(ctx context.Context) (*directory.PlanSummary, erro
 	e := x.engine
 	s := &summing{engine: e, teams: map[string]*directory.PlanEffect{}, groups: map[string]*directory.PlanEffect{}, names: map[string]string{}}
 	s.sum.Changes = map[directory.ChangeType]int{}
+	err := e.store.Update(ctx, e.tenant, func(ctx context.Context, tx Tx) (err error) {
+		s.aliases, err = tx.TeamAliases(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read which teams are merged: %w", err)
+	}
 	for after := int64(0); ; {
 		page, err := e.store.Plan(ctx, e.tenant, x.run.ID, after, pageSize)
 		if err != nil {
@@ -65,6 +73,8 @@ func (s *summing) add(ctx context.Context, page []directory.PlannedChange) error
 			}
 		case directory.SubjectTeam:
 			s.moved(c)
+		case directory.SubjectManager:
+			s.managed(c)
 		case directory.SubjectMembership:
 			group := effectOf(s.groups, directory.SubjectGroup, c.SubjectID)
 			if c.Type == directory.MembershipAdded {
@@ -96,6 +106,7 @@ func (s *summing) person(c directory.PlannedChange) error {
 	for _, t := range s.engine.mapper.teamsOf(&row.Profile, nil, nil) {
 		s.names[t.team.ID] = t.team.Name
 	}
+	follow(&row, s.aliases)
 	in := append([]string{row.TeamID}, row.FurtherTeams...)
 	switch c.Type {
 	case directory.PersonCreated:
@@ -131,6 +142,19 @@ func (s *summing) moved(c directory.PlannedChange) {
 	}
 	s.lose(slices.DeleteFunc(slices.Clone(before), func(id string) bool { return slices.Contains(after, id) }))
 	s.gain(slices.DeleteFunc(slices.Clone(after), func(id string) bool { return slices.Contains(before, id) }))
+}
+
+// managed counts whose manager will be another. That the same one comes from elsewhere is a change, and counts for none.
+func (s *summing) managed(c directory.PlannedChange) {
+	switch manager := fieldOf(c, "manager"); {
+	case manager.Before == manager.After:
+	case manager.Before == nil:
+		s.sum.Managers.Gained++
+	case manager.After == nil:
+		s.sum.Managers.Lost++
+	default:
+		s.sum.Managers.Changed++
+	}
 }
 
 func (s *summing) gain(teams []string) {

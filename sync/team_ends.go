@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/oktasync/oktasync/directory"
@@ -11,25 +12,42 @@ import (
 // follow puts a person into the teams that stand for those of the rules, which may be merged into others: whatever is
 // planned, and whatever the hash of a row is made of, knows of no merge, so that neither depends on when it was made.
 func (w *personWrite) follow(aliases directory.TeamAliases) {
-	if len(aliases) == 0 {
-		return
-	}
 	for i, t := range w.teams {
 		w.teams[i].team = standing(t.team, aliases)
 	}
-	w.after.TeamID = aliases.Of(w.after.TeamID)
+	follow(&w.after, aliases)
+	before := w.before
+	if w.change.Type == directory.PersonCreated {
+		before = directory.Person{} // the history has no word of a tombstone that was there
+	}
+	// A plan that waited shows the merges of then, of which some may have been taken back.
+	var rest, told []directory.FieldChange
+	for _, f := range w.change.Fields {
+		if f.Field == "team" || f.Field == directory.FurtherTeamsField {
+			told = append(told, f)
+			continue
+		}
+		rest = append(rest, f)
+	}
+	if fields := teamFields(before, w.after); !reflect.DeepEqual(told, fields) {
+		w.change.Fields = append(rest, fields...)
+	}
+}
+
+// follow puts a row into the teams that stand for those that it is in.
+func follow(row *directory.Person, aliases directory.TeamAliases) {
+	if len(aliases) == 0 {
+		return
+	}
+	row.TeamID = aliases.Of(row.TeamID)
 	var further []string
-	for _, id := range w.after.FurtherTeams {
-		if id = aliases.Of(id); id != w.after.TeamID && !slices.Contains(further, id) {
+	for _, id := range row.FurtherTeams {
+		if id = aliases.Of(id); id != row.TeamID && !slices.Contains(further, id) {
 			further = append(further, id)
 		}
 	}
 	slices.Sort(further)
-	w.after.FurtherTeams = further
-	rest := slices.DeleteFunc(slices.Clone(w.change.Fields), func(f directory.FieldChange) bool {
-		return f.Field == "team" || f.Field == directory.FurtherTeamsField
-	})
-	w.change.Fields = append(rest, teamFields(w.before, w.after)...)
+	row.FurtherTeams = further
 }
 
 // standing is the team that stands for one of the rules. Of another than itself only the id is known here.

@@ -57,9 +57,17 @@ type Plan struct {
 	Suspended int            `json:"suspended"`
 	Returning int            `json:"returning" doc:"People who would be active again"`
 	Moves     int            `json:"moves" doc:"People who would be in another team"`
+	Managers  ManagerEffect  `json:"managers" doc:"People whose manager would be another, without those who leave"`
 	Changes   map[string]int `json:"changes" doc:"Number of planned changes by type"`
 	Teams     []Effect       `json:"teams" nullable:"false" doc:"The teams that would gain or lose most, at most 20"`
 	Effects   []Effect       `json:"effects" nullable:"false" doc:"The ten largest effects on teams and groups"`
+}
+
+// ManagerEffect counts people by what a plan does about their manager.
+type ManagerEffect struct {
+	Gained  int `json:"gained" doc:"Had none and would have one"`
+	Lost    int `json:"lost" doc:"Had one and would have none"`
+	Changed int `json:"changed" doc:"Would have another"`
 }
 
 // Effect is what a plan would do to one team or group.
@@ -75,7 +83,7 @@ type Effect struct {
 type PlannedChange struct {
 	Seq        int64         `json:"seq" doc:"Position in the plan, from 1"`
 	Type       string        `json:"type" example:"person.removed" doc:"A type of the history, or person.quarantined: the record could not be applied, or grants.due: the same roles and licenses are given by other rules"`
-	Subject    string        `json:"subject" enum:"team,group,person,membership"`
+	Subject    string        `json:"subject" enum:"team,group,person,membership,role,license,manager"`
 	SubjectID  string        `json:"subject_id" doc:"Id of the person or group; of a membership the group's"`
 	PersonID   string        `json:"person_id,omitempty"`
 	Name       string        `json:"name,omitempty" doc:"Whom it is about: the person's name and login, or the group's name"`

@@ -104,6 +104,9 @@ func planWords(run v1.Run) string {
 	}
 	p := *run.Plan
 	fmt.Fprintf(&text, "\n  %d joiners, %d leavers, %d suspended, %d returning, %d moves from team to team\n", p.Joiners, p.Leavers, p.Suspended, p.Returning, p.Moves)
+	if m := p.Managers; m != (v1.ManagerEffect{}) {
+		fmt.Fprintf(&text, "  managers: %d people get one, %d lose theirs, %d get another\n", m.Gained, m.Lost, m.Changed)
+	}
 	for _, kind := range slices.Sorted(maps.Keys(p.Changes)) {
 		fmt.Fprintf(&text, "  %7d %s\n", p.Changes[kind], kind)
 	}
