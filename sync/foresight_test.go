@@ -165,3 +165,42 @@ func TestPlansForeseeManagers(t *testing.T) {
 		}
 	}
 }
+
+// TestPlanFollowsMerges: a plan shows the teams that applying it leads to, and moves nobody back into a merged one.
+func TestPlanFollowsMerges(t *testing.T) {
+	t.Parallel()
+	f := led(t, directory.ManagersOverride)
+	f.arrive("ivo", map[string]any{"department": "Field"})
+	f.arrive("ann", map[string]any{"department": "Support"})
+	f.merge("Field", "Sales")
+	f.people["ivo"].profile["title"] = "Boss"            // stays
+	f.people["eve"].profile["department"] = "Field"      // stays, by another way
+	f.people["ann"].profile["department"] = "Field"      // moves
+	f.join("new", map[string]any{"department": "Field"}) // joins
+	plan := f.dry(directory.FullScope())
+	planned, err := f.db.Plan(t.Context(), f.tenant, plan.ID, 0, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	teams := map[string]string{}
+	for _, c := range planned {
+		for _, field := range c.Fields {
+			if field.Field == "team" {
+				teams[c.PersonID] = fmt.Sprint(field.Before, " -> ", field.After)
+			}
+		}
+	}
+	want := map[string]string{"ann": idOf("Support") + " -> " + idOf("Sales"), "new": "<nil> -> " + idOf("Sales")}
+	if diff := cmp.Diff(want, teams); diff != "" {
+		t.Errorf("the plan (-want +got):\n%s", diff)
+	}
+	if plan.Plan.Moves != 1 || len(plan.Plan.Teams) != 2 {
+		t.Errorf("the summary says %+v", plan.Plan)
+	}
+	// Taken back in between, applying leads where the rules do, and the history says so.
+	f.unmerge("Field")
+	if done := f.carryOut(plan.ID); done.State != directory.RunSucceeded {
+		t.Errorf("the plan is %s: %s", done.State, done.Error)
+	}
+	f.wantPlaces("applied", map[string]string{"eve": "Field", "ivo": "Field", "ann": "Field", "new": "Field", "team Sales": "0", "team Field": "4", "team Support": "0"})
+}
