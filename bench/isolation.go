@@ -115,7 +115,7 @@ func (c isolationCommand) measure(e *env, s setup) (well, ill delays, err error)
 		return well, ill, fmt.Errorf("with five healthy receivers: %w", err)
 	}
 	e.note("isolation: %s, five healthy receivers are measured", databaseName(s.kind))
-	dead, _ := map[string]conduct{"hang": hanging, "refuse": refusing}[c.Dead]
+	dead := map[string]conduct{"hang": hanging, "refuse": refusing}[c.Dead]
 	w.receivers[healthy].conduct.Store(int32(dead))
 	w.receivers[healthy+1].conduct.Store(int32(slow))
 	if ill, err = c.round(e, w, "user.title", w.receivers[:healthy]); err != nil {
