@@ -247,7 +247,8 @@ func (d *DB) promote(ctx context.Context, tx *sql.Tx, tenant, endpoint string, a
 	return err
 }
 
-// attempts keeps them, without the answers about people who were erased, and teams that went with them, while these were on their way.
+// attempts keeps them, without the answers about people who were erased, and teams that went with them or lost their names
+// (those that are merged), while these were on their way.
 func (s *laneSaver) attempts(ctx context.Context) error {
 	if len(s.step.Attempts) == 0 {
 		return nil
@@ -264,7 +265,7 @@ func (s *laneSaver) attempts(ctx context.Context) error {
 	const quiet = `
 		update delivery_attempts set answer = '' where tenant = $1 and endpoint = $2 and no > $3 and answer <> ''
 			and (about in (select p.id from people p where p.tenant = $1 and p.status = 'removed' and p.okta_status = '')
-				or about not in (select t.id from teams t where t.tenant = $1) and about in (
+				or about not in (select t.id from teams t where t.tenant = $1 and t.name <> '') and about in (
 					select c.subject_id from changes c where c.tenant = $1 and c.seq = delivery_attempts.seq and c.subject = 'team'))`
 	_, err := s.exec(ctx, s.tx, quiet, s.lane.Tenant, s.lane.ID, s.numbers)
 	return err

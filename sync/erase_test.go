@@ -129,86 +129,111 @@ func TestErasureLeavesNothing(t *testing.T) {
 	for name, open := range nakedDatabases(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			n := open(t)
-			r := newRealOrg(t, n.db, emulator.Options{
-				People: 12, Groups: 1, Limits: emulator.Unlimited(), CustomAttributes: []emulator.Attribute{{Name: "badgeColor", Type: "string"}},
-			}, func(rules *directory.Rules) {
-				rules.Custom = []directory.CustomField{{Name: "badge", Type: directory.CustomText, Source: directory.Source{From: []string{"user.badgeColor"}}}}
-				rules.Unique = []directory.Field{directory.CustomOf("badge")}
-				rules.Grants = directory.GrantRules{
-					Sets: []directory.RoleSet{{Name: "access", Roles: []directory.RoleKind{{Name: "reader"}, {Name: "local", KeepLast: true}}, Rules: []directory.GrantRule{
-						{Name: "everybody", Role: "reader", Everyone: true},
-						{Name: "by-city", Role: "local", Attribute: "user.city", Values: map[string]string{canary: ""}},
-					}}},
-					Pools: []directory.LicensePool{{Name: "seat", Cap: -1, Rules: []directory.GrantRule{{Name: "all", Everyone: true}}}},
-				}
-				rules.Invites = directory.InviteRules{Mode: directory.InvitesAutomatic}
-			})
-			r.mustFull()
-			r.follow()
-			who := r.liveAsCanary()
-			r.deliverAbout(who)
-
-			before := n.holding(t, canary)
-			for _, place := range []string{
-				"people.email_key", "people.custom", "changes.fields", "plan.fields", "plan.after", "runs.plan_summary", "runs.scope_id",
-				"people.attributes", "people.seen", "delivery_attempts.answer", "acts.subject", "teams.name", "directory_people.login", "inbox_scopes.reason",
-			} {
-				if !slices.Contains(before, place) {
-					t.Errorf("before the erasure %s does not have the canary: the test has lost its object", place)
-				}
+			testErasure(t, open(t), "", func(*realOrg) {})
+		})
+	}
+	t.Run("empty teams end", func(t *testing.T) {
+		t.Parallel()
+		testErasure(t, nakedDatabases(t)["SQLite"](t), directory.EmptyTeamsRemove, func(*realOrg) {})
+	})
+	t.Run("merged team", func(t *testing.T) {
+		t.Parallel()
+		testErasure(t, nakedDatabases(t)["SQLite"](t), directory.EmptyTeamsKeep, func(r *realOrg) {
+			team, _ := directory.TeamFor("department", canary)
+			teams, err := r.db.ListTeams(r.Context(), realTenant, "", 100)
+			if err != nil {
+				r.Fatal(err)
 			}
-			for _, field := range directory.Fields() {
-				if !slices.Contains(before, "people."+string(field)) {
-					t.Errorf("before the erasure people.%s does not have the canary", field)
-				}
-			}
-			for _, column := range []string{"role_grants.person_id", "license_claims.person_id", "unique_values.person_id", "invites.person_id", "deliveries.about", "delivery_attempts.about"} {
-				if !slices.Contains(n.holding(t, strings.ToLower(who)), column) {
-					t.Errorf("before the erasure %s does not have the person: the test has lost its object", column)
-				}
-			}
-			history, teams := r.chain(who), r.teamsMade(canary)
-
-			r.deprovision(directory.DeprovisionDelete, 0)
-			r.must(r.org.Deactivate(who))
-			r.follow()
-			if result, _, err := r.engine.EraseDue(t.Context()); err != nil || result.Changes[directory.PersonErased] != 1 {
-				t.Fatalf("erasing led to %v, %v", result.Changes, err)
-			}
-			if after := n.holding(t, canary); len(after) > 0 {
-				t.Errorf("after the erasure the canary is in %v", after)
-			}
-			kept := n.holding(t, strings.ToLower(who))
-			for _, column := range []string{"role_grants.person_id", "license_claims.person_id", "unique_values.person_id"} {
-				if slices.Contains(kept, column) {
-					t.Errorf("after the erasure the person still stands in %s", column)
-				}
-			}
-			chain := r.chain(who)
-			if len(chain) <= len(history) || !slices.Equal(chain[:len(history)], history) || chain[len(chain)-1] != string(directory.PersonErased) {
-				t.Errorf("the chain of changes was %v and is %v", history, chain)
-			}
-			// Nor is an answer kept that comes after the erasure.
-			r.answerAbout(teams)
-			if after := n.holding(t, canary); len(after) > 0 {
-				t.Errorf("after a late answer the canary is in %v", after)
-			}
-			// The plan that waits is not spoilt: what it says of the person is left alone.
-			r.mustFull()
-			if after := n.holding(t, canary); len(after) > 0 {
-				t.Errorf("after a full sync the canary is in %v", after)
-			}
-
-			for _, statement := range []string{`create table tomorrow (note text)`, `insert into tomorrow values ('a ` + strings.ToUpper(canary) + ` sings')`} {
-				if _, err := n.sql.ExecContext(t.Context(), statement); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if after := n.holding(t, canary); !slices.Equal(after, []string{"tomorrow.note"}) {
-				t.Errorf("with the canary in a new table, it is found in %v", after)
+			into := teams[slices.IndexFunc(teams, func(other directory.TeamSize) bool { return other.ID != team.ID })].ID
+			act := directory.Act{Tenant: realTenant, Actor: "ops", Role: directory.RoleApprove, Kind: directory.ActTeamMerge, Subject: team.ID}
+			if _, err := r.engine.MergeTeam(r.Context(), team.ID, into, act); err != nil {
+				r.Fatal(err)
 			}
 		})
+	})
+}
+
+// testErasure erases somebody to whom much happened, and at last before that what lately does.
+func testErasure(t *testing.T, n naked, empty directory.EmptyTeams, lately func(r *realOrg)) {
+	r := newRealOrg(t, n.db, emulator.Options{
+		People: 12, Groups: 1, Limits: emulator.Unlimited(), CustomAttributes: []emulator.Attribute{{Name: "badgeColor", Type: "string"}},
+	}, func(rules *directory.Rules) {
+		rules.Custom = []directory.CustomField{{Name: "badge", Type: directory.CustomText, Source: directory.Source{From: []string{"user.badgeColor"}}}}
+		rules.Unique = []directory.Field{directory.CustomOf("badge")}
+		rules.Grants = directory.GrantRules{
+			Sets: []directory.RoleSet{{Name: "access", Roles: []directory.RoleKind{{Name: "reader"}, {Name: "local", KeepLast: true}}, Rules: []directory.GrantRule{
+				{Name: "everybody", Role: "reader", Everyone: true},
+				{Name: "by-city", Role: "local", Attribute: "user.city", Values: map[string]string{canary: ""}},
+			}}},
+			Pools: []directory.LicensePool{{Name: "seat", Cap: -1, Rules: []directory.GrantRule{{Name: "all", Everyone: true}}}},
+		}
+		rules.Invites = directory.InviteRules{Mode: directory.InvitesAutomatic}
+		rules.EmptyTeams = empty
+	})
+	r.mustFull()
+	r.follow()
+	who := r.liveAsCanary()
+	r.deliverAbout(who)
+	lately(r)
+
+	before := n.holding(t, canary)
+	for _, place := range []string{
+		"people.email_key", "people.custom", "changes.fields", "plan.fields", "plan.after", "runs.plan_summary", "runs.scope_id",
+		"people.attributes", "people.seen", "delivery_attempts.answer", "acts.subject", "teams.name", "directory_people.login", "inbox_scopes.reason",
+	} {
+		if !slices.Contains(before, place) {
+			t.Errorf("before the erasure %s does not have the canary: the test has lost its object", place)
+		}
+	}
+	for _, field := range directory.Fields() {
+		if !slices.Contains(before, "people."+string(field)) {
+			t.Errorf("before the erasure people.%s does not have the canary", field)
+		}
+	}
+	for _, column := range []string{"role_grants.person_id", "license_claims.person_id", "unique_values.person_id", "invites.person_id", "deliveries.about", "delivery_attempts.about"} {
+		if !slices.Contains(n.holding(t, strings.ToLower(who)), column) {
+			t.Errorf("before the erasure %s does not have the person: the test has lost its object", column)
+		}
+	}
+	history, teams := r.chain(who), r.teamsMade(canary)
+
+	r.deprovision(directory.DeprovisionDelete, 0)
+	r.must(r.org.Deactivate(who))
+	r.follow()
+	if result, _, err := r.engine.EraseDue(t.Context()); err != nil || result.Changes[directory.PersonErased] != 1 {
+		t.Fatalf("erasing led to %v, %v", result.Changes, err)
+	}
+	if after := n.holding(t, canary); len(after) > 0 {
+		t.Errorf("after the erasure the canary is in %v", after)
+	}
+	kept := n.holding(t, strings.ToLower(who))
+	for _, column := range []string{"role_grants.person_id", "license_claims.person_id", "unique_values.person_id"} {
+		if slices.Contains(kept, column) {
+			t.Errorf("after the erasure the person still stands in %s", column)
+		}
+	}
+	chain := r.chain(who)
+	if len(chain) <= len(history) || !slices.Equal(chain[:len(history)], history) || chain[len(chain)-1] != string(directory.PersonErased) {
+		t.Errorf("the chain of changes was %v and is %v", history, chain)
+	}
+	// Nor is an answer kept that comes after the erasure.
+	r.answerAbout(teams)
+	if after := n.holding(t, canary); len(after) > 0 {
+		t.Errorf("after a late answer the canary is in %v", after)
+	}
+	// The plan that waits is not spoilt: what it says of the person is left alone.
+	r.mustFull()
+	if after := n.holding(t, canary); len(after) > 0 {
+		t.Errorf("after a full sync the canary is in %v", after)
+	}
+
+	for _, statement := range []string{`create table tomorrow (note text)`, `insert into tomorrow values ('a ` + strings.ToUpper(canary) + ` sings')`} {
+		if _, err := n.sql.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after := n.holding(t, canary); !slices.Equal(after, []string{"tomorrow.note"}) {
+		t.Errorf("with the canary in a new table, it is found in %v", after)
 	}
 }
 

@@ -190,6 +190,28 @@ func TestMergedTeam(t *testing.T) {
 	}
 }
 
+// TestRolesFollowAMerge: what is given in somebody's team is given in the team that it was merged into, as long as it is.
+func TestRolesFollowAMerge(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, granting(directory.GrantRules{Sets: []directory.RoleSet{{
+		Name: "access", Combine: directory.CombineUnion, Roles: []directory.RoleKind{{Name: "member"}},
+		Rules: []directory.GrantRule{{Name: "in-team", Role: "member", Everyone: true, TeamFrom: directory.TeamOfPerson}},
+	}}}))
+	f.arrive("eve", map[string]any{"department": "Sales"})
+	f.arrive("ivo", map[string]any{"department": "Field"})
+	apart := map[string]string{"eve": "member@" + idOf("Sales"), "ivo": "member@" + idOf("Field")}
+	f.mustHave(apart)
+	f.merge("Field", "Sales")
+	f.mustFull() // roles that follow from a merge are settled with it, or by the next sync
+	f.mustHave(map[string]string{"eve": "member@" + idOf("Sales"), "ivo": "member@" + idOf("Sales")})
+	f.unmerge("Field")
+	f.mustFull()
+	f.mustHave(apart)
+	if again := f.mustFull(); len(again.Counts.Changes) != 0 {
+		t.Errorf("a full sync changed %v", again.Counts.Changes)
+	}
+}
+
 // TestMergesInAnyOrder: whether two teams are merged before or after people come, and whether these come by events or by a full
 // sync, or by a plan that was made before, the teams are the same.
 func TestMergesInAnyOrder(t *testing.T) {
