@@ -27,7 +27,6 @@ import (
 
 	"github.com/oktasync/oktasync/deliver"
 	"github.com/oktasync/oktasync/directory"
-	"github.com/oktasync/oktasync/store/sqlite"
 	dirsync "github.com/oktasync/oktasync/sync"
 )
 
@@ -609,14 +608,7 @@ func TestInvitesPerHour(t *testing.T) {
 // Whatever stands in a name: one mail, headers that are ours, HTML that is escaped, the person's language, a link that is theirs.
 func TestInviteMail(t *testing.T) {
 	t.Parallel()
-	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "directory.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	if err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	db := openDatabase(t)
 	ledger := deliver.NewFileLedger(filepath.Join(t.TempDir(), "ledger"))
 	t.Cleanup(func() { ledger.Close() })
 	i := newInviting(newTenant(t, db, "acme", nil), ledger, map[string]string{

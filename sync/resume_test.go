@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -16,6 +15,7 @@ import (
 	"github.com/oktasync/oktasync/directory"
 	"github.com/oktasync/oktasync/store"
 	"github.com/oktasync/oktasync/store/sqlite"
+	"github.com/oktasync/oktasync/store/storetest"
 	dirsync "github.com/oktasync/oktasync/sync"
 )
 
@@ -249,16 +249,13 @@ func (r *resting) forward(d time.Duration) { r.ahead.Add(int64(d)) }
 func (r *resting) database(t *testing.T) *store.DB {
 	t.Helper()
 	db, err := sqlite.Open(t.Context(), sqlite.Options{
-		Path:  filepath.Join(t.TempDir(), "directory.db"),
+		Path:  storetest.SQLiteFile(t),
 		Clock: func() time.Time { return time.Now().Add(time.Duration(r.ahead.Load())) },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	if err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	return db
 }
 

@@ -11,7 +11,7 @@ import (
 
 func open(t *testing.T) *store.DB {
 	t.Helper()
-	return openFile(t, filepath.Join(t.TempDir(), "test.db"))
+	return openAsIs(t, storetest.SQLiteFile(t))
 }
 
 // openFile opens a file and brings it to the newest schema.
