@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/oktasync/oktasync/directory"
 )
@@ -164,16 +163,7 @@ func (t *Tx) SetSettledBy(ctx context.Context, kind, digest string) error {
 
 // TakeDirtyManagers removes up to limit people from that queue, in order of id.
 func (t *Tx) TakeDirtyManagers(ctx context.Context, limit int) ([]string, error) {
-	const query = `
-		delete from managers_dirty where tenant = $1 and person_id in (
-			select person_id from managers_dirty where tenant = $1 order by person_id limit $2)
-		returning person_id`
-	ids, err := list(ctx, t.db, t.tx, scanText, query, t.tenant, limit)
-	if err != nil {
-		return nil, fmt.Errorf("take people for the manager pass: %w", err)
-	}
-	slices.Sort(ids)
-	return ids, nil
+	return t.take(ctx, "managers_dirty", "person_id", "people for the manager pass", limit)
 }
 
 // ManagerCases returns present people whose manager is not as somebody says it should be, in order of

@@ -57,16 +57,7 @@ func (t *Tx) MarkTeamMembers(ctx context.Context, teams []string) error {
 
 // TakeTeamsDirty removes up to limit people from that queue, in order of id.
 func (t *Tx) TakeTeamsDirty(ctx context.Context, limit int) ([]string, error) {
-	const query = `
-		delete from teams_dirty where tenant = $1 and person_id in (
-			select person_id from teams_dirty where tenant = $1 order by person_id limit $2)
-		returning person_id`
-	ids, err := list(ctx, t.db, t.tx, scanText, query, t.tenant, limit)
-	if err != nil {
-		return nil, fmt.Errorf("take people whose teams are queued: %w", err)
-	}
-	slices.Sort(ids)
-	return ids, nil
+	return t.take(ctx, "teams_dirty", "person_id", "people whose teams are queued", limit)
 }
 
 // MarkTeamsLeft notes teams that somebody has left; none means all that have not ended.
@@ -84,12 +75,17 @@ func (t *Tx) MarkTeamsLeft(ctx context.Context, teams []string) error {
 
 // TakeTeamsLeft removes up to limit teams from those, in order of id.
 func (t *Tx) TakeTeamsLeft(ctx context.Context, limit int) ([]string, error) {
-	const query = `
-		delete from teams_left where tenant = $1 and team_id in (select team_id from teams_left where tenant = $1 order by team_id limit $2)
-		returning team_id`
+	return t.take(ctx, "teams_left", "team_id", "teams that somebody has left", limit)
+}
+
+// take removes up to limit ids from a queue, a table with a row for each, and returns them in order.
+func (t *Tx) take(ctx context.Context, queue, column, what string, limit int) ([]string, error) {
+	query := fmt.Sprintf(`
+		delete from %[1]s where tenant = $1 and %[2]s in (select %[2]s from %[1]s where tenant = $1 order by %[2]s limit $2)
+		returning %[2]s`, queue, column)
 	ids, err := list(ctx, t.db, t.tx, scanText, query, t.tenant, limit)
 	if err != nil {
-		return nil, fmt.Errorf("take teams that somebody has left: %w", err)
+		return nil, fmt.Errorf("take %s: %w", what, err)
 	}
 	slices.Sort(ids)
 	return ids, nil
