@@ -99,7 +99,7 @@ func (t *Tx) countClaims(ctx context.Context, pool string, held bool) (int, erro
 
 // planned says, of a claim c, that the run's plan changes it or takes its person out of the directory.
 const plannedClaim = `
-	(select 1 from plan p where p.tenant = $1 and p.run = $3 and p.person_id = c.person_id and p.person_id <> ''
+	(select 1 from plan p where p.tenant = $1 and p.run = (select $3) and p.person_id = c.person_id and p.person_id <> ''
 		and (p.subject = 'license' and p.subject_id = c.pool or p.type in ('person.removed', 'person.deactivated', 'person.detached')) limit 1) is not null`
 
 // FirstInLine returns who waits for the pool, in order of Since and id, without those about whose license

@@ -262,7 +262,7 @@ func (t *Tx) Joiners(ctx context.Context, run string, people []string) (map[stri
 	}
 	const query = keyed + `
 		select distinct key from wanted cross join plan
-		where tenant = of_tenant and run = $3 and subject = 'person' and subject_id = key and type in ('person.created', 'person.reactivated')`
+		where tenant = of_tenant and run = (select $3) and subject = 'person' and subject_id = key and type in ('person.created', 'person.reactivated')`
 	found, err := list(ctx, t.db, t.tx, scanText, query, t.tenant, people, run)
 	if err != nil {
 		return nil, fmt.Errorf("look whom the plan of run %s brings: %w", run, err)

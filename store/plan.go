@@ -11,6 +11,10 @@ import (
 	"github.com/oktasync/oktasync/directory"
 )
 
+// Where few rows of a run's plan are looked up by a key, its id stands in a query as (select $n). Statistics know the
+// runs of yesterday: Postgres would look the id up among them, expect no rows, and read the whole plan
+// for each key by an index that only begins with the run.
+
 // AppendPlan adds changes to the plan of a run that owner holds, in order. The store gives
 // them their Seq, from 1.
 func (d *DB) AppendPlan(ctx context.Context, tenant, run, owner string, changes []directory.PlannedChange) error {
@@ -75,7 +79,7 @@ func (d *DB) AmendPlan(ctx context.Context, tenant, run, owner string, changes [
 	const held = `update runs set plan_seq = plan_seq where ` + ownedOpen + ` and {lazily} returning plan_seq`
 	const amend = `
 		update plan set type = v.type, subject = v.subject, fields = v.fields from {rows}
-		where tenant = $1 and run = $2 and plan.seq = v.at`
+		where tenant = $1 and run = (select $2) and plan.seq = v.at`
 	err = d.again(ctx, func(tx *sql.Tx) error {
 		var last int64
 		err := d.row(ctx, tx, held, tenant, run, owner).Scan(&last)

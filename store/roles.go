@@ -139,7 +139,7 @@ func (t *Tx) LastToLose(ctx context.Context, run, role string) (directory.Planne
 	const rest = `
 		select g.person_id from role_grants g join people p on p.tenant = g.tenant and p.id = g.person_id
 		where g.tenant = $1 and g.role = $3 and p.status = 'active' and p.left_at is null
-			and not exists (select 1 from plan c where c.tenant = $1 and c.run = $2 and c.person_id = g.person_id and c.person_id <> ''
+			and not exists (select 1 from plan c where c.tenant = $1 and c.run = (select $2) and c.person_id = g.person_id and c.person_id <> ''
 				and (c.type = 'role.revoked' and c.subject_id = g.role or c.type in ('person.removed', 'person.deactivated', 'person.detached', 'person.suspended')))
 		union all
 		select c.person_id from plan c where c.tenant = $1 and c.run = $2 and c.type = 'role.granted' and c.subject_id = $3
@@ -268,7 +268,7 @@ func (d *DB) GrantBasis(ctx context.Context, tenant string) (string, error) {
 func (t *Tx) AffectedPeople(ctx context.Context, run string, everybody, renamed bool, after string, limit int) ([]string, error) {
 	query := `
 		select id from (
-			select * from (select distinct person_id as id from plan where tenant = $1 and run = $2 and person_id > $3 and person_id <> ''
+			select * from (select distinct person_id as id from plan where tenant = $1 and run = (select $2) and person_id > $3 and person_id <> ''
 				and subject in ('person', 'membership') order by person_id limit $4) a
 			union select * from (select person_id from grants_dirty where tenant = $1 and person_id > $3 order by person_id limit $4) b`
 	if renamed {
@@ -297,7 +297,7 @@ func (t *Tx) PlannedFor(ctx context.Context, run string, people []string) ([]dir
 	}
 	const query = keyed + `
 		select seq, type, subject, subject_id, person_id, before_hash, observed_at, fields, after
-		from wanted cross join plan where tenant = of_tenant and run = $3 and person_id = key and person_id <> '' and subject in ('person', 'membership', 'team')
+		from wanted cross join plan where tenant = of_tenant and run = (select $3) and person_id = key and person_id <> '' and subject in ('person', 'membership', 'team')
 		order by seq`
 	planned, err := list(ctx, t.db, t.tx, scanPlanned, query, t.tenant, people, run)
 	if err != nil {

@@ -110,7 +110,7 @@ func (d *DB) MissingMembers(ctx context.Context, tenant, run string, after direc
 				where m.tenant = $1 and m.group_id = s.group_id and m.person_id = s.person_id and m.present limit 1) is null
 			and coalesce(
 				(select 1 from people where tenant = $1 and id = s.person_id and status <> 'removed' and not ` + detached + ` limit 1),
-				(select 1 from plan c where c.tenant = $1 and c.run = $2 and c.subject = 'person' and c.subject_id = s.person_id
+				(select 1 from plan c where c.tenant = $1 and c.run = (select $2) and c.subject = 'person' and c.subject_id = s.person_id
 					and c.type in ('person.created', 'person.reactivated') limit 1)) is not null
 		order by s.group_id, s.person_id limit $5`
 	scan := func(s scanner) (m directory.Membership, err error) {
@@ -190,7 +190,7 @@ func (d *DB) unseenIn(ctx context.Context, tenant, run string, groups []readGrou
 			and (select 1 from staged_members s
 				where s.tenant = $1 and s.run = $2 and s.group_id = m.group_id and s.person_id = m.person_id limit 1) is null
 			and (select 1 from plan c
-				where c.tenant = $1 and c.run = $2 and c.subject = 'person' and c.subject_id = m.person_id
+				where c.tenant = $1 and c.run = (select $2) and c.subject = 'person' and c.subject_id = m.person_id
 					and c.type in ('person.removed', 'person.detached') limit 1) is null
 		order by m.group_id, m.person_id limit $7`
 	scan := func(s scanner) (m directory.Membership, err error) {
