@@ -123,7 +123,7 @@ func (in *changesInput) wait() (time.Duration, error) {
 func parseTypes(names []string) ([]directory.ChangeType, error) {
 	types, unknown := directory.MatchTypes(names)
 	if unknown != "" {
-		return nil, huma.Error422UnprocessableEntity("there is no type of change called " + unknown + "; there are " + joined(directory.ChangeTypes()))
+		return nil, huma.Error422UnprocessableEntity("there is no type of change called " + unknown + "; there are " + joined(directory.ChangeTypes()) + ", and patterns such as person.*")
 	}
 	return types, nil
 }

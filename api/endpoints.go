@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -126,7 +128,7 @@ func (s *Server) listEndpoints(ctx context.Context, in *TenantPath) (*pageOut[v1
 	if err != nil {
 		return nil, err
 	}
-	return &pageOut[v1.Endpoint]{Body: v1.Page[v1.Endpoint]{Items: convert(all, s.endpointOf)}}, nil
+	return &pageOut[v1.Endpoint]{Body: v1.Page[v1.Endpoint]{Items: convert(all, func(e directory.Endpoint) v1.Endpoint { return s.endpointOf(ctx, e) })}}, nil
 }
 
 func (s *Server) getEndpoint(ctx context.Context, in *EndpointPath) (*body[v1.Endpoint], error) {
@@ -137,7 +139,7 @@ func (s *Server) getEndpoint(ctx context.Context, in *EndpointPath) (*body[v1.En
 	if err != nil {
 		return nil, err
 	}
-	return &body[v1.Endpoint]{s.endpointOf(e)}, nil
+	return &body[v1.Endpoint]{s.endpointOf(ctx, e)}, nil
 }
 
 func (s *Server) addEndpoint(ctx context.Context, in *addEndpointInput) (*endpointOutput, error) {
@@ -145,19 +147,28 @@ func (s *Server) addEndpoint(ctx context.Context, in *addEndpointInput) (*endpoi
 		return nil, err
 	}
 	b := in.Body
+	if err := checkFilter(b.Types, b.Teams); err != nil {
+		return nil, err
+	}
 	act := tenantAct(ctx, directory.ActEndpointAdd, in.Tenant, "")
 	e, secret, err := s.endpoints.Add(ctx, directory.Endpoint{Tenant: in.Tenant, Name: b.Name, URL: b.URL, Types: b.Types, Teams: b.Teams}, directory.SecretKind(b.Kind), act)
 	if err != nil {
 		return nil, err
 	}
 	s.log.InfoContext(ctx, "endpoint added", "tenant", in.Tenant, "endpoint", e.ID, "by", act.Actor)
-	answer := s.endpointOf(e)
+	answer := s.endpointOf(ctx, e)
 	answer.Secret = secret
 	return &endpointOutput{Location: Path + "/tenants/" + in.Tenant + "/endpoints/" + e.ID, Body: answer}, nil
 }
 
 func (s *Server) changeEndpoint(ctx context.Context, in *changeEndpointInput) (*body[v1.Endpoint], error) {
 	b := in.Body
+	var types, teams []string
+	replace(&types, b.Types)
+	replace(&teams, b.Teams)
+	if err := checkFilter(types, teams); err != nil {
+		return nil, err
+	}
 	return s.alterEndpoint(ctx, &in.EndpointPath, directory.ActEndpointChange, "", func(e *directory.Endpoint) {
 		replace(&e.Name, b.Name)
 		replace(&e.URL, b.URL)
@@ -193,7 +204,7 @@ func (s *Server) alterEndpoint(ctx context.Context, in *EndpointPath, kind direc
 		return nil, err
 	}
 	s.log.InfoContext(ctx, "endpoint changed", "tenant", in.Tenant, "endpoint", e.ID, "act", kind, "by", act.Actor)
-	return &body[v1.Endpoint]{s.endpointOf(e)}, nil
+	return &body[v1.Endpoint]{s.endpointOf(ctx, e)}, nil
 }
 
 func (s *Server) removeEndpoint(ctx context.Context, in *EndpointPath) (*body[v1.Endpoint], error) {
@@ -206,7 +217,7 @@ func (s *Server) removeEndpoint(ctx context.Context, in *EndpointPath) (*body[v1
 		return nil, err
 	}
 	s.log.InfoContext(ctx, "endpoint removed", "tenant", in.Tenant, "endpoint", e.ID, "by", act.Actor, "undelivered", e.Health.Waiting+e.Health.Dead)
-	return &body[v1.Endpoint]{s.endpointOf(e)}, nil
+	return &body[v1.Endpoint]{s.endpointOf(ctx, e)}, nil
 }
 
 func (s *Server) rotateEndpoint(ctx context.Context, in *rotateInput) (*body[v1.Endpoint], error) {
@@ -226,7 +237,7 @@ func (s *Server) rotateEndpoint(ctx context.Context, in *rotateInput) (*body[v1.
 		return nil, err
 	}
 	s.log.InfoContext(ctx, "secret of an endpoint rotated", "tenant", in.Tenant, "endpoint", e.ID, "by", act.Actor, "overlap", overlap)
-	answer := s.endpointOf(e)
+	answer := s.endpointOf(ctx, e)
 	answer.Secret = secret
 	return &body[v1.Endpoint]{answer}, nil
 }
@@ -241,7 +252,7 @@ func (s *Server) retireEndpoint(ctx context.Context, in *EndpointPath) (*body[v1
 		return nil, err
 	}
 	s.log.InfoContext(ctx, "old secrets of an endpoint retired", "tenant", in.Tenant, "endpoint", e.ID, "by", act.Actor)
-	return &body[v1.Endpoint]{s.endpointOf(e)}, nil
+	return &body[v1.Endpoint]{s.endpointOf(ctx, e)}, nil
 }
 
 func (s *Server) testEndpoint(ctx context.Context, in *EndpointPath) (*body[v1.EndpointTest], error) {
@@ -258,11 +269,41 @@ func (s *Server) testEndpoint(ctx context.Context, in *EndpointPath) (*body[v1.E
 	return &body[v1.EndpointTest]{v1.EndpointTest{Delivered: a.OK, Status: a.Status, TookMS: a.Took.Milliseconds(), Problem: a.Problem, Answer: a.Answer}}, nil
 }
 
-func (s *Server) endpointOf(e directory.Endpoint) v1.Endpoint {
+// checkFilter refuses types that do not exist, and what cannot be the id of a team, such as its name: nothing would
+// ever be sent for these.
+func checkFilter(types, teams []string) error {
+	if _, err := parseTypes(types); err != nil {
+		return err
+	}
+	for _, id := range teams {
+		if !directory.IsTeamID(id) {
+			return huma.Error422UnprocessableEntity(fmt.Sprintf("%q is no team's id: these begin with team_; GET …/teams, or oktasync teams list, has them", id))
+		}
+	}
+	return nil
+}
+
+// unknownTeams are those of an endpoint's teams that the directory does not have. What cannot be read is not worth losing an answer
+// that may have a secret in it.
+func (s *Server) unknownTeams(ctx context.Context, e directory.Endpoint) []string {
+	if len(e.Teams) == 0 {
+		return nil
+	}
+	known, err := s.reader.TeamsByID(ctx, e.Tenant, e.Teams)
+	if err != nil {
+		s.log.WarnContext(ctx, "whether an endpoint's teams are there could not be read", "tenant", e.Tenant, "endpoint", e.ID, "error", err)
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(e.Teams), func(id string) bool {
+		return slices.ContainsFunc(known, func(t directory.Team) bool { return t.ID == id })
+	})
+}
+
+func (s *Server) endpointOf(ctx context.Context, e directory.Endpoint) v1.Endpoint {
 	h := e.Health
 	answer := v1.Endpoint{
 		ID: e.ID, Tenant: e.Tenant, Name: e.Name, URL: e.URL, Types: append([]string{}, e.Types...), Teams: append([]string{}, e.Teams...),
-		State: "working", CreatedAt: e.CreatedAt.UTC(), CreatedBy: e.CreatedBy, Secrets: []v1.EndpointSecret{},
+		UnknownTeams: s.unknownTeams(ctx, e), State: "working", CreatedAt: e.CreatedAt.UTC(), CreatedBy: e.CreatedBy, Secrets: []v1.EndpointSecret{},
 		Health: v1.EndpointHealth{
 			Cursor: h.Cursor, Behind: h.Behind, Waiting: h.Waiting, Dead: h.Dead, Missed: h.Missed, Oldest: utc(h.Oldest), Attempts: h.Attempts,
 			FailingSince: utc(h.FailingSince), LastSuccess: utc(h.LastSuccess), LastProblem: h.LastProblem, RestUntil: utc(h.RestUntil),

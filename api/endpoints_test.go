@@ -16,6 +16,7 @@ func TestEndpoints(t *testing.T) {
 	d := newDesk()
 	r := start(t, func(o *Options) { o.Endpoints = d })
 	const secret = "whsec_shown-once"
+	team := r.memory.teams[0].ID
 	for _, step := range []struct {
 		method, path, body string
 		status             int
@@ -28,7 +29,11 @@ func TestEndpoints(t *testing.T) {
 		{"GET", "", "", 200, `"state":"failing"`, false},
 		{"GET", "/mail", "", 200, `"state":"working"`, false},
 		{"GET", "/nobody", "", 404, "there is no endpoint", false},
-		{"PATCH", "/mail", `{"teams":["team_1"]}`, 200, `"teams":["team_1"]`, false},
+		{"POST", "", `{"name":"sales","url":"https://mail.example/in","types":["person.cloned"]}`, 422, "person.created, person.updated", false},
+		{"POST", "", `{"name":"sales","url":"https://mail.example/in","teams":["team_1","nope"]}`, 422, `\"nope\" is no team's id: these begin with team_`, false},
+		{"PATCH", "/mail", `{"teams":["Sales"]}`, 422, `\"Sales\" is no team's id`, false},
+		{"PATCH", "/mail", `{"teams":["team_1","` + team + `"]}`, 200, `"unknown_teams":["team_1"],"state"`, false},
+		{"PATCH", "/mail", `{"teams":["` + team + `"]}`, 200, `"teams":["` + team + `"],"state"`, false},
 		{"POST", "/mail/rotate", `{}`, 200, `"secret"`, true},
 		{"POST", "/mail/rotate", `{"overlap":"1000h"}`, 422, "720h", false},
 		{"POST", "/mail/disable", `{"reason":"it moves"}`, 200, `"state":"disabled"`, false},
@@ -58,7 +63,7 @@ func TestEndpoints(t *testing.T) {
 		acts = append(acts, strings.TrimSpace(fmt.Sprintf("%s %s %s", a.Actor, a.Kind, a.Reason)))
 	}
 	want := []string{
-		"alice endpoint.add", "alice endpoint.change", "alice endpoint.rotate  24h0m0s", "alice endpoint.disable it moves", "alice endpoint.enable", "alice endpoint.retire",
+		"alice endpoint.add", "alice endpoint.change", "alice endpoint.change", "alice endpoint.rotate  24h0m0s", "alice endpoint.disable it moves", "alice endpoint.enable", "alice endpoint.retire",
 		"alice endpoint.test", "alice delivery.retry", "alice delivery.redrive msg_feed_1", "alice delivery.replay true" + adaID + "[person.created]", "alice endpoint.remove",
 	}
 	if diff := cmp.Diff(want, acts); diff != "" {

@@ -31,7 +31,7 @@ type memory struct {
 	runs   []directory.Run
 	acts   []directory.Act
 	parked []directory.Parked
-	unset  []string // people and teams whose manager was taken back; no act, for it takes no body
+	unset  []string // people and teams whose manager was taken back, with the reason
 	hints  []directory.ScopeHint
 }
 
@@ -257,7 +257,7 @@ func (m *memory) ChooseManager(_ context.Context, _, person, manager string, act
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if manager == "" {
-		m.unset = append(m.unset, person)
+		m.unset = append(m.unset, person+" "+act.Reason)
 		return nil
 	}
 	if person == manager {
@@ -321,7 +321,7 @@ func (m *memory) SetTeamManager(_ context.Context, _, team, manager string, act 
 		return directory.Refuse(directory.ErrNotFound, "there is no team %s", team)
 	}
 	if manager == "" {
-		m.unset = append(m.unset, team)
+		m.unset = append(m.unset, team+" "+act.Reason)
 		return nil
 	}
 	act.Subject = "team:" + team

@@ -22,6 +22,26 @@ type chooseManagerInput struct {
 	Body v1.ManagerRequest
 }
 
+// Undo is in every operation that takes something back. The body may be missing.
+type Undo struct{ Body *v1.UndoRequest }
+
+func (u Undo) reason() string {
+	if u.Body == nil {
+		return ""
+	}
+	return strings.TrimSpace(u.Body.Reason)
+}
+
+type unchooseManagerInput struct {
+	PersonInput
+	Undo
+}
+
+type undoTeamInput struct {
+	TeamInput
+	Undo
+}
+
 // TeamInput names one team of a tenant.
 type TeamInput struct {
 	TenantPath
@@ -43,28 +63,28 @@ func (s *Server) addManagers(to huma.API) {
 		Summary: "Choose a person's manager, whatever Okta and the team say",
 		Errors:  []int{http.StatusConflict},
 	}, func(ctx context.Context, in *chooseManagerInput) (*body[v1.PersonDetail], error) {
-		return s.chooseManager(ctx, &in.PersonInput, &in.Body)
+		return s.chooseManager(ctx, &in.PersonInput, in.Body.Manager, in.Body.Reason)
 	})
 	add(s, to, directory.RoleOperate, huma.Operation{
 		OperationID: "unchoose-manager", Method: http.MethodDelete, Path: "/tenants/{tenant}/people/{who}/manager", Tags: []string{"people"},
 		Summary: "Take the choice of a person's manager back",
 		Errors:  []int{http.StatusConflict},
-	}, func(ctx context.Context, in *PersonInput) (*body[v1.PersonDetail], error) {
-		return s.chooseManager(ctx, in, nil)
+	}, func(ctx context.Context, in *unchooseManagerInput) (*body[v1.PersonDetail], error) {
+		return s.chooseManager(ctx, &in.PersonInput, "", in.reason())
 	})
 	add(s, to, directory.RoleOperate, huma.Operation{
 		OperationID: "set-team-manager", Method: http.MethodPut, Path: "/tenants/{tenant}/teams/{id}/manager", Tags: []string{"teams and groups"},
 		Summary: "Set a team's manager; managers.mode says for whom that counts",
 		Errors:  []int{http.StatusConflict},
 	}, func(ctx context.Context, in *teamManagerInput) (*body[v1.TeamManager], error) {
-		return s.setTeamManager(ctx, &in.TeamInput, &in.Body)
+		return s.setTeamManager(ctx, &in.TeamInput, in.Body.Manager, in.Body.Reason)
 	})
 	add(s, to, directory.RoleOperate, huma.Operation{
 		OperationID: "unset-team-manager", Method: http.MethodDelete, Path: "/tenants/{tenant}/teams/{id}/manager", Tags: []string{"teams and groups"},
 		Summary: "Take back the manager that an admin set on a team",
 		Errors:  []int{http.StatusConflict},
-	}, func(ctx context.Context, in *TeamInput) (*body[v1.TeamManager], error) {
-		return s.setTeamManager(ctx, in, nil)
+	}, func(ctx context.Context, in *undoTeamInput) (*body[v1.TeamManager], error) {
+		return s.setTeamManager(ctx, &in.TeamInput, "", in.reason())
 	})
 }
 
@@ -79,14 +99,15 @@ func (s *Server) listManagerCases(ctx context.Context, in *managerCasesInput) (*
 	return page(cases, in.Limit, managerCaseOf, func(c directory.ManagerCase) string { return c.PersonID }), nil
 }
 
-// chooseManager chooses the manager of the request, or takes the choice back.
-func (s *Server) chooseManager(ctx context.Context, in *PersonInput, request *v1.ManagerRequest) (*body[v1.PersonDetail], error) {
+// chooseManager chooses somebody's manager; an empty one takes the choice back.
+func (s *Server) chooseManager(ctx context.Context, in *PersonInput, who, reason string) (*body[v1.PersonDetail], error) {
 	p, err := s.findPerson(ctx, in)
 	if err != nil {
 		return nil, err
 	}
 	act := actOf(ctx, directory.ActPersonManager, in.Tenant, directory.PersonScope(p.ID))
-	manager, err := s.managerOf(ctx, in.Tenant, request, &act)
+	act.Reason = strings.TrimSpace(reason)
+	manager, err := s.managerOf(ctx, in.Tenant, who)
 	if err != nil {
 		return nil, err
 	}
@@ -99,12 +120,13 @@ func (s *Server) chooseManager(ctx context.Context, in *PersonInput, request *v1
 	return s.getPerson(ctx, &PersonInput{TenantPath: in.TenantPath, Who: p.ID})
 }
 
-func (s *Server) setTeamManager(ctx context.Context, in *TeamInput, request *v1.ManagerRequest) (*body[v1.TeamManager], error) {
+func (s *Server) setTeamManager(ctx context.Context, in *TeamInput, who, reason string) (*body[v1.TeamManager], error) {
 	if err := s.known(in.Tenant); err != nil {
 		return nil, err
 	}
 	act := actOf(ctx, directory.ActTeamManager, in.Tenant, directory.Scope{})
-	manager, err := s.managerOf(ctx, in.Tenant, request, &act)
+	act.Reason = strings.TrimSpace(reason)
+	manager, err := s.managerOf(ctx, in.Tenant, who)
 	if err != nil {
 		return nil, err
 	}
@@ -117,14 +139,12 @@ func (s *Server) setTeamManager(ctx context.Context, in *TeamInput, request *v1.
 	return &body[v1.TeamManager]{v1.TeamManager{TeamID: in.ID, ManagerID: manager}}, nil
 }
 
-// managerOf returns the id of the manager whom the request names, empty when there is no request, and puts
-// the reason into the act.
-func (s *Server) managerOf(ctx context.Context, tenant string, request *v1.ManagerRequest, act *directory.Act) (string, error) {
-	if request == nil {
+// managerOf returns the id of the manager who is named; empty when nobody is.
+func (s *Server) managerOf(ctx context.Context, tenant, who string) (string, error) {
+	if who == "" {
 		return "", nil
 	}
-	act.Reason = strings.TrimSpace(request.Reason)
-	manager, err := s.reader.FindPerson(ctx, tenant, strings.TrimSpace(request.Manager))
+	manager, err := s.reader.FindPerson(ctx, tenant, strings.TrimSpace(who))
 	return manager.ID, notFoundAs(err, "nobody in the directory has the id, login or e-mail that is given as manager")
 }
 

@@ -36,8 +36,8 @@ func (s *Server) addTeams(to huma.API) {
 		OperationID: "unname-team", Method: http.MethodDelete, Path: "/tenants/{tenant}/teams/{id}/name", Tags: []string{"teams and groups"},
 		Summary: "Take an admin's name of a team back: it is called as in Okta again",
 		Errors:  []int{http.StatusConflict},
-	}, func(ctx context.Context, in *TeamInput) (*body[v1.Team], error) {
-		return s.renameTeam(ctx, in, "", "")
+	}, func(ctx context.Context, in *undoTeamInput) (*body[v1.Team], error) {
+		return s.renameTeam(ctx, &in.TeamInput, "", in.reason())
 	})
 	add(s, to, directory.RoleApprove, huma.Operation{
 		OperationID: "merge-team", Method: http.MethodPut, Path: "/tenants/{tenant}/teams/{id}/merge", Tags: []string{"teams and groups"},
@@ -90,11 +90,12 @@ func (s *Server) mergeTeam(ctx context.Context, in *mergeTeamInput) (*body[v1.Te
 	return &body[v1.TeamMerge]{answer}, nil
 }
 
-func (s *Server) unmergeTeam(ctx context.Context, in *TeamInput) (*body[v1.TeamMerge], error) {
+func (s *Server) unmergeTeam(ctx context.Context, in *undoTeamInput) (*body[v1.TeamMerge], error) {
 	if err := s.known(in.Tenant); err != nil {
 		return nil, err
 	}
 	act := actOf(ctx, directory.ActTeamUnmerge, in.Tenant, directory.Scope{})
+	act.Reason = in.reason()
 	log := s.log.With("tenant", in.Tenant, "team", in.ID, "by", act.Actor)
 	if err := s.decider.UnmergeTeam(ctx, in.Tenant, in.ID, act); err != nil {
 		log.WarnContext(ctx, "a merge was not taken back, or not to the end", "reason", err)

@@ -80,5 +80,10 @@ func TeamOfOktaGroup(id, name string) Team {
 
 func teamID(key string) string {
 	sum := sha256.Sum256([]byte(key))
-	return "team_" + hex.EncodeToString(sum[:10])
+	return teamPrefix + hex.EncodeToString(sum[:10])
 }
+
+const teamPrefix = "team_"
+
+// IsTeamID says whether a text may be the id of a team, whether or not there is one yet. A name is none.
+func IsTeamID(text string) bool { return strings.HasPrefix(text, teamPrefix) }

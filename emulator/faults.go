@@ -94,7 +94,7 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d)
 func (d *Duration) UnmarshalText(b []byte) error {
 	v, err := time.ParseDuration(string(b))
 	if err != nil {
-		return fmt.Errorf("read the duration %q: %w", b, err)
+		return fmt.Errorf("%q is no length of time; write a number with a unit, such as 250ms or 30s", b)
 	}
 	*d = Duration(v)
 	return nil

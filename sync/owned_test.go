@@ -212,3 +212,43 @@ func TestTryRules(t *testing.T) {
 		t.Errorf("of nobody: %v", err)
 	}
 }
+
+// TestOwnedTeamGivesItsRoles: where the product owns what makes the team, a role that is given in the person's team follows what the
+// product writes, in the same commit: also out of the team, and by no later sync.
+func TestOwnedTeamGivesItsRoles(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(rules *directory.Rules) {
+		rules.Owned = []directory.Field{directory.FieldDepartment}
+		rules.Grants = directory.GrantRules{Sets: []directory.RoleSet{{
+			Name: "access", Combine: directory.CombineUnion, Roles: []directory.RoleKind{{Name: "member"}},
+			Rules: []directory.GrantRule{{Name: "in-team", Role: "member", Everyone: true, TeamFrom: directory.TeamOfPerson}},
+		}}}
+	})
+	f.join("ada", map[string]any{"department": "Engines"})
+	f.mustFull()
+	f.mustHave(map[string]string{"ada": "member@" + idOf("Engines")})
+
+	before := f.lastChange().Seq
+	f.own("ada", map[directory.Field]any{directory.FieldDepartment: "Numbers"})
+	f.mustHave(map[string]string{"ada": "member@" + idOf("Numbers")})
+	want := []string{
+		"role.revoked set role team rule via", "team.created name source", "person.updated department team", "role.granted set role team rule via",
+	}
+	if diff := cmp.Diff(want, f.told(before)); diff != "" {
+		t.Errorf("the history (-want +got):\n%s", diff)
+	}
+	changes, err := f.db.Changes(t.Context(), f.tenant, directory.ChangeQuery{PersonID: "ada", Limit: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range changes {
+		if c.Seq > before && (c.Cause.Kind != directory.CauseProduct || c.Cause.Actor != "shop") {
+			t.Errorf("%s has the cause %+v, want the product", c.Type, c.Cause)
+		}
+	}
+	f.own("ada", map[directory.Field]any{directory.FieldDepartment: nil})
+	f.mustHave(map[string]string{})
+	if again := f.mustFull(); len(again.Counts.Changes) != 0 {
+		t.Errorf("a full sync changed %v", again.Counts.Changes)
+	}
+}

@@ -145,9 +145,9 @@ func (c *Client) ChooseManager(ctx context.Context, tenant, who string, request 
 	return call[v1.PersonDetail](ctx, c, http.MethodPut, of(tenant, "people", who, "manager"), nil, request)
 }
 
-// UnchooseManager takes that back.
-func (c *Client) UnchooseManager(ctx context.Context, tenant, who string) (v1.PersonDetail, error) {
-	return call[v1.PersonDetail](ctx, c, http.MethodDelete, of(tenant, "people", who, "manager"), nil, nil)
+// UnchooseManager takes that back. The reason may be empty, as wherever something is taken back.
+func (c *Client) UnchooseManager(ctx context.Context, tenant, who, reason string) (v1.PersonDetail, error) {
+	return call[v1.PersonDetail](ctx, c, http.MethodDelete, of(tenant, "people", who, "manager"), nil, v1.UndoRequest{Reason: reason})
 }
 
 // SetTeamManager makes somebody the manager of a team.
@@ -156,8 +156,8 @@ func (c *Client) SetTeamManager(ctx context.Context, tenant, team string, reques
 }
 
 // UnsetTeamManager takes that back.
-func (c *Client) UnsetTeamManager(ctx context.Context, tenant, team string) (v1.TeamManager, error) {
-	return call[v1.TeamManager](ctx, c, http.MethodDelete, of(tenant, "teams", team, "manager"), nil, nil)
+func (c *Client) UnsetTeamManager(ctx context.Context, tenant, team, reason string) (v1.TeamManager, error) {
+	return call[v1.TeamManager](ctx, c, http.MethodDelete, of(tenant, "teams", team, "manager"), nil, v1.UndoRequest{Reason: reason})
 }
 
 // RenameTeam gives a team a name.
@@ -166,8 +166,8 @@ func (c *Client) RenameTeam(ctx context.Context, tenant, team string, request v1
 }
 
 // UnnameTeam takes that back.
-func (c *Client) UnnameTeam(ctx context.Context, tenant, team string) (v1.Team, error) {
-	return call[v1.Team](ctx, c, http.MethodDelete, of(tenant, "teams", team, "name"), nil, nil)
+func (c *Client) UnnameTeam(ctx context.Context, tenant, team, reason string) (v1.Team, error) {
+	return call[v1.Team](ctx, c, http.MethodDelete, of(tenant, "teams", team, "name"), nil, v1.UndoRequest{Reason: reason})
 }
 
 // MergeTeam merges a team into another, or says what that would do.
@@ -176,8 +176,8 @@ func (c *Client) MergeTeam(ctx context.Context, tenant, team string, request v1.
 }
 
 // UnmergeTeam takes that back. The answer says how many people are in the team then.
-func (c *Client) UnmergeTeam(ctx context.Context, tenant, team string) (v1.TeamMerge, error) {
-	return call[v1.TeamMerge](ctx, c, http.MethodDelete, of(tenant, "teams", team, "merge"), nil, nil)
+func (c *Client) UnmergeTeam(ctx context.Context, tenant, team, reason string) (v1.TeamMerge, error) {
+	return call[v1.TeamMerge](ctx, c, http.MethodDelete, of(tenant, "teams", team, "merge"), nil, v1.UndoRequest{Reason: reason})
 }
 
 // MergedTeams returns a page of teams that were merged, in order of id.

@@ -32,18 +32,20 @@ type EndpointReason struct {
 
 // Endpoint is an address that changes are posted to.
 type Endpoint struct {
-	ID        string            `json:"id" example:"ep_4f1d09b2c3a5e677"`
-	Tenant    string            `json:"tenant"`
-	Name      string            `json:"name"`
-	URL       string            `json:"url"`
-	Types     []string          `json:"types" nullable:"false" doc:"Empty: all"`
-	Teams     []string          `json:"teams" nullable:"false" doc:"Empty: everything"`
-	State     string            `json:"state" enum:"working,failing,disabled" doc:"failing: nothing has arrived since the last attempt failed"`
-	Disabled  *EndpointDisabled `json:"disabled,omitempty"`
-	Secrets   []EndpointSecret  `json:"secrets" nullable:"false" doc:"What requests are signed with, the newest first; the secrets themselves are never shown again"`
-	CreatedAt time.Time         `json:"created_at"`
-	CreatedBy string            `json:"created_by" doc:"Name of the admin token"`
-	Health    EndpointHealth    `json:"health"`
+	ID     string   `json:"id" example:"ep_4f1d09b2c3a5e677"`
+	Tenant string   `json:"tenant"`
+	Name   string   `json:"name"`
+	URL    string   `json:"url"`
+	Types  []string `json:"types" nullable:"false" doc:"Empty: all"`
+	Teams  []string `json:"teams" nullable:"false" doc:"Empty: everything"`
+	// UnknownTeams are those of Teams that the directory does not have.
+	UnknownTeams []string          `json:"unknown_teams,omitempty" doc:"Those of the teams that the directory does not have now: they have not come yet, ended, were merged into others, or are written wrong. Nothing is sent for them"`
+	State        string            `json:"state" enum:"working,failing,disabled" doc:"failing: nothing has arrived since the last attempt failed"`
+	Disabled     *EndpointDisabled `json:"disabled,omitempty"`
+	Secrets      []EndpointSecret  `json:"secrets" nullable:"false" doc:"What requests are signed with, the newest first; the secrets themselves are never shown again"`
+	CreatedAt    time.Time         `json:"created_at"`
+	CreatedBy    string            `json:"created_by" doc:"Name of the admin token"`
+	Health       EndpointHealth    `json:"health"`
 	// Secret is in the answers that made it, and nowhere else.
 	Secret string `json:"secret,omitempty" doc:"The new secret (whsec_…), or the public key (whpk_…) of a new key pair. A secret is shown this once: hand it to the receiver"`
 }

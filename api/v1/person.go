@@ -121,6 +121,11 @@ type TeamManager struct {
 	ManagerID string `json:"manager_id,omitempty" doc:"Okta user id; absent when none is set"`
 }
 
+// UndoRequest takes something back.
+type UndoRequest struct {
+	Reason string `json:"reason,omitempty" maxLength:"1000" doc:"Why, if you like; it is kept in the list of acts, so name nobody in it"`
+}
+
 // TeamNameRequest gives a team a name.
 type TeamNameRequest struct {
 	Name   string `json:"name" minLength:"1" maxLength:"200" pattern:"\\S" doc:"What the team is to be called, whatever Okta calls it"`

@@ -6,14 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 
 	"github.com/oktasync/oktasync/api/client"
 	"github.com/oktasync/oktasync/api/v1"
@@ -189,11 +186,6 @@ func (b *bar) done() {
 	}
 }
 
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
-}
-
 // summary says in words what a run did.
 func summary(run v1.Run) string {
 	var text strings.Builder
@@ -241,16 +233,6 @@ func countWords(c v1.Counts) string {
 		parts = append(parts, fmt.Sprintf("%d read by id to prove absence", c.Confirmed))
 	}
 	return strings.Join(parts, ", ") + "."
-}
-
-// table prints rows in columns.
-func table(out io.Writer, header string, rows [][]string) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, header)
-	for _, row := range rows {
-		fmt.Fprintln(w, strings.Join(row, "\t"))
-	}
-	return w.Flush()
 }
 
 // everyPage walks through a paged list.

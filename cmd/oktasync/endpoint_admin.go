@@ -47,13 +47,10 @@ func (a *endpointAdmin) Add(ctx context.Context, e directory.Endpoint, kind dire
 	return e, shown, err
 }
 
-// check says what is wrong with an endpoint. The sentence does not repeat the address, which may hold a secret.
+// check says what is wrong with an endpoint's address. The sentence does not repeat the address, which may hold a secret.
 func (a *endpointAdmin) check(e directory.Endpoint) error {
 	if err := a.poster.CheckURL(e.URL); err != nil {
 		return &directory.TerminalError{Err: fmt.Errorf("the url %w", err)}
-	}
-	if _, unknown := directory.MatchTypes(e.Types); unknown != "" {
-		return &directory.TerminalError{Err: fmt.Errorf("there is no type of change called %q; there are %v, and patterns such as person.*", unknown, directory.ChangeTypes())}
 	}
 	return nil
 }

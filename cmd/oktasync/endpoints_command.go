@@ -73,6 +73,9 @@ func showEndpoint(e *env, p v1.Endpoint) {
 	line("url", "%s", p.URL)
 	line("types", "%s", all(p.Types))
 	line("teams", "%s", all(p.Teams))
+	if len(p.UnknownTeams) > 0 {
+		line("", "not in the directory now: %s. Nothing is sent for these until they are; oktasync teams list has those that are there", strings.Join(p.UnknownTeams, ", "))
+	}
 	line("state", "%s", p.State)
 	if p.Disabled != nil {
 		line("", "since %s by %s: %s", stamp(&p.Disabled.At), p.Disabled.By, p.Disabled.Reason)
@@ -170,7 +173,7 @@ func (c endpointsUpdateCommand) Run(e *env) error {
 
 type endpointsRotateCommand struct {
 	oneEndpoint
-	Overlap string `default:"24h" help:"How long the old secret signs beside the new one; 0s ends it at once."`
+	Overlap span   `default:"24h" help:"How long the old secret signs beside the new one; 0s ends it at once."`
 	Kind    string `enum:"hmac-sha256,ed25519," default:"" help:"Kind of the new secret; as before when left out."`
 	Retire  bool   `help:"Make no new secret, but end all old ones now: the receiver knows the newest."`
 }
@@ -184,7 +187,7 @@ func (c endpointsRotateCommand) Run(e *env) error {
 	if c.Retire {
 		p, err = service.RetireEndpoint(e.ctx, c.remote.Tenant, c.Endpoint)
 	} else {
-		p, err = service.RotateEndpoint(e.ctx, c.remote.Tenant, c.Endpoint, v1.EndpointRotation{Kind: c.Kind, Overlap: c.Overlap})
+		p, err = service.RotateEndpoint(e.ctx, c.remote.Tenant, c.Endpoint, v1.EndpointRotation{Kind: c.Kind, Overlap: c.Overlap.String()})
 	}
 	if err != nil {
 		return err

@@ -108,8 +108,8 @@ type eventsCommand struct {
 
 type eventsHealthCommand struct {
 	remote
-	Grace time.Duration `default:"10m" help:"How long the other way of an event may be silent before it counts as lost or unknown."`
-	JSON  bool          `help:"As JSON."`
+	Grace span `default:"10m" help:"How long the other way of an event may be silent before it counts as lost or unknown."`
+	JSON  bool `help:"As JSON."`
 }
 
 func (c eventsHealthCommand) Run(e *env) error {
@@ -117,7 +117,7 @@ func (c eventsHealthCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	h, err := service.EventHealth(e.ctx, c.remote.Tenant, c.Grace)
+	h, err := service.EventHealth(e.ctx, c.remote.Tenant, c.Grace.Duration)
 	if err != nil {
 		return err
 	}

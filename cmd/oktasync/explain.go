@@ -91,7 +91,7 @@ func writeExplanation(e *env, x v1.Explanation, about string) error {
 				text += ", was " + valueWords(o.Before)
 			}
 		}
-		fmt.Fprintln(e.out, "  "+text)
+		fmt.Fprintln(e.out, "  "+shown(text))
 	}
 	if len(x.Ignored) > 0 && (about == "" || about == string(directory.TopicField)) {
 		fmt.Fprintf(e.out, "\nOkta sends these attributes, and no rule reads them: %s\n", strings.Join(x.Ignored, ", "))

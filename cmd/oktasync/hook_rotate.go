@@ -17,8 +17,8 @@ import (
 
 type hookRotateCommand struct {
 	hookTarget
-	Wait    time.Duration `default:"5m" help:"How long to wait for the first delivery with the new secret."`
-	Overlap time.Duration `default:"30s" help:"How long both hooks go on delivering after it."`
+	Wait    span `default:"5m" help:"How long to wait for the first delivery with the new secret."`
+	Overlap span `default:"30s" help:"How long both hooks go on delivering after it."`
 }
 
 // Run gives Okta the second secret of the configuration, and says when the first can go. For a tenant
@@ -29,7 +29,7 @@ func (c hookRotateCommand) Run(e *env) error {
 		return err
 	}
 	defer w.close()
-	ctx, cancel := w.patiently(c.Wait + c.Overlap + followed + 2*time.Minute)
+	ctx, cancel := w.patiently(c.Wait.Duration + c.Overlap.Duration + followed + 2*time.Minute)
 	defer cancel()
 	if done, err := w.endRotation(ctx); done || err != nil {
 		return err
@@ -55,7 +55,7 @@ func (c hookRotateCommand) Run(e *env) error {
 		Arrived: func(ctx context.Context, since time.Time) (bool, error) {
 			return w.arrived(ctx, w.fingerprint(secret), since)
 		},
-		Patience: c.Wait, Overlap: c.Overlap,
+		Patience: c.Wait.Duration, Overlap: c.Overlap.Duration,
 		Say: func(sentence string) { fmt.Fprintln(e.out, sentence) },
 	})
 	if err != nil {

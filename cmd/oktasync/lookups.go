@@ -86,7 +86,7 @@ func (c peopleShowCommand) Run(e *env) error {
 	}
 	line := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(e.out, "%-12s %s\n", name, value)
+			fmt.Fprintf(e.out, "%-12s %s\n", name, shown(value))
 		}
 	}
 	line("id", p.ID)
@@ -204,7 +204,7 @@ func (c quarantineCommand) Run(e *env) error {
 		return service.Quarantine(e.ctx, c.remote.Tenant, client.Paging{After: after, Limit: 1000})
 	}, func(q v1.Quarantined) {
 		n++
-		fmt.Fprintf(e.out, "%s  since %s\n    %s\n", q.PersonID, stamp(&q.Since), q.Reason)
+		fmt.Fprintf(e.out, "%s  since %s\n    %s\n", q.PersonID, stamp(&q.Since), shown(q.Reason))
 	})
 	if err == nil && n == 0 {
 		fmt.Fprintln(e.out, "Every record can be applied.")
@@ -230,7 +230,7 @@ func (c archiveListCommand) Run(e *env) error {
 		return err
 	}
 	for _, p := range page.Items {
-		fmt.Fprintf(e.out, "%s  %d event(s), since %s\n    %s\n", p.Scope, p.Events, stamp(&p.ParkedAt), p.Reason)
+		fmt.Fprintf(e.out, "%s  %d event(s), since %s\n    %s\n", p.Scope, p.Events, stamp(&p.ParkedAt), shown(p.Reason))
 	}
 	if len(page.Items) == 0 {
 		fmt.Fprintln(e.out, "Nothing failed for good.")

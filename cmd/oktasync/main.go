@@ -94,13 +94,13 @@ func run(ctx context.Context, args, environ []string, out, errOut io.Writer) int
 		return status
 	}
 	if err != nil {
-		fmt.Fprintf(errOut, "oktasync: %v\n", err)
+		fmt.Fprintf(&screen{to: errOut}, "oktasync: %v\n", err)
 		return 2
 	}
-	e := &env{ctx: ctx, config: cli.Config, environ: environ, out: out, err: errOut}
+	e := &env{ctx: ctx, config: cli.Config, environ: environ, out: &screen{to: out}, err: errOut}
 	if err := command.Run(e); err != nil {
 		if !errors.Is(err, errSaid) {
-			fmt.Fprintf(errOut, "oktasync: %v\n", err)
+			fmt.Fprintf(&screen{to: errOut}, "oktasync: %v\n", err)
 		}
 		return 1
 	}

@@ -52,13 +52,14 @@ func (c peopleSetManagerCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(e.out, "Person %s has the manager %s.\n", p.ID, managerWords(p.Manager))
+	fmt.Fprintf(e.out, "Person %s has the manager %s.\n", p.ID, shown(managerWords(p.Manager)))
 	return nil
 }
 
 type peopleClearManagerCommand struct {
 	remote
-	Who string `arg:"" help:"Okta id, login or e-mail."`
+	Who    string `arg:"" help:"Okta id, login or e-mail."`
+	Reason string `help:"Why. It is kept in the list of acts: name nobody in it."`
 }
 
 func (c peopleClearManagerCommand) Run(e *env) error {
@@ -66,11 +67,11 @@ func (c peopleClearManagerCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	p, err := service.UnchooseManager(e.ctx, c.remote.Tenant, c.Who)
+	p, err := service.UnchooseManager(e.ctx, c.remote.Tenant, c.Who, c.Reason)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(e.out, "The manager of person %s follows the rules again: %s.\n", p.ID, cmp.Or(managerWords(p.Manager), "none"))
+	fmt.Fprintf(e.out, "The manager of person %s follows the rules again: %s.\n", p.ID, cmp.Or(shown(managerWords(p.Manager)), "none"))
 	return nil
 }
 
@@ -156,7 +157,8 @@ func (c teamsSetManagerCommand) Run(e *env) error {
 
 type teamsClearManagerCommand struct {
 	remote
-	Team string `arg:"" help:"Team id, as listed."`
+	Team   string `arg:"" help:"Team id, as listed."`
+	Reason string `help:"Why. It is kept in the list of acts: name nobody in it."`
 }
 
 func (c teamsClearManagerCommand) Run(e *env) error {
@@ -164,7 +166,7 @@ func (c teamsClearManagerCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	t, err := service.UnsetTeamManager(e.ctx, c.remote.Tenant, c.Team)
+	t, err := service.UnsetTeamManager(e.ctx, c.remote.Tenant, c.Team, c.Reason)
 	if err != nil {
 		return err
 	}

@@ -120,7 +120,7 @@ func planWords(run v1.Run) string {
 			if name == "" {
 				name = f.ID
 			}
-			fmt.Fprintf(&text, "  %-5s %-40s %6d lost %6d gained\n", f.Kind, name, f.Lost, f.Gained)
+			fmt.Fprintf(&text, "  %-5s %s %6d lost %6d gained\n", f.Kind, padded(shown(name), 40), f.Lost, f.Gained)
 		}
 	}
 	effects("Largest effects:", p.Effects)
@@ -143,11 +143,11 @@ func plannedWords(c v1.PlannedChange) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%7d %-20s %s", c.Seq, c.Type, who)
 	if c.Name != "" {
-		text.WriteString("  " + c.Name)
+		text.WriteString("  " + shown(c.Name))
 	}
 	text.WriteString("\n")
 	for _, f := range c.Fields {
-		fmt.Fprintf(&text, "%30s %s -> %s\n", f.Field+":", valueWords(f.Before), valueWords(f.After))
+		fmt.Fprintf(&text, "%30s %s -> %s\n", f.Field+":", shown(valueWords(f.Before)), shown(valueWords(f.After)))
 	}
 	return text.String()
 }

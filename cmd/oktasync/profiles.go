@@ -171,10 +171,10 @@ func writeTrial(e *env, t v1.RulesTest) error {
 		if i == 0 {
 			fmt.Fprint(e.out, "\nTeams, the primary one first:\n")
 		}
-		fmt.Fprintf(e.out, "  %s (%s)\n", strings.Join(append(slices.Clone(team.Above), team.Name), " > "), team.Rule)
+		fmt.Fprintf(e.out, "  %s (%s)\n", shown(strings.Join(append(slices.Clone(team.Above), team.Name), " > ")), team.Rule)
 	}
 	for _, reason := range t.Quarantine {
-		fmt.Fprintf(e.out, "\nIt would be kept in quarantine: %s\n", reason)
+		fmt.Fprintf(e.out, "\nIt would be kept in quarantine: %s\n", shown(reason))
 	}
 	for i, name := range t.Ignored {
 		if i == 0 {

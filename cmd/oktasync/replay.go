@@ -11,10 +11,10 @@ import (
 
 type replayCommand struct {
 	remote
-	To     string    `required:"" placeholder:"ENDPOINT" help:"The endpoint, by name or id."`
-	Since  time.Time `format:"2006-01-02T15:04:05Z07:00" placeholder:"TIME" help:"Only changes committed since then, such as 2026-11-22T03:00:00Z; all that are kept when left out."`
-	Person string    `help:"Only changes about this person: Okta id, login or e-mail."`
-	Types  []string  `help:"Only changes of these types, separated by commas; person.* stands for all that begin so."`
+	To     string   `required:"" placeholder:"ENDPOINT" help:"The endpoint, by name or id."`
+	Since  moment   `placeholder:"TIME" help:"Only changes committed since then: 2026-11-22T03:00:00Z, or in UTC 2026-11-22 03:00 or 2026-11-22; all that are kept when left out."`
+	Person string   `help:"Only changes about this person: Okta id, login or e-mail."`
+	Types  []string `help:"Only changes of these types, separated by commas; person.* stands for all that begin so."`
 }
 
 func (c replayCommand) Run(e *env) error {
@@ -24,7 +24,7 @@ func (c replayCommand) Run(e *env) error {
 	}
 	request := v1.ReplayRequest{Person: c.Person, Types: c.Types}
 	if !c.Since.IsZero() {
-		request.Since = &c.Since
+		request.Since = &c.Since.Time
 	}
 	taken, err := service.Replay(e.ctx, c.remote.Tenant, c.To, request)
 	if err != nil {

@@ -30,7 +30,8 @@ func (c teamsRenameCommand) Run(e *env) error {
 
 type teamsClearNameCommand struct {
 	remote
-	Team string `arg:"" help:"Team id, as listed."`
+	Team   string `arg:"" help:"Team id, as listed."`
+	Reason string `help:"Why. It is kept in the list of acts: name nobody in it."`
 }
 
 func (c teamsClearNameCommand) Run(e *env) error {
@@ -38,7 +39,7 @@ func (c teamsClearNameCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	t, err := service.UnnameTeam(e.ctx, c.remote.Tenant, c.Team)
+	t, err := service.UnnameTeam(e.ctx, c.remote.Tenant, c.Team, c.Reason)
 	if err != nil {
 		return err
 	}
@@ -77,7 +78,8 @@ func (c teamsMergeCommand) Run(e *env) error {
 
 type teamsUnmergeCommand struct {
 	remote
-	Team string `arg:"" help:"Id of the team that was merged, as oktasync teams merged lists it."`
+	Team   string `arg:"" help:"Id of the team that was merged, as oktasync teams merged lists it."`
+	Reason string `help:"Why. It is kept in the list of acts: name nobody in it."`
 }
 
 func (c teamsUnmergeCommand) Run(e *env) error {
@@ -85,7 +87,7 @@ func (c teamsUnmergeCommand) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	m, err := service.UnmergeTeam(e.ctx, c.remote.Tenant, c.Team)
+	m, err := service.UnmergeTeam(e.ctx, c.remote.Tenant, c.Team, c.Reason)
 	if err != nil {
 		return err
 	}
