@@ -163,6 +163,8 @@ func TestBadFiles(t *testing.T) {
 		{"team from nothing", good + "mapping: {department: []}\n", []string{"teams.from: department is mapped from nothing, so that nobody would have a team; set mapping.department, or leave it out"}},
 		{"group id", good + "groups: {ids: [Sales]}\n", []string{`groups.ids (c.yml:3:15): "Sales" is not the id of a group: it begins with 00g and has 20 letters and digits; names go under groups.names`}},
 		{"group type", good + "groups: {types: [okta_group]}\n", []string{`groups.types (c.yml:3:17): "okta_group" is not known; give one of OKTA_GROUP, APP_GROUP, BUILT_IN`}},
+		{"group pattern for everything", good + "groups: {names: ['*']}\n", []string{`groups.names (c.yml:3:17): "*" fits every group; if that is meant, write groups.types: [OKTA_GROUP, APP_GROUP, BUILT_IN]`}},
+		{"no group left", good + "groups: {exclude: ['Temp *', '?*']}\n", []string{`groups.exclude (c.yml:3:19): "?*" leaves every group out; if that is meant, write groups.types: [] and no ids or names`}},
 		{"group pattern", good + "groups: {names: ['Team [']}\n", []string{`groups.names (c.yml:3:17): "Team [" is not a pattern; use * for any characters and ? for one`}},
 
 		// Several tenants.

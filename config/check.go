@@ -193,6 +193,23 @@ func checkUnique(name string) error {
 	return oneOf("email", "login", "employee_number")(name)
 }
 
+// fitsAll says whether a pattern fits every name.
+func fitsAll(pattern string) bool { return strings.Trim(pattern, "*? ") == "" }
+
+func checkGroupName(pattern string) error {
+	if fitsAll(pattern) {
+		return fmt.Errorf("%s fits every group; if that is meant, write groups.types: [OKTA_GROUP, APP_GROUP, BUILT_IN]", quote(pattern))
+	}
+	return checkPattern(pattern)
+}
+
+func checkLeftOut(pattern string) error {
+	if fitsAll(pattern) {
+		return fmt.Errorf("%s leaves every group out; if that is meant, write groups.types: [] and no ids or names", quote(pattern))
+	}
+	return checkPattern(pattern)
+}
+
 func checkPattern(pattern string) error {
 	if strings.ContainsAny(pattern, `[\`) {
 		if _, err := path.Match(pattern, ""); err != nil {

@@ -228,7 +228,7 @@ func (r *GrantRule) checkSource() error {
 		if err := checkPattern(pattern); err != nil {
 			return fmt.Errorf("group_names: %w", err)
 		}
-		if strings.Trim(pattern, "*? ") == "" {
+		if fitsAll(pattern) {
 			return fmt.Errorf("group_names: %s fits every group; write everyone: true if that is meant", quote(pattern))
 		}
 	}

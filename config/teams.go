@@ -161,7 +161,7 @@ func (g *Groups) checkTeams() error {
 		if err := checkPattern(pattern); err != nil {
 			return fmt.Errorf("groups: %w", err)
 		}
-		if strings.Trim(pattern, "*? ") == "" {
+		if fitsAll(pattern) {
 			return fmt.Errorf("groups: %s fits every group; name the groups that are teams, or give types", quote(pattern))
 		}
 	}

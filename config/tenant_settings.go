@@ -208,7 +208,7 @@ func ruleSettings() []setting {
 		{
 			key:   "groups.names",
 			doc:   "Names of Okta groups that are taken over, with * for any characters and ? for one.",
-			field: listField(func(t target) *[]string { return &u(t).Groups.Names }, 1000, checkPattern),
+			field: listField(func(t target) *[]string { return &u(t).Groups.Names }, 1000, checkGroupName),
 		},
 		{
 			key: "groups.types", def: "OKTA_GROUP",
@@ -218,7 +218,7 @@ func ruleSettings() []setting {
 		{
 			key:   "groups.exclude",
 			doc:   "Ids or names, with * and ?, of groups that are never taken over.",
-			field: listField(func(t target) *[]string { return &u(t).Groups.Exclude }, 1000, checkPattern),
+			field: listField(func(t target) *[]string { return &u(t).Groups.Exclude }, 1000, checkLeftOut),
 		},
 	}
 	all = append(all, teamSettings()...)

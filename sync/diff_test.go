@@ -241,7 +241,8 @@ func TestMapping(t *testing.T) {
 		s.Profile["badge"], s.Profile["remote"], s.Profile["broken"] = "100017", true, "many"
 		s.Profile["skills"], s.Profile["offices"] = []any{"go", 7.0}, []any{"Berlin", "", "Oslo"}
 		s.Profile["shoeSize"] = 42.0
-		s.AppProfile = map[string]any{"jobTitle": "", "secretLevel": 3.0}
+		s.Profile["nickName"] = "Countess"
+		s.AppProfile = map[string]any{"jobTitle": "", "secretLevel": 3.0, "nickName": "Countess"}
 	})
 	got := m.profile(seen, directory.Profile{})
 	if got.Title != "Colleague" || got.Location != "Berlin, Oslo" {
@@ -253,7 +254,7 @@ func TestMapping(t *testing.T) {
 	}
 	ignored := map[string]bool{}
 	m.ignored(seen, ignored)
-	if diff := cmp.Diff([]string{"app.secretLevel", "user.shoeSize"}, sortedKeys(ignored)); diff != "" {
+	if diff := cmp.Diff([]string{"app.secretLevel", "user.nickName", "user.shoeSize"}, sortedKeys(ignored)); diff != "" {
 		t.Errorf("ignored (-want +got):\n%s", diff)
 	}
 }

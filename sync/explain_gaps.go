@@ -95,7 +95,7 @@ func (f *evidence) noManager() string {
 	switch f.person.ManagerProblem {
 	case "":
 	case directory.ManagerUnresolved:
-		return says + ", nobody in the directory matches"
+		return says + ", nobody in the directory matches by " + f.waysToManagers()
 	case directory.ManagerAmbiguous:
 		return says + ", " + f.peopleCalled() + " match"
 	case directory.ManagerSelf:
@@ -115,6 +115,15 @@ func (f *evidence) noManager() string {
 	default:
 		return says + ", which is about to be looked up"
 	}
+}
+
+// waysToManagers are those in which Okta's text is looked up: somebody who is called so may be there all the same.
+func (f *evidence) waysToManagers() string {
+	var ways []string
+	for _, way := range (&identities{rules: f.rules.Managers}).refs() {
+		ways = append(ways, string(way))
+	}
+	return strings.Join(ways, ", ") + " (managers.resolve)"
 }
 
 // peopleCalled says how many people an ambiguous text means; that it meant several stands in the row, which

@@ -47,7 +47,7 @@ func TestExplainGaps(t *testing.T) {
 		"Okta names nobody": {func(*evidence) {}, "no manager: Okta names none"},
 		"nobody matches": {func(f *evidence) {
 			f.person.Profile.ManagerText, f.person.ManagerProblem = "Ada B.", directory.ManagerUnresolved
-		}, `no manager: Okta says "Ada B.", nobody in the directory matches`},
+		}, `no manager: Okta says "Ada B.", nobody in the directory matches by okta_id, login, email, employee_number (managers.resolve)`},
 		"several match": {func(f *evidence) {
 			f.person.Profile.ManagerText, f.person.ManagerProblem = "Ada", directory.ManagerAmbiguous
 		}, `no manager: Okta says "Ada", several people match`},
@@ -130,6 +130,7 @@ func TestExplainDueInvite(t *testing.T) {
 		"a suspension":   {func(f *evidence) { f.person.Status = directory.StatusSuspended }, "waits, for nobody is invited while suspended; released by ops"},
 		"one who left":   {leave(at), "waits, for the person left on 2026-03-01 08:00 UTC; released by ops"},
 		"a mail server":  {func(f *evidence) { f.invite.RetryAt, f.invite.Problem = at, "it is asleep" }, "goes out at the next attempt, after 2026-03-01 08:00 UTC; released by ops; it is asleep"},
+		"failed":         {func(f *evidence) { f.invite.State = directory.InviteFailed }, "it did not go out and is not tried again: mend what the reason names, then resend it; released by ops"},
 		"nobody knowing": {func(f *evidence) { f.invite.State = directory.InviteUncertain }, "nobody knows whether it went out: resend it, mark it as sent, or revoke it; released by ops"},
 	}
 	for name, tt := range tests {

@@ -120,7 +120,7 @@ func TestExplain(t *testing.T) {
 		t.Errorf("no license: %+v", license)
 	}
 	manager := f.about(b.Missing, directory.TopicManager, "manager")
-	if manager.Reason != `no manager: Okta says "nobody at all", nobody in the directory matches` || manager.Origin == nil {
+	if manager.Reason != `no manager: Okta says "nobody at all", nobody in the directory matches by okta_id, login, email, employee_number (managers.resolve)` || manager.Origin == nil {
 		t.Errorf("no manager: %+v", manager)
 	}
 	for _, e := range slices.Concat(a.Values, b.Values) {

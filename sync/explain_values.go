@@ -228,6 +228,8 @@ func (f *evidence) inviteValue() directory.Explained {
 		reason = "is on its way at this moment"
 	case directory.InviteUncertain:
 		reason = "nobody knows whether it went out: resend it, mark it as sent, or revoke it"
+	case directory.InviteFailed:
+		reason = "it did not go out and is not tried again: mend what the reason names, then resend it"
 	}
 	if i.ReleasedBy != "" {
 		reason = join(reason, "released by "+i.ReleasedBy)

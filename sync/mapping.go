@@ -178,8 +178,8 @@ func asList(values []any) []string {
 	return texts
 }
 
-// ignored adds to names every attribute that has a value but that no rule reads, and that is
-// not one of Okta's own base attributes.
+// ignored adds to names every attribute that has a value but that no rule reads. Apps have Okta's base attributes by
+// default, as copies of the user's: there they say nothing new.
 func (m *mapper) ignored(seen directory.PersonSeen, names map[string]bool) {
 	note := func(prefix string, profile map[string]any) {
 		for key, value := range profile {
@@ -187,7 +187,7 @@ func (m *mapper) ignored(seen directory.PersonSeen, names map[string]bool) {
 			if value == nil || m.used[name] || names[name] || len(names) >= maxIgnored {
 				continue
 			}
-			if isBaseAttribute(key) { // apps get the same names by default
+			if prefix == "app." && isBaseAttribute(key) {
 				continue
 			}
 			names[name] = true

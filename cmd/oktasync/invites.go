@@ -9,6 +9,7 @@ import (
 
 	"github.com/oktasync/oktasync/api/client"
 	"github.com/oktasync/oktasync/api/v1"
+	"github.com/oktasync/oktasync/directory"
 )
 
 type invitesCommand struct {
@@ -96,6 +97,9 @@ func (s selected) selection(e *env, service *client.Client) (v1.InviteSelection,
 	return sel, nil
 }
 
+// idsAreAt says where somebody finds the ids that a selection takes.
+const idsAreAt = "Teams and groups are named by id: oktasync teams list, and oktasync explain <person> group, tell them."
+
 // move sends one request and says what came of it.
 func (s selected) move(e *env, move, done string, perHour int, reason string) error {
 	service, err := s.connect(e)
@@ -111,7 +115,7 @@ func (s selected) move(e *env, move, done string, perHour int, reason string) er
 		return err
 	}
 	if tally.Moved == 0 && len(tally.Skipped) == 0 {
-		fmt.Fprintln(e.out, "Nobody is in this selection, so nothing was done; oktasync teams list and oktasync people show tell the ids of teams and groups.")
+		fmt.Fprintln(e.out, "Nobody is in this selection, so nothing was done. "+idsAreAt)
 		return nil
 	}
 	fmt.Fprintf(e.out, "%d invites %s", tally.Moved, done)
@@ -152,6 +156,9 @@ func (c invitesPreviewCommand) Run(e *env) error {
 		case p.GoesAt != nil:
 			when = stamp(p.GoesAt) + " UTC"
 		}
+		if p.Stays == "" && p.Status == string(directory.StatusSuspended) {
+			when = strings.TrimPrefix(when+", once active again", "at once, ")
+		}
 		if p.Stays == "" {
 			going++
 		}
@@ -164,6 +171,9 @@ func (c invitesPreviewCommand) Run(e *env) error {
 		return err
 	}
 	fmt.Fprintf(e.out, "\n%d people would be invited. Nothing was released.\n", going)
+	if len(rows) == 0 {
+		fmt.Fprintln(e.out, "Nobody is in this selection. "+idsAreAt)
+	}
 	return nil
 }
 

@@ -121,7 +121,7 @@ func (c peopleShowCommand) Run(e *env) error {
 		line("license", licenseWords(license))
 	}
 	for _, key := range slices.Sorted(maps.Keys(p.Profile.Custom)) {
-		line(key, fmt.Sprint(p.Profile.Custom[key]))
+		line(key, plainValue(p.Profile.Custom[key]))
 	}
 	for _, field := range slices.Sorted(maps.Keys(p.Unfit)) {
 		line("unfit", field+": the value that Okta has "+directory.Unfit(p.Unfit[field]).Words())
@@ -156,6 +156,21 @@ func causeWords(c v1.Cause) string {
 		text += ", run " + c.RunID
 	}
 	return text
+}
+
+// plainValue is a custom field's value as somebody would write it.
+func plainValue(value any) string {
+	if text, isText := value.(string); isText {
+		return text
+	}
+	if list, isList := value.([]any); isList {
+		items := make([]string, len(list))
+		for i, item := range list {
+			items[i] = plainValue(item)
+		}
+		return strings.Join(items, ", ")
+	}
+	return valueWords(value)
 }
 
 func valueWords(value any) string {

@@ -90,7 +90,7 @@ func isTerminal(w io.Writer) bool {
 }
 
 // widestColumn bounds what a column is made as wide as: one long value makes its own line ragged, and no other.
-const widestColumn = 80
+const widestColumn = 120
 
 // leftToRight is a mark that cannot be seen. Behind a value that is read from the right it keeps the next column on its right.
 const leftToRight = "\u200e"

@@ -48,6 +48,15 @@ func TestScreen(t *testing.T) {
 	}
 }
 
+func TestPlainValue(t *testing.T) {
+	t.Parallel()
+	for want, value := range map[string]any{"1000500": 1000500.0, "-1.5": -1.5, "Ada": "Ada", "true": true, "go, a b, 7": []any{"go", "a b", "7"}} {
+		if got := plainValue(value); got != want {
+			t.Errorf("%v is shown as %q, want %q", value, got, want)
+		}
+	}
+}
+
 // TestTable: columns stand below each other in every script, a hostile value forges no row, and a long one widens none.
 func TestTable(t *testing.T) {
 	t.Parallel()
