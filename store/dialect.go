@@ -34,6 +34,9 @@ type Dialect interface {
 	AsRows(parameter string) string
 	Lock() string
 	Lazily() string
+	// DeleteFirst deletes the first rows of a table in order of the key, as many as the parameter limit says. where
+	// selects rows; with the key it names one.
+	DeleteFirst(table, key, where, limit string) string
 	// Rows returns the FROM item of a batch whose first parameter has the
 	// number first, and its arguments.
 	Rows(first int, columns []Column) (string, []any)

@@ -9,19 +9,17 @@ import (
 	"github.com/oktasync/oktasync/directory"
 )
 
+// What is foreseen is written and looked up within minutes: statistics know nothing of it. So it is never joined with the
+// keys that are looked for, which Postgres would compare with all of it, one by one.
+
 // forgetForesight are deletions of what a run foresaw; the last parameter is the limit.
-func forgetForesight() []string {
-	return []string{
-		`delete from plan_names where tenant = $1 and run = $2 and (key, person_id) in (
-			select key, person_id from plan_names where tenant = $1 and run = $2 limit $3)`,
-		`delete from plan_managers where tenant = $1 and run = $2 and person_id in (
-			select person_id from plan_managers where tenant = $1 and run = $2 limit $3)`,
-	}
+func (d *DB) forgetForesight() []string {
+	return []string{d.ofRun("plan_names", "key, person_id"), d.ofRun("plan_managers", "person_id")}
 }
 
 // ForgetForesight empties what the run, which owner holds, has foreseen of managers.
 func (d *DB) ForgetForesight(ctx context.Context, tenant, run, owner string) error {
-	for _, query := range forgetForesight() {
+	for _, query := range d.forgetForesight() {
 		if err := d.deleteOwned(ctx, tenant, run, owner, query); err != nil {
 			return fmt.Errorf("forget what run %s foresees of managers: %w", run, err)
 		}
@@ -73,7 +71,7 @@ func (t *Tx) NoteTeams(ctx context.Context, run string, teams []string) error {
 	query := keyed + queuePlanned("$3", `
 		select id as person, '' as team from wanted cross join people where tenant = of_tenant and team_id = key and team_id <> ''
 		union
-		select person_id, '' from wanted cross join plan_managers where tenant = of_tenant and run = $3 and team_id = key and team_id <> ''`)
+		select person_id, '' from plan_managers where tenant = $1 and run = $3 and team_id {in $2} and team_id <> ''`)
 	if _, err := t.db.exec(ctx, t.tx, query, t.tenant, teams, run); err != nil {
 		return fmt.Errorf("note the people of %d teams whose managers run %s changes: %w", len(teams), run, err)
 	}
@@ -110,8 +108,7 @@ func (t *Tx) PlannedNamed(ctx context.Context, run string, refs []string) ([]str
 	if len(refs) == 0 {
 		return nil, nil
 	}
-	const query = `with wanted as materialized (select distinct cast($1 as text) as of_tenant, key as ref from {list $3})
-		select distinct person_id from wanted cross join plan_names where tenant = of_tenant and run = $2 and key = ref order by person_id`
+	const query = `select distinct person_id from plan_names where tenant = $1 and run = $2 and key {in $3} order by person_id`
 	ids, err := list(ctx, t.db, t.tx, scanText, query, t.tenant, run, fold(refs))
 	if err != nil {
 		return nil, fmt.Errorf("look up %d texts in what run %s plans: %w", len(refs), run, err)
@@ -121,15 +118,15 @@ func (t *Tx) PlannedNamed(ctx context.Context, run string, refs []string) ([]str
 
 // TakePlanned takes up to limit people from the queue, in order of id.
 func (t *Tx) TakePlanned(ctx context.Context, run string, limit int) ([]string, error) {
-	const query = `
-		update plan_managers set waits = false where tenant = $1 and run = $2 and person_id in (
-			select person_id from plan_managers where tenant = $1 and run = $2 and waits order by person_id limit $3)
-		returning person_id`
-	ids, err := list(ctx, t.db, t.tx, scanText, query, t.tenant, run, limit)
+	const first = `select person_id from plan_managers where tenant = $1 and run = $2 and waits order by person_id limit $3`
+	ids, err := list(ctx, t.db, t.tx, scanText, first, t.tenant, run, limit)
+	if err == nil {
+		const take = `update plan_managers set waits = false where tenant = $1 and run = $2 and person_id {in $3}`
+		_, err = t.db.exec(ctx, t.tx, take, t.tenant, run, ids)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("take people whose managers run %s may change: %w", run, err)
 	}
-	slices.Sort(ids)
 	return ids, nil
 }
 
@@ -168,8 +165,8 @@ func (t *Tx) PlannedManagers(ctx context.Context, run string, people []string) (
 	if len(people) == 0 {
 		return nil, nil
 	}
-	const query = keyed + plannedManagers + `wanted w cross join plan_managers where tenant = of_tenant and run = $3 and person_id = key and settled order by person_id`
-	edges, err := list(ctx, t.db, t.tx, scanPlannedManager, query, t.tenant, people, run)
+	const query = plannedManagers + `plan_managers where tenant = $1 and run = $2 and person_id {in $3} and settled order by person_id`
+	edges, err := list(ctx, t.db, t.tx, scanPlannedManager, query, t.tenant, run, people)
 	if err != nil {
 		return nil, fmt.Errorf("read the managers that run %s makes of %d people: %w", run, len(people), err)
 	}

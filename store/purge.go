@@ -168,7 +168,7 @@ func (d *DB) purgeRuns(ctx context.Context, keep time.Duration) (int, error) {
 		if err := d.forgetSeen(ctx, run.Tenant, run.ID); err != nil {
 			return i, err
 		}
-		if err := d.deleteChunks(ctx, forgetPlan, run.Tenant, run.ID); err != nil {
+		if err := d.deleteChunks(ctx, d.forgetPlan(), run.Tenant, run.ID); err != nil {
 			return i, err
 		}
 		if _, err := d.exec(ctx, d.write, `delete from runs where tenant = $1 and id = $2`, run.Tenant, run.ID); err != nil {

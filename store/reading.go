@@ -107,9 +107,7 @@ func (d *DB) Reading(ctx context.Context, tenant, run, owner string) (directory.
 		return directory.Reading{}, false, nil
 	}
 	r.Notes, r.Age = json.RawMessage(notes), now.Sub(read)
-	const after = `
-		delete from plan where tenant = $1 and run = $2 and seq in (
-			select seq from plan where tenant = $1 and run = $2 and seq > $3 limit $4)`
+	after := d.dialect.DeleteFirst("plan", "seq", "tenant = $1 and run = $2 and seq > $3", "$4")
 	if err := d.deleteOwned(ctx, tenant, run, owner, after, r.Planned); err != nil {
 		return fail(err)
 	}

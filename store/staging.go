@@ -57,7 +57,7 @@ func (d *DB) ResetRun(ctx context.Context, tenant, id, owner string) error {
 	if err := d.again(ctx, unmark); err != nil {
 		return fail(err)
 	}
-	for _, query := range append(forgetStaged(), forgetPlan) {
+	for _, query := range append(d.forgetStaged(), d.forgetPlan()) {
 		if err := d.deleteOwned(ctx, tenant, id, owner, query); err != nil {
 			return fail(err)
 		}
@@ -79,30 +79,27 @@ func (d *DB) ResetRun(ctx context.Context, tenant, id, owner string) error {
 	return nil
 }
 
-// forgetStaged are the deletions of what a run has seen; the last parameter is the limit.
-func forgetStaged() []string {
-	return append([]string{
-		`delete from staged_lists where tenant = $1 and run = $2 and list in (
-			select list from staged_lists where tenant = $1 and run = $2 limit $3)`,
-		`delete from staged where tenant = $1 and run = $2 and (kind, id) in (
-			select kind, id from staged where tenant = $1 and run = $2 limit $3)`,
-		`delete from staged_members where tenant = $1 and run = $2 and (group_id, person_id) in (
-			select group_id, person_id from staged_members where tenant = $1 and run = $2 limit $3)`,
-		`delete from staged_groups where tenant = $1 and run = $2 and group_id in (
-			select group_id from staged_groups where tenant = $1 and run = $2 limit $3)`,
-	}, forgetForesight()...)
+// ofRun is what the run of the first two parameters has in a table; the third is how much of it.
+func (d *DB) ofRun(table, key string) string {
+	return d.dialect.DeleteFirst(table, key, "tenant = $1 and run = $2", "$3")
 }
 
-const forgetPlan = `
-	delete from plan where tenant = $1 and run = $2 and seq in (
-		select seq from plan where tenant = $1 and run = $2 limit $3)`
+// forgetStaged are the deletions of what a run has seen; the last parameter is the limit.
+func (d *DB) forgetStaged() []string {
+	return append([]string{
+		d.ofRun("staged_lists", "list"), d.ofRun("staged", "kind, id"),
+		d.ofRun("staged_members", "group_id, person_id"), d.ofRun("staged_groups", "group_id"),
+	}, d.forgetForesight()...)
+}
+
+func (d *DB) forgetPlan() string { return d.ofRun("plan", "seq") }
 
 // forgetSeen deletes what a run that is over has seen, in chunks.
 func (d *DB) forgetSeen(ctx context.Context, tenant, run string) error {
 	if _, err := d.exec(ctx, d.write, `delete from staged_runs where tenant = $1 and run = $2`, tenant, run); err != nil {
 		return err
 	}
-	for _, query := range forgetStaged() {
+	for _, query := range d.forgetStaged() {
 		if err := d.deleteChunks(ctx, query, tenant, run); err != nil {
 			return err
 		}

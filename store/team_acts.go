@@ -80,9 +80,7 @@ func (t *Tx) TakeTeamsLeft(ctx context.Context, limit int) ([]string, error) {
 
 // take removes up to limit ids from a queue, a table with a row for each, and returns them in order.
 func (t *Tx) take(ctx context.Context, queue, column, what string, limit int) ([]string, error) {
-	query := fmt.Sprintf(`
-		delete from %[1]s where tenant = $1 and %[2]s in (select %[2]s from %[1]s where tenant = $1 order by %[2]s limit $2)
-		returning %[2]s`, queue, column)
+	query := t.db.dialect.DeleteFirst(queue, column, "tenant = $1", "$2") + " returning " + column
 	ids, err := list(ctx, t.db, t.tx, scanText, query, t.tenant, limit)
 	if err != nil {
 		return nil, fmt.Errorf("take %s: %w", what, err)

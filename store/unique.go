@@ -64,8 +64,7 @@ func (t *Tx) UniqueIndexed(fields []directory.Field) bool {
 func (t *Tx) IndexUnique(ctx context.Context, fields []directory.Field, limit int) error {
 	wanted := uniqueFields(fields)
 	if t.unique.fields != wanted || wanted == "" && t.unique.making {
-		dropped, err := t.db.exec(ctx, t.tx, `delete from unique_values where tenant = $1 and (field, key, person_id) in (
-			select field, key, person_id from unique_values where tenant = $1 limit $2)`, t.tenant, limit)
+		dropped, err := t.db.exec(ctx, t.tx, t.db.dialect.DeleteFirst("unique_values", "field, key, person_id", "tenant = $1", "$2"), t.tenant, limit)
 		if err != nil {
 			return fmt.Errorf("drop the index of unique values of tenant %s: %w", t.tenant, err)
 		}

@@ -35,6 +35,12 @@ func (dialect) In(parameter string) string { return "= any(" + parameter + "::te
 
 func (dialect) AsRows(parameter string) string { return "unnest(" + parameter + "::text[]) as k(key)" }
 
+// DeleteFirst names the rows by their place. A join of the table with its first rows would be planned by what statistics
+// say of it, which for rows that were written a moment ago is nothing: then each row is compared with all the others.
+func (dialect) DeleteFirst(table, key, where, limit string) string {
+	return "delete from " + table + " where ctid = any(array(select ctid from " + table + " where " + where + " order by " + key + " limit " + limit + "))"
+}
+
 func (dialect) Lock() string { return "for update" }
 
 // Lazily sets the setting for this transaction only, without a round trip of its own.

@@ -41,6 +41,11 @@ func (dialect) AsRows(parameter string) string {
 	return "(select value as key from json_each(" + parameter + ")) as k"
 }
 
+func (dialect) DeleteFirst(table, key, where, limit string) string {
+	return "delete from " + table + " where " + where + " and (" + key + ") in (select " + key + " from " + table +
+		" where " + where + " order by " + key + " limit " + limit + ")"
+}
+
 func (dialect) Lock() string { return "" } // the transaction holds the file's write lock
 
 func (dialect) Lazily() string { return "true" } // it never waits: synchronous=NORMAL
