@@ -32,8 +32,8 @@ func TestTwoReplicas(t *testing.T) {
 	}
 	w.hook()
 	tell := newStory(w, 61)
-	tell.tell(250) // beyond one tenant's share of the slots: the last of them wait in the backlog, for a while on a slow machine
-	w.settled(3 * time.Minute)
+	tell.tell(250) // beyond one tenant's share of the slots: the last of them wait in the backlog
+	w.settled(time.Minute)
 	w.compare()
 	w.everyEventStored()
 	for name, p := range map[string]*process{"the first": one, "the second": two} {
@@ -47,7 +47,7 @@ func TestTwoReplicas(t *testing.T) {
 	w.relay.SetTargets("http://" + w.listen)
 	two.terminate(25 * time.Second)
 	tell.tell(20)
-	w.settled(3 * time.Minute)
+	w.settled(time.Minute)
 	w.compare()
 	w.onlyOneFullSync()
 }

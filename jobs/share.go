@@ -29,9 +29,12 @@ const (
 	// seatMemory is how long a lane remembers that others were there.
 	seatMemory = 10 * time.Second
 	// seatWait is how long a task waits that can go to no backlog, and backlogWait one that comes
-	// from there, after its lane had backlogPatience.
+	// from there, after its lane had backlogPatience. Who has the backlog to himself waits aloneWait:
+	// there is nobody to make room for, and what is sent away must be back before the rest is done, or the
+	// slots are empty for as long.
 	seatWait        = 5 * time.Second
 	backlogWait     = 15 * time.Second
+	aloneWait       = time.Second
 	backlogPatience = 50 * time.Millisecond
 )
 
@@ -145,20 +148,39 @@ func (c *seats) try(who allowed) (bool, <-chan struct{}) {
 	now := c.now()
 	c.last[who.tenant] = now
 	most := c.slots - 1
-	for other, at := range c.last {
-		switch {
-		case other == who.tenant:
-		case now.Sub(at) < seatMemory || c.held[allowed{other, false}]+c.held[allowed{other, true}] > 0:
-			most = c.slots / 2
-		default:
-			delete(c.last, other)
-		}
+	if !c.alone(who.tenant, now) {
+		most = c.slots / 2
 	}
 	if c.held[who] >= max(1, most) {
 		return false, c.freed
 	}
 	c.held[who]++
 	return true, nil
+}
+
+// alone says whether no other tenant is in the lane or was a moment ago. It forgets those who have gone.
+func (c *seats) alone(tenant string, now time.Time) bool {
+	alone := true
+	for other, at := range c.last {
+		switch {
+		case other == tenant:
+		case now.Sub(at) < seatMemory || c.held[allowed{other, false}]+c.held[allowed{other, true}] > 0:
+			alone = false
+		default:
+			delete(c.last, other)
+		}
+	}
+	return alone
+}
+
+// backlogWait is how long a task of the backlog waits whose tenant has its share of the slots.
+func (c *seats) backlogWait(tenant string) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.alone(tenant, c.now()) {
+		return aloneWait
+	}
+	return backlogWait
 }
 
 func (c *seats) leave(who allowed) {

@@ -161,6 +161,40 @@ func TestSeats(t *testing.T) {
 	}
 }
 
+// What a tenant alone has in the backlog is back before its slots are empty. Beside others it makes room for longer.
+func TestBacklogWait(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	c := newSeats(2, 0, func() time.Time { return now })
+	mine, others := allowed{"acme", false}, allowed{"other", true}
+	c.enter(t.Context(), mine)
+	p := scopePayload(person(1), now)
+	p.Backlog = true
+	o, err := newOrder(typeScope, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &worker{base: t.Context(), now: time.Now, log: discard()}
+	check := func(when string, want time.Duration) {
+		t.Helper()
+		var later *postponed
+		if err := w.in(c).ProcessTask(t.Context(), o.task); !errors.As(err, &later) || later.wait < want-want/5 || later.wait > want+want/5 {
+			t.Errorf("%s: %v, want to come back in %s", when, err, want)
+		}
+	}
+	check("alone", aloneWait)
+	c.enter(t.Context(), others)
+	now = now.Add(2 * seatMemory)
+	check("another one at work", backlogWait)
+	c.leave(others)
+	check("another one is gone", aloneWait)
+	c.enter(t.Context(), others)
+	c.leave(others)
+	check("another one was there a moment ago", backlogWait)
+	now = now.Add(2 * seatMemory)
+	check("alone again", aloneWait)
+}
+
 // A success that never asked Okta says nothing about the credentials.
 func TestAnIdleProbeDoesNotUnblock(t *testing.T) {
 	t.Parallel()

@@ -61,7 +61,7 @@ func (w *worker) in(c *seats) asynq.Handler {
 		}
 		retried, _ := asynq.GetRetryCount(ctx)
 		if p.Backlog {
-			return &postponed{wait: jitter(backlogWait), err: errShare}
+			return &postponed{wait: jitter(c.backlogWait(p.Tenant)), err: errShare}
 		}
 		if p.Kind != directory.ScopePerson || p.Run != "" || p.Probe || retried > 0 {
 			return &postponed{wait: jitter(seatWait), err: errShare}
