@@ -17,10 +17,10 @@ demo: build ## Run the main job on an emulated Okta org
 	bin/oktasync demo
 
 test: ## Run all tests with the race detector, against a private Redis and PostgreSQL
-	scripts/with-services.sh go test $(RACE) -timeout 15m $(PACKAGES)
+	scripts/with-services.sh --in-memory go test $(RACE) -timeout 15m $(PACKAGES)
 
 race: ## Run the end-to-end tests with a binary that looks for data races, too
-	scripts/with-services.sh go test $(RACE) -timeout 30m ./e2e -watch
+	scripts/with-services.sh --in-memory go test $(RACE) -timeout 30m ./e2e -watch
 
 lint: ## Format, vet, static analysis
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not formatted:"; echo "$$unformatted"; exit 1; }

@@ -28,7 +28,7 @@ var feedFor = flag.Duration("feed.for", time.Second, "how long TestReadersMissNo
 // once and in order.
 func TestReadersMissNothing(t *testing.T) {
 	t.Parallel()
-	address := storetest.PostgresDatabase(t, "")
+	address := storetest.PostgresDatabase(t)
 	here, elsewhere := openPostgres(t, address), openPostgres(t, address)
 	r := serveFeed(t, here)
 	start := r.changes(client.ChangeFilter{}).Cursor

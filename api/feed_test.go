@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -30,7 +29,7 @@ type feedRig struct {
 
 func startFeed(t *testing.T) *feedRig {
 	t.Helper()
-	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "feed.db")})
+	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: storetest.SQLiteFile(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,9 +41,6 @@ func startFeed(t *testing.T) *feedRig {
 func serveFeed(t *testing.T, db *store.DB) *feedRig {
 	t.Helper()
 	r := &feedRig{rig: newRig(t), db: db}
-	if err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	if err := db.EnsureTenants(t.Context(), []string{"acme", "globex"}); err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +145,7 @@ func TestFeedPages(t *testing.T) {
 // More changes of other types lie between than one query goes through.
 func TestFeedSearchesFar(t *testing.T) {
 	t.Parallel()
-	r := serveFeed(t, openPostgres(t, storetest.PostgresDatabase(t, "")))
+	r := serveFeed(t, openPostgres(t, storetest.PostgresDatabase(t)))
 	r.happened(directory.PersonCreated)
 	many := make([]directory.ChangeType, searchedAtOnce)
 	for i := range many {

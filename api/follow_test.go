@@ -102,7 +102,7 @@ func (r *feedRig) following(tenant string) *product.Client {
 // A consumer that fails a quarter of the time, and whose cursor expires once, ends with what is there.
 func TestFollow(t *testing.T) {
 	t.Parallel()
-	r := serveFeed(t, openPostgres(t, storetest.PostgresDatabase(t, "")))
+	r := serveFeed(t, openPostgres(t, storetest.PostgresDatabase(t)))
 	const size = 700
 	turn(t, r.db, someIDs(0, size), true)
 	ctx, stop := context.WithCancel(t.Context())

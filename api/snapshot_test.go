@@ -133,7 +133,7 @@ func someIDs(from, n int) []string {
 // the directory.
 func TestSnapshotWhileWriting(t *testing.T) {
 	t.Parallel()
-	r := serveFeed(t, openPostgres(t, storetest.PostgresDatabase(t, "")))
+	r := serveFeed(t, openPostgres(t, storetest.PostgresDatabase(t)))
 	const size = 3*snapshotPage + 1
 	turn(t, r.db, someIDs(0, size), true)
 	stop := make(chan struct{})

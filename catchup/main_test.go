@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -19,6 +18,7 @@ import (
 	"github.com/oktasync/oktasync/okta"
 	"github.com/oktasync/oktasync/store"
 	"github.com/oktasync/oktasync/store/sqlite"
+	"github.com/oktasync/oktasync/store/storetest"
 )
 
 const tenant = "acme"
@@ -55,7 +55,7 @@ func newRig(t *testing.T) *rig {
 			t.Error(err)
 		}
 	})
-	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "c.db")})
+	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: storetest.SQLiteFile(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,6 @@ func newRig(t *testing.T) *rig {
 		}
 	})
 	r := &rig{T: t, org: server.Org, people: server.Org.PersonIDs(), db: db, lines: &bytes.Buffer{}}
-	r.check(db.Migrate(t.Context()))
 	r.check(db.EnsureTenants(t.Context(), []string{tenant}))
 	reader, err := okta.New(okta.Options{
 		Tenant: tenant, OrgURL: server.URL, AllowHTTP: true, Credentials: okta.Credentials{Token: emulator.DefaultToken},

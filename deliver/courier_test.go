@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -19,6 +18,7 @@ import (
 	"github.com/oktasync/oktasync/directory"
 	"github.com/oktasync/oktasync/store"
 	"github.com/oktasync/oktasync/store/sqlite"
+	"github.com/oktasync/oktasync/store/storetest"
 )
 
 // product is a tenant with its feed and a courier, and receivers on this machine.
@@ -31,14 +31,11 @@ type product struct {
 
 func newProduct(t *testing.T, change func(*deliver.CourierOptions)) *product {
 	t.Helper()
-	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "x.db")})
+	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: storetest.SQLiteFile(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	if err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	if err := db.EnsureTenants(t.Context(), []string{"acme"}); err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"github.com/oktasync/oktasync/deliver"
 	"github.com/oktasync/oktasync/directory"
 	"github.com/oktasync/oktasync/store/sqlite"
+	"github.com/oktasync/oktasync/store/storetest"
 )
 
 const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -110,14 +110,11 @@ func TestBackoff(t *testing.T) {
 // TestAlertsArrive: stored, an alert is sent with a signature until the receiver takes it; each attempt says the same.
 func TestAlertsArrive(t *testing.T) {
 	t.Parallel()
-	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "x.db")})
+	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: storetest.SQLiteFile(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	if err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	type post struct {
 		header http.Header
 		body   string
@@ -177,14 +174,11 @@ func TestAlertsArrive(t *testing.T) {
 // TestSlowReceiver: what waits behind a slow attempt is nobody's, so that it goes out elsewhere, once.
 func TestSlowReceiver(t *testing.T) {
 	t.Parallel()
-	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "x.db")})
+	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: storetest.SQLiteFile(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	if err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	for _, id := range []string{"a", "b"} {
 		if err := db.Alert(t.Context(), directory.Alert{ID: id, Tenant: "acme", Kind: directory.AlertRunHeld, Sentence: "a run waits"}); err != nil {
 			t.Fatal(err)

@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http/httptest"
 	"net/mail"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +22,7 @@ import (
 	"github.com/oktasync/oktasync/deliver"
 	"github.com/oktasync/oktasync/directory"
 	"github.com/oktasync/oktasync/store/sqlite"
+	"github.com/oktasync/oktasync/store/storetest"
 )
 
 // letter is what the post office took.
@@ -235,14 +235,11 @@ func TestMailNeedsTLS(t *testing.T) {
 // the second letter has the id of the first, so that its reader can tell.
 func TestMailBreaksOff(t *testing.T) {
 	t.Parallel()
-	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "x.db")})
+	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: storetest.SQLiteFile(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	if err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	ends := make(chan error, 2)
 	ends <- &smtp.SMTPError{Code: 421, Message: "going down"}
 	ends <- nil

@@ -337,7 +337,7 @@ func TestSQL(t *testing.T) {
 	}
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		address := storetest.PostgresDatabase(t, "")
+		address := storetest.PostgresEmpty(t)
 		store, err := postgres.Open(t.Context(), postgres.Options{URL: address})
 		if err != nil {
 			t.Fatal(err)
@@ -509,7 +509,7 @@ func TestReaderRole(t *testing.T) {
 	page := section(t, read(t, "api.md"), "## SQL")
 	listed := found(t, page, "(?m)^\\| `([a-z_]+)` \\| `tenant`")
 	i := slices.IndexFunc(blocks(page, "sql"), func(b string) bool { return strings.Contains(b, "create role product") })
-	address := storetest.PostgresDatabase(t, "")
+	address := storetest.PostgresEmpty(t)
 	opened, err := postgres.Open(t.Context(), postgres.Options{URL: address})
 	if err != nil {
 		t.Fatal(err)

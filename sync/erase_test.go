@@ -3,7 +3,6 @@ package sync_test
 import (
 	"database/sql"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -34,22 +33,19 @@ type naked struct {
 
 func nakedDatabases(t *testing.T) map[string]func(t *testing.T) naked {
 	t.Helper()
-	migrated := func(t *testing.T, db *store.DB, err error) *store.DB {
+	opened := func(t *testing.T, db *store.DB, err error) *store.DB {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { db.Close() })
-		if err := db.Migrate(t.Context()); err != nil {
-			t.Fatal(err)
-		}
 		return db
 	}
 	return map[string]func(t *testing.T) naked{
 		"SQLite": func(t *testing.T) naked {
-			path := filepath.Join(t.TempDir(), "directory.db")
+			path := storetest.SQLiteFile(t)
 			db, err := sqlite.Open(t.Context(), sqlite.Options{Path: path})
-			n := naked{db: migrated(t, db, err), tables: `select name from sqlite_master where type in ('table', 'view')`}
+			n := naked{db: opened(t, db, err), tables: `select name from sqlite_master where type in ('table', 'view')`}
 			if n.sql, err = sql.Open("sqlite", path+"?_busy_timeout=10000"); err != nil {
 				t.Fatal(err)
 			}
@@ -57,9 +53,9 @@ func nakedDatabases(t *testing.T) map[string]func(t *testing.T) naked {
 			return n
 		},
 		"Postgres": func(t *testing.T) naked {
-			address := storetest.PostgresDatabase(t, "")
+			address := storetest.PostgresDatabase(t)
 			db, err := postgres.Open(t.Context(), postgres.Options{URL: address})
-			n := naked{postgres: true, db: migrated(t, db, err), tables: `select relname from pg_class where relkind in ('r', 'v', 'm') and relnamespace = 'public'::regnamespace`}
+			n := naked{postgres: true, db: opened(t, db, err), tables: `select relname from pg_class where relkind in ('r', 'v', 'm') and relnamespace = 'public'::regnamespace`}
 			config, err := pgx.ParseConfig(address)
 			if err != nil {
 				t.Fatal(err)

@@ -340,14 +340,11 @@ func openDatabase(t testing.TB) *store.DB {
 
 func openPostgres(t testing.TB) *store.DB {
 	t.Helper()
-	db, err := postgres.Open(t.Context(), postgres.Options{URL: storetest.PostgresDatabase(t, "")})
+	db, err := postgres.Open(t.Context(), postgres.Options{URL: storetest.PostgresDatabase(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	if err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	return db
 }
 

@@ -4,23 +4,23 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/oktasync/oktasync/directory"
 	"github.com/oktasync/oktasync/store/sqlite"
+	"github.com/oktasync/oktasync/store/storetest"
 )
 
 // TestHoldLeases: the lease is renewed while the work goes on, and the work ends with the lease.
 func TestHoldLeases(t *testing.T) {
 	t.Parallel()
-	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "lease.db")})
+	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: storetest.SQLiteFile(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	if err := errors.Join(db.Migrate(t.Context()), db.EnsureTenants(t.Context(), []string{"acme"})); err != nil {
+	if err := db.EnsureTenants(t.Context(), []string{"acme"}); err != nil {
 		t.Fatal(err)
 	}
 	run := directory.Run{ID: "r", Tenant: "acme", Scope: directory.FullScope(), Cause: directory.CauseManual}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"iter"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +18,7 @@ import (
 	"github.com/oktasync/oktasync/presets"
 	"github.com/oktasync/oktasync/store"
 	"github.com/oktasync/oktasync/store/sqlite"
+	"github.com/oktasync/oktasync/store/storetest"
 	dirsync "github.com/oktasync/oktasync/sync"
 )
 
@@ -54,14 +54,11 @@ func newProduct(t *testing.T, preset, more string) *product {
 			t.Error(err)
 		}
 	})
-	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "directory.db")})
+	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: storetest.SQLiteFile(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	if err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	if err := db.EnsureTenants(t.Context(), []string{config.DefaultSlug}); err != nil {
 		t.Fatal(err)
 	}

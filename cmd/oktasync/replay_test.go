@@ -2,18 +2,18 @@ package main
 
 import (
 	"context"
-	"path/filepath"
 	"testing"
 
 	"github.com/oktasync/oktasync/directory"
 	"github.com/oktasync/oktasync/store"
 	"github.com/oktasync/oktasync/store/sqlite"
+	"github.com/oktasync/oktasync/store/storetest"
 )
 
 // TestReplayCounts: a replay says how many changes are sent, and adds none that the endpoint did not ask for.
 func TestReplayCounts(t *testing.T) {
 	t.Parallel()
-	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "x.db")})
+	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: storetest.SQLiteFile(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +24,6 @@ func TestReplayCounts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	must(db.Migrate(t.Context()))
 	must(db.EnsureTenants(t.Context(), []string{"acme"}))
 	must(db.Update(t.Context(), "acme", func(ctx context.Context, tx *store.Tx) error {
 		_, err := tx.Append(ctx, []directory.Change{

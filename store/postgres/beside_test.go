@@ -23,7 +23,7 @@ type beside struct {
 
 func newBeside(t *testing.T) *beside {
 	t.Helper()
-	address := storetest.PostgresDatabase(t, "")
+	address := storetest.PostgresDatabase(t)
 	db, err := postgres.Open(t.Context(), postgres.Options{URL: address})
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +35,6 @@ func newBeside(t *testing.T) *beside {
 	}
 	t.Cleanup(func() { _ = raw.Close() })
 	b := &beside{db, t, raw}
-	b.must(db.Migrate(t.Context()))
 	b.must(db.EnsureTenants(t.Context(), []string{"acme"}))
 	b.must(db.AddEndpoint(t.Context(), directory.Endpoint{Tenant: "acme", ID: "a", Name: "crm", URL: "https://example.com"}, directory.Act{Kind: directory.ActEndpointAdd}))
 	return b

@@ -19,7 +19,7 @@ import (
 // gives for a full disk. (docs/reliability.md tells of a real one.)
 func TestFull(t *testing.T) {
 	t.Parallel()
-	address := migrated(t)
+	address := storetest.PostgresDatabase(t)
 	conn, err := pgx.Connect(t.Context(), address)
 	if err != nil {
 		t.Fatal(err)

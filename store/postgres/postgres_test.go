@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"os"
 	"testing"
 
 	"github.com/oktasync/oktasync/store"
@@ -9,23 +10,7 @@ import (
 	"github.com/oktasync/oktasync/store/storetest"
 )
 
-// migrated makes a database with the newest schema, which the tests copy.
-func migrated(t *testing.T) string {
-	t.Helper()
-	address := storetest.PostgresDatabase(t, "")
-	db, err := postgres.Open(t.Context(), postgres.Options{URL: address})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	// Nobody may be connected to a database that is copied.
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return address
-}
+func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 
 // openAsIs opens a database until the test ends.
 func openAsIs(t testing.TB, address string) *store.DB {
@@ -44,10 +29,7 @@ func openAsIs(t testing.TB, address string) *store.DB {
 
 func TestStore(t *testing.T) {
 	t.Parallel()
-	template := migrated(t)
-	storetest.Run(t, func(t *testing.T) *store.DB {
-		return openAsIs(t, storetest.PostgresDatabase(t, template))
-	})
+	storetest.Run(t, func(t *testing.T) *store.DB { return openAsIs(t, storetest.PostgresDatabase(t)) })
 }
 
 // holdWhile runs fn while a transaction of tenant acme is open.
@@ -64,11 +46,8 @@ func holdWhile(t *testing.T, db *store.DB, fn func()) {
 
 func BenchmarkFirstSync(b *testing.B) {
 	storetest.BenchmarkFirstSync(b, func(b *testing.B) *store.DB {
-		db, err := postgres.Open(b.Context(), postgres.Options{URL: storetest.PostgresDatabase(b, "")})
+		db, err := postgres.Open(b.Context(), postgres.Options{URL: storetest.PostgresDatabase(b)})
 		if err != nil {
-			b.Fatal(err)
-		}
-		if err := db.Migrate(b.Context()); err != nil {
 			b.Fatal(err)
 		}
 		b.Cleanup(func() { _ = db.Close() })
@@ -78,11 +57,8 @@ func BenchmarkFirstSync(b *testing.B) {
 
 func BenchmarkLongHistory(b *testing.B) {
 	storetest.BenchmarkLongHistory(b, func(b *testing.B) *store.DB {
-		db, err := postgres.Open(b.Context(), postgres.Options{URL: storetest.PostgresDatabase(b, "")})
+		db, err := postgres.Open(b.Context(), postgres.Options{URL: storetest.PostgresDatabase(b)})
 		if err != nil {
-			b.Fatal(err)
-		}
-		if err := db.Migrate(b.Context()); err != nil {
 			b.Fatal(err)
 		}
 		b.Cleanup(func() { _ = db.Close() })

@@ -20,7 +20,7 @@ func TestSchema(t *testing.T) {
 
 func empty(t testing.TB) storetest.Empty {
 	t.Helper()
-	address := storetest.PostgresDatabase(t, "")
+	address := storetest.PostgresEmpty(t)
 	return storetest.Empty{
 		DB: openAsIs(t, address), Second: openAsIs(t, address),
 		SQL:  func(statement string) { run(t, address, statement) },
@@ -109,7 +109,7 @@ func TestBadURL(t *testing.T) {
 // the rest waits no longer than its context.
 func TestPoolIsNotExhausted(t *testing.T) {
 	t.Parallel()
-	address := storetest.PostgresDatabase(t, migrated(t))
+	address := storetest.PostgresDatabase(t)
 	db, err := postgres.Open(t.Context(), postgres.Options{URL: address, MaxConns: 1})
 	if err != nil {
 		t.Fatal(err)
