@@ -37,6 +37,7 @@ func tenantTables() []tenantTable {
 		{name: "grants_dirty", key: "person_id"},
 		{name: "role_grants", key: "person_id, role, team"},
 		{name: "license_claims", key: "person_id, pool"},
+		{name: "license_pools", key: "pool"},
 		{name: "manager_choices", key: "person_id"},
 		{name: "settled_rules", key: "kind"},
 		{name: "teams_dirty", key: "person_id"},

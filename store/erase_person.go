@@ -90,7 +90,14 @@ func (e *personEraser) rows(ctx context.Context) error {
 
 // grants: what was taken with the row has gone already; what is left was kept, or is of rules that are no more.
 func (e *personEraser) grants(ctx context.Context) error {
-	for _, table := range []string{"role_grants", "license_claims", "grants_dirty", "team_members"} {
+	claims, err := e.LicenseClaims(ctx, e.ids)
+	if err != nil {
+		return err
+	}
+	if err := e.DropLicenseClaims(ctx, claims); err != nil {
+		return err
+	}
+	for _, table := range []string{"role_grants", "grants_dirty", "team_members"} {
 		if _, err := e.db.exec(ctx, e.tx, `delete from `+table+` where tenant = $1 and person_id {in $2}`, e.tenant, e.ids); err != nil {
 			return err
 		}

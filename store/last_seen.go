@@ -88,12 +88,13 @@ func (d *DB) SeenSets(ctx context.Context, tenant string) ([]directory.SeenSet, 
 }
 
 // MovedPeople returns the ids of people whose row, or what was last seen of them, was written between the two times, both
-// included, in order after `after`, at most limit.
+// included, or whose groups were read then, in order after `after`, at most limit.
 func (d *DB) MovedPeople(ctx context.Context, tenant string, from, to time.Time, after string, limit int) ([]string, error) {
 	const query = `
 		select id from people
 		where tenant = $1 and id > $4 and status <> 'removed'
-			and (updated_at >= {at $2} and updated_at <= {at $3} or seen_at >= {at $2} and seen_at <= {at $3})
+			and (updated_at >= {at $2} and updated_at <= {at $3} or seen_at >= {at $2} and seen_at <= {at $3}
+				or groups_observed_at >= {at $2} and groups_observed_at <= {at $3})
 		order by id limit $5`
 	ids, err := list(ctx, d, d.read, scanText, query, tenant, from, to, after, limit)
 	if err != nil {

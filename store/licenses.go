@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/oktasync/oktasync/directory"
@@ -45,13 +47,17 @@ func (t *Tx) PutLicenseClaims(ctx context.Context, claims []directory.LicenseCla
 		return nil
 	}
 	type claim = directory.LicenseClaim
+	before, err := t.heldBy(ctx, claims)
+	if err != nil {
+		return err
+	}
 	const query = `
 		insert into license_claims (tenant, person_id, pool, held, since, held_at, rank, rule, via, kept)
 		select $1, v.person_id, v.pool, v.held, v.since, nullif(v.held_at, {at $2}), v.rank, v.rule, v.via, v.kept from {rows} where true
 		on conflict (tenant, person_id, pool) do update set
 			held = excluded.held, since = excluded.since, held_at = excluded.held_at, rank = excluded.rank,
 			rule = excluded.rule, via = excluded.via, kept = excluded.kept`
-	_, err := t.db.execRows(ctx, t.tx, query, append(claimKeys(claims),
+	_, err = t.db.execRows(ctx, t.tx, query, append(claimKeys(claims),
 		bools("held", claims, func(c *claim) bool { return c.Held }),
 		times("since", claims, func(c *claim) time.Time { return c.Since }),
 		times("held_at", claims, func(c *claim) time.Time { return c.HeldAt }),
@@ -63,7 +69,12 @@ func (t *Tx) PutLicenseClaims(ctx context.Context, claims []directory.LicenseCla
 	if err != nil {
 		return fmt.Errorf("write %d claims to licenses: %w", len(claims), err)
 	}
-	return nil
+	for _, c := range claims {
+		if c.Held {
+			before[c.Pool]--
+		}
+	}
+	return t.fewerHeld(ctx, before)
 }
 
 // DropLicenseClaims deletes rows.
@@ -71,27 +82,64 @@ func (t *Tx) DropLicenseClaims(ctx context.Context, claims []directory.LicenseCl
 	if len(claims) == 0 {
 		return nil
 	}
+	before, err := t.heldBy(ctx, claims)
+	if err != nil {
+		return err
+	}
 	const query = `delete from license_claims where (tenant, person_id, pool) in (select cast($1 as text), v.person_id, v.pool from {rows})`
 	if _, err := t.db.execRows(ctx, t.tx, query, claimKeys(claims), t.tenant); err != nil {
 		return fmt.Errorf("delete %d claims to licenses: %w", len(claims), err)
 	}
+	return t.fewerHeld(ctx, before)
+}
+
+// heldBy counts, by pool, which of the claims are held now.
+func (t *Tx) heldBy(ctx context.Context, claims []directory.LicenseClaim) (map[string]int, error) {
+	const query = `
+		with wanted as materialized (select distinct cast($1 as text) as of_tenant, v.person_id, v.pool from {rows})
+		select c.pool, count(*), 0 from wanted w cross join license_claims c
+		where c.tenant = w.of_tenant and c.person_id = w.person_id and c.pool = w.pool and c.held group by c.pool`
+	counts, err := listRows(ctx, t.db, t.tx, scanPoolCount, query, claimKeys(claims), t.tenant)
+	if err != nil {
+		return nil, fmt.Errorf("look which of %d licenses are held: %w", len(claims), err)
+	}
+	held := make(map[string]int, len(counts))
+	for _, c := range counts {
+		held[c.Pool] = c.Held
+	}
+	return held, nil
+}
+
+// fewerHeld notes how many licenses of each pool fewer are held now. A pool of hundreds of thousands is not counted
+// anew with each batch that gives or takes some.
+func (t *Tx) fewerHeld(ctx context.Context, fewer map[string]int) error {
+	const query = `
+		insert into license_pools (tenant, pool, held) values ($1, $2, $3)
+		on conflict (tenant, pool) do update set held = license_pools.held + excluded.held`
+	for _, pool := range slices.Sorted(maps.Keys(fewer)) {
+		if fewer[pool] == 0 {
+			continue
+		}
+		if _, err := t.db.exec(ctx, t.tx, query, t.tenant, pool, -fewer[pool]); err != nil {
+			return fmt.Errorf("note how many licenses of pool %s are held: %w", pool, err)
+		}
+	}
 	return nil
 }
 
-// LicensesHeld counts the licenses of the pool that people hold.
+// LicensesHeld returns how many licenses of the pool people hold.
 func (t *Tx) LicensesHeld(ctx context.Context, pool string) (int, error) {
-	return t.countClaims(ctx, pool, true)
+	return t.countClaims(ctx, pool, `select coalesce((select held from license_pools where tenant = $1 and pool = $2), 0)`)
 }
 
 // LicensesWaiting counts who waits for a license of the pool.
 func (t *Tx) LicensesWaiting(ctx context.Context, pool string) (int, error) {
-	return t.countClaims(ctx, pool, false)
+	return t.countClaims(ctx, pool, `select count(*) from license_claims where tenant = $1 and pool = $2 and not held`)
 }
 
-func (t *Tx) countClaims(ctx context.Context, pool string, held bool) (int, error) {
+func (t *Tx) countClaims(ctx context.Context, pool, query string) (int, error) {
 	count := 0
-	err := t.db.row(ctx, t.tx, `select count(*) from license_claims where tenant = $1 and pool = $2 and held = $3`, t.tenant, pool, held).Scan(&count)
-	if err != nil {
+	if err := t.db.row(ctx, t.tx, query, t.tenant, pool).Scan(&count); err != nil {
 		return 0, fmt.Errorf("count the claims to pool %s: %w", pool, err)
 	}
 	return count, nil
@@ -143,7 +191,7 @@ func (d *DB) ListLicenseClaims(ctx context.Context, tenant string, after directo
 
 // CountGrants returns how many roles people have, and how many licenses they hold.
 func (d *DB) CountGrants(ctx context.Context, tenant string) (roles, licenses int, err error) {
-	const query = `select (select count(*) from role_grants where tenant = $1), (select count(*) from license_claims where tenant = $1 and held)`
+	const query = `select (select count(*) from role_grants where tenant = $1), (select cast(coalesce(sum(held), 0) as bigint) from license_pools where tenant = $1)`
 	if err := d.row(ctx, d.read, query, tenant).Scan(&roles, &licenses); err != nil {
 		return 0, 0, fmt.Errorf("count the roles and licenses of tenant %s: %w", tenant, err)
 	}
@@ -192,10 +240,13 @@ func (d *DB) PoolCounts(ctx context.Context, tenant string) ([]directory.PoolCou
 	const query = `
 		select pool, count(case when held then 1 end), count(case when not held then 1 end)
 		from license_claims where tenant = $1 group by pool order by pool`
-	scan := func(s scanner) (c directory.PoolCount, err error) { return c, s.Scan(&c.Pool, &c.Held, &c.Waiting) }
-	counts, err := list(ctx, d, d.read, scan, query, tenant)
+	counts, err := list(ctx, d, d.read, scanPoolCount, query, tenant)
 	if err != nil {
 		return nil, fmt.Errorf("count the licenses of tenant %s: %w", tenant, err)
 	}
 	return counts, nil
+}
+
+func scanPoolCount(s scanner) (c directory.PoolCount, err error) {
+	return c, s.Scan(&c.Pool, &c.Held, &c.Waiting)
 }

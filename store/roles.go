@@ -166,6 +166,33 @@ func (t *Tx) LastToLose(ctx context.Context, run, role string) (directory.Planne
 	return found[0], nil
 }
 
+const toCome = `exists (select 1 from plan c where c.tenant = $1 and c.run = $2 and c.type = 'role.granted' and c.subject_id = `
+
+// RoleToCome says whether the plan of the run, which is being applied, gives the role to anybody.
+func (t *Tx) RoleToCome(ctx context.Context, run, role string) (bool, error) {
+	const query = `select id from runs where tenant = $1 and id = $2 and state = 'applying' and ` + toCome + `$3)`
+	_, err := scanText(t.db.row(ctx, t.tx, query, t.tenant, run, role))
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look whether run %s gives the role %s: %w", run, role, err)
+	}
+	return true, nil
+}
+
+// KeptThough returns those of the roles that somebody has only because nobody else did, although the run's plan
+// gave them to somebody.
+func (t *Tx) KeptThough(ctx context.Context, run string, roles []string) ([]directory.RoleGrant, error) {
+	const query = `select ` + roleColumns + ` from role_grants g where tenant = $1 and role {in $3} and kept = 'last' and ` + toCome + `g.role)
+		order by person_id, role, team`
+	kept, err := list(ctx, t.db, t.tx, scanRole, query, t.tenant, run, roles)
+	if err != nil {
+		return nil, fmt.Errorf("look which of %d roles were kept: %w", len(roles), err)
+	}
+	return kept, nil
+}
+
 // KeptAsLast returns who has one of the roles only because nobody else did, in order of id.
 func (t *Tx) KeptAsLast(ctx context.Context, roles []string) ([]string, error) {
 	const query = `select distinct person_id from role_grants where tenant = $1 and role {in $2} and kept = 'last' order by person_id`

@@ -36,7 +36,7 @@ func sortRuns(runs []directory.Run) {
 // CreateRun writes a new run with the given id, in state queued and made now by
 // the database's clock. It returns the existing one and false when there is a
 // nightly run of that date already, or, for one without a date, when
-// another one of the scope is queued and nobody has claimed it yet: that one will see all
+// another one of the scope, by the same rules, is queued and nobody has claimed it yet: that one will see all
 // that this one would.
 func (d *DB) CreateRun(ctx context.Context, run directory.Run) (directory.Run, bool, error) {
 	return d.createRun(ctx, run, nil)
@@ -93,8 +93,8 @@ func (d *DB) sameRun(ctx context.Context, q querier, run directory.Run) (directo
 			select id from runs where tenant = $1 and $3 <> '' and date = $3 and date <> ''
 			union all
 			select id from runs where tenant = $1 and $3 = '' and date = '' and state = 'queued' and lease_owner = ''
-				and scope_kind = $4 and scope_id = $5 and dry_run = $6)`
-	found, err := list(ctx, d, q, scanRun, query, run.Tenant, run.ID, run.Date, string(run.Scope.Kind), run.Scope.ID, run.DryRun)
+				and scope_kind = $4 and scope_id = $5 and dry_run = $6 and rules = $7)`
+	found, err := list(ctx, d, q, scanRun, query, run.Tenant, run.ID, run.Date, string(run.Scope.Kind), run.Scope.ID, run.DryRun, run.Rules)
 	if err != nil {
 		return directory.Run{}, err
 	}

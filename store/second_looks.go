@@ -85,6 +85,19 @@ func (t *Tx) LookAtWaiting(ctx context.Context, holders []string, limit int) err
 	return nil
 }
 
+// LookAtGroupsRead asks for a look at each group of which a run of its own has begun since.
+func (t *Tx) LookAtGroupsRead(ctx context.Context, since time.Time) error {
+	const query = `
+		insert into second_looks (tenant, scope_kind, scope_id, due_at)
+		select distinct r.tenant, r.scope_kind, r.scope_id, {at $3} from runs r
+		where r.tenant = $1 and r.scope_kind = 'group' and r.started_at >= {at $2} and not r.dry_run
+		on conflict (tenant, scope_kind, scope_id) do update set due_at = excluded.due_at, swept_at = null`
+	if _, err := t.db.exec(ctx, t.tx, query, t.tenant, since, t.now); err != nil {
+		return fmt.Errorf("ask for a look at the groups that were read since %s: %w", since.UTC().Format(time.RFC3339), err)
+	}
+	return nil
+}
+
 // LookAtStrangers asks for a look at people who are quarantined and were never let in, at most limit.
 func (t *Tx) LookAtStrangers(ctx context.Context, limit int) error {
 	const query = `

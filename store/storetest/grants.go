@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"time"
 
 	"github.com/oktasync/oktasync/directory"
 	"github.com/oktasync/oktasync/store"
@@ -134,4 +135,103 @@ func testLastToLose(f *fixture) {
 	f.same("somebody is given it", last("r1"), "")
 	f.run("r2", directory.GroupScope("g1"))
 	f.same("another plan", last("r2"), "")
+}
+
+// testRoleToCome: whether the plan that is being applied gives a role, and who has it still in the end.
+func testRoleToCome(f *fixture) {
+	grant := func(person string, kept directory.KeptBecause) directory.RoleGrant {
+		return directory.RoleGrant{PersonID: person, Set: "access", Role: "owner", Rule: "r", Via: "everyone", Kept: kept, Since: at(1)}
+	}
+	f.update(func(ctx context.Context, tx *store.Tx) error {
+		return tx.PutRoleGrants(ctx, []directory.RoleGrant{grant("u1", directory.KeptLast), grant("u2", "")})
+	})
+	look := func(run, role string) (comes bool, kept []directory.RoleGrant) {
+		f.update(func(ctx context.Context, tx *store.Tx) error {
+			comes = must(tx.RoleToCome(ctx, run, role))(f)
+			kept = must(tx.KeptThough(ctx, run, []string{role}))(f)
+			return nil
+		})
+		return comes, kept
+	}
+	f.run("r1", directory.FullScope())
+	f.plan("r1", directory.PlannedChange{Type: directory.RoleGranted, Subject: directory.SubjectRole, SubjectID: "owner", PersonID: "u3", ObservedAt: at(3)})
+	comes, kept := look("r1", "owner")
+	f.same("of a plan that is not being applied", comes, false)
+	f.same("kept all the same", kept, []directory.RoleGrant{grant("u1", directory.KeptLast)})
+	run := must(f.db.Run(f.ctx, tenant, "r1"))(f)
+	run.State = directory.RunApplying
+	f.must(f.db.SaveRun(f.ctx, run, "w1", time.Minute))
+	comes, _ = look("r1", "owner")
+	f.same("of one that is", comes, true)
+	comes, kept = look("r1", "admin")
+	f.same("another role", []any{comes, kept}, []any{false, []directory.RoleGrant(nil)})
+	comes, _ = look("r2", "owner")
+	f.same("another run", comes, false)
+}
+
+// testLicensesHeld: the count that is kept is that of the rows, whatever is written.
+func testLicensesHeld(f *fixture) {
+	claim := func(person, pool string, held bool) directory.LicenseClaim {
+		c := directory.LicenseClaim{PersonID: person, Pool: pool, Held: held, Since: at(1), Rule: "r", Via: "everyone"}
+		if held {
+			c.HeldAt = at(2)
+		}
+		return c
+	}
+	put := func(claims ...directory.LicenseClaim) func(context.Context, *store.Tx) error {
+		return func(ctx context.Context, tx *store.Tx) error { return tx.PutLicenseClaims(ctx, claims) }
+	}
+	drop := func(claims ...directory.LicenseClaim) func(context.Context, *store.Tx) error {
+		return func(ctx context.Context, tx *store.Tx) error { return tx.DropLicenseClaims(ctx, claims) }
+	}
+	f.putPeople(person("u1"))
+	steps := []struct {
+		name string
+		do   func(context.Context, *store.Tx) error
+		want map[string]int
+	}{
+		{"given", put(claim("u1", "seat", true), claim("u2", "seat", true), claim("u2", "desk", true), claim("u3", "seat", false)), map[string]int{"seat": 2, "desk": 1}},
+		{"given once more", put(claim("u1", "seat", true)), map[string]int{"seat": 2, "desk": 1}},
+		{"taken, and handed on", put(claim("u1", "seat", false), claim("u3", "seat", true)), map[string]int{"seat": 2, "desk": 1}},
+		{"taken", put(claim("u3", "seat", false)), map[string]int{"seat": 1, "desk": 1}},
+		{"ended, of which one was waited for", drop(claim("u2", "seat", true), claim("u3", "seat", true)), map[string]int{"desk": 1}},
+		{"ended before", drop(claim("u2", "seat", true)), map[string]int{"desk": 1}},
+		{"given again", put(claim("u1", "seat", true)), map[string]int{"seat": 1, "desk": 1}},
+		{"erased", func(ctx context.Context, tx *store.Tx) error {
+			_, err := tx.Erase(ctx, []directory.Person{person("u1")})
+			return err
+		}, map[string]int{"desk": 1}},
+	}
+	for _, step := range steps {
+		f.update(step.do)
+		f.update(func(ctx context.Context, tx *store.Tx) error {
+			for _, pool := range []string{"seat", "desk", "none"} {
+				f.same(step.name+": held of "+pool, must(tx.LicensesHeld(ctx, pool))(f), step.want[pool])
+			}
+			return nil
+		})
+		rows := map[string]int{}
+		for _, c := range must(f.db.PoolCounts(f.ctx, tenant))(f) {
+			if c.Held > 0 {
+				rows[c.Pool] = c.Held
+			}
+		}
+		f.same(step.name+": by the rows", rows, step.want)
+		_, all, err := f.db.CountGrants(f.ctx, tenant)
+		f.must(err)
+		f.same(step.name+": in all", all, step.want["seat"]+step.want["desk"])
+	}
+	f.update(func(ctx context.Context, tx *store.Tx) error {
+		return tx.DropLicenseClaims(ctx, []directory.LicenseClaim{claim("u2", "desk", true)})
+	})
+	err := f.db.Update(f.ctx, neighbour, func(ctx context.Context, tx *store.Tx) error {
+		f.must(tx.PutLicenseClaims(ctx, []directory.LicenseClaim{claim("u1", "seat", true)}))
+		f.same("the neighbour's", must(tx.LicensesHeld(ctx, "seat"))(f), 1)
+		return nil
+	})
+	f.must(err)
+	f.update(func(ctx context.Context, tx *store.Tx) error {
+		f.same("apart from the neighbour's", must(tx.LicensesHeld(ctx, "seat"))(f), 0)
+		return nil
+	})
 }

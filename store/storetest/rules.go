@@ -84,6 +84,8 @@ func testMovedPeople(f *fixture) {
 	f.putPeople(people("u5")...)
 	f.same("moved", must(f.db.MovedPeople(f.ctx, tenant, from, to, "", 10))(f), []string{"u2", "u4"})
 	f.same("the next page", must(f.db.MovedPeople(f.ctx, tenant, from, to, "u2", 10))(f), []string{"u4"})
+	f.update(func(ctx context.Context, tx *store.Tx) error { return tx.Touch(ctx, "u1", to, to) })
+	f.same("with whose groups were read", must(f.db.MovedPeople(f.ctx, tenant, from, to, "", 10))(f), []string{"u1", "u2", "u4"})
 	f.update(func(ctx context.Context, tx *store.Tx) error {
 		got := must(tx.SeenPeople(ctx, []string{"u2", "u3", "u4"}))(f)
 		f.same("with what was seen", []string{got[0].ID, string(got[0].Seen.Values), got[1].ID}, []string{"u2", `{"user.title":"Cook"}`, "u4"})

@@ -49,6 +49,9 @@ func testCreateRun(f *fixture) {
 		{"of the group, while one is queued", directory.Run{ID: "h2", Scope: directory.GroupScope("g1"), Cause: directory.CauseManual}, "h1"},
 		{"dry, of the group", directory.Run{ID: "d1", Scope: directory.GroupScope("g1"), Cause: directory.CauseManual, DryRun: true}, "d1"},
 		{"dry, while one is queued", directory.Run{ID: "d2", Scope: directory.GroupScope("g1"), Cause: directory.CauseManual, DryRun: true}, "d1"},
+		{"by other rules, while one is queued", directory.Run{ID: "n1", Scope: directory.FullScope(), Cause: directory.CauseRules, Rules: "r1"}, "n1"},
+		{"by the same rules", directory.Run{ID: "n2", Scope: directory.FullScope(), Cause: directory.CauseRules, Rules: "r1"}, "n1"},
+		{"by others again", directory.Run{ID: "n3", Scope: directory.FullScope(), Cause: directory.CauseRules, Rules: "r2"}, "n3"},
 		{"of another group", directory.Run{ID: "h3", Scope: directory.GroupScope("g2"), Cause: directory.CauseHook}, "h3"},
 	}
 	for _, test := range tests {
@@ -67,7 +70,7 @@ func testCreateRun(f *fixture) {
 	for _, r := range must(f.db.Runs(f.ctx, tenant, 3))(f) {
 		order = append(order, r.ID)
 	}
-	f.same("newest first", order, []string{"h4", "h3", "d1"})
+	f.same("newest first", order, []string{"h4", "h3", "n3"})
 	_, err := f.db.Run(f.ctx, tenant, "r9")
 	f.fails(err, directory.ErrNotFound)
 	_, _, err = f.db.CreateRun(f.ctx, directory.Run{Tenant: "nobody", ID: "r1", Scope: directory.FullScope()})

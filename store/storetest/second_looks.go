@@ -56,3 +56,14 @@ func testSecondLooks(f *fixture) {
 	f.must(f.db.Park(f.ctx, tenant, u1, "given up"))
 	f.same("given up", f.dueLooks(0), nil)
 }
+
+// testLookAtGroupsRead asks for a look at groups of which runs have begun since.
+func testLookAtGroupsRead(f *fixture) {
+	f.run("before", directory.GroupScope("g0"))
+	since := must(f.db.Now(f.ctx))(f)
+	f.run("r1", directory.GroupScope("g1"))
+	f.run("r2", directory.FullScope())
+	f.create(directory.Run{ID: "r3", Scope: directory.GroupScope("g2"), Cause: directory.CauseHook}) // has not begun
+	f.update(func(ctx context.Context, tx *store.Tx) error { return tx.LookAtGroupsRead(ctx, since) })
+	f.same("looked at", f.dueLooks(0), []directory.ScopeHint{{Tenant: tenant, Scope: directory.GroupScope("g1")}})
+}
