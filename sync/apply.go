@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/oktasync/oktasync/directory"
 )
@@ -118,14 +119,18 @@ func (b *batch) applyGroups(ctx context.Context) error {
 		if exists {
 			have = &row
 		}
-		if groupHash(have) != c.BeforeHash || (exists && row.ObservedAt.After(c.ObservedAt)) {
+		if groupHash(have) != c.BeforeHash || exists && row.ObservedAt.After(c.ObservedAt) && (c.Type != directory.GroupRemoved || !b.unselected(row)) {
 			b.out.superseded++
+			if err := b.lookAgain(ctx, c.SubjectID); err != nil {
+				return err
+			}
 			continue
 		}
 		var next directory.Group
 		if err := json.Unmarshal(c.After, &next); err != nil {
 			return fmt.Errorf("decode planned row of group %s: %w", c.SubjectID, err)
 		}
+		next.ObservedAt = latest(next.ObservedAt, row.ObservedAt)
 		put = append(put, next)
 		next.MembersObservedAt = row.MembersObservedAt // which the plan does not know
 		b.groups[next.ID] = next
@@ -142,6 +147,27 @@ func (b *batch) applyGroups(ctx context.Context) error {
 		return fmt.Errorf("write %d groups: %w", len(put), err)
 	}
 	return b.renameTeams(ctx, put)
+}
+
+// unselected says whether no rule selects a group, by what its row tells of it now: whenever it was read last, it goes.
+func (b *batch) unselected(g directory.Group) bool {
+	return g.ID != "" && !b.engine.rules.Groups.Selects(directory.GroupSeen{ID: g.ID, Name: g.Name, Type: g.Type, Assigned: g.Assigned})
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// lookAgain has a group read again of which a plan of changed rules did not come true: whoever read it since the plan was
+// made did so by other rules.
+func (b *batch) lookAgain(ctx context.Context, group string) error {
+	if b.cause.Rules == "" {
+		return nil
+	}
+	return b.tx.AskSecondLook(ctx, directory.GroupScope(group), 0)
 }
 
 // personWrite is a person to write, with the row that was there before.

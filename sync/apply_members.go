@@ -51,23 +51,35 @@ func (b *batch) applyMemberships(ctx context.Context) error {
 		return err
 	}
 	var put []directory.Membership
+	late := map[string]bool{} // groups whose list was read since
 	for _, c := range planned {
 		join := c.Type == directory.MembershipAdded
 		row := have[pair{c.SubjectID, c.PersonID}]
 		person, personKnown := b.people[c.PersonID]
 		group, groupKnown := b.groups[c.SubjectID]
 		out := join && (!personKnown || !inDirectory(person) || !groupKnown || group.Removed)
-		stale := row.ObservedAt.After(c.ObservedAt) || person.GroupsObservedAt.After(c.ObservedAt) || outdated(c)
+		old := outdated(c)
+		stale := row.ObservedAt.After(c.ObservedAt) || person.GroupsObservedAt.After(c.ObservedAt) || old
+		stale = stale && (join || !b.unselected(group))
+		late[c.SubjectID] = late[c.SubjectID] || stale && old
 		if out || stale || row.Present == join {
 			b.out.superseded++
 			continue
 		}
-		m := directory.Membership{GroupID: c.SubjectID, PersonID: c.PersonID, Present: join, ObservedAt: c.ObservedAt}
+		m := directory.Membership{GroupID: c.SubjectID, PersonID: c.PersonID, Present: join, ObservedAt: latest(c.ObservedAt, row.ObservedAt)}
 		put = append(put, m)
 		if join {
 			b.joins = append(b.joins, b.change(c))
 		} else {
 			b.parts = append(b.parts, b.change(c))
+		}
+	}
+	for _, id := range sortedKeys(late) {
+		if !late[id] {
+			continue
+		}
+		if err := b.lookAgain(ctx, id); err != nil {
+			return err
 		}
 	}
 	return b.putMemberships(ctx, put)

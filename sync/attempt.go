@@ -92,12 +92,16 @@ func (x *execution) fail(ctx context.Context, cause error) error {
 	return result
 }
 
-// saveEnd writes how an attempt ended and, if the run ended with it, tells so in the history.
+// saveEnd writes how an attempt ended and, if the run ended with it, tells so in the history, and what else was left
+// to its end.
 func (x *execution) saveEnd(ctx context.Context, run directory.Run) error {
 	if run.State.Open() {
 		return x.engine.store.SaveRun(ctx, run, x.owner, 0)
 	}
 	return x.engine.store.Update(ctx, x.engine.tenant, func(ctx context.Context, tx Tx) error {
+		if err := x.tellUnmoved(ctx, tx); err != nil {
+			return err
+		}
 		if err := tellEnd(ctx, tx, run); err != nil {
 			return err
 		}

@@ -160,17 +160,11 @@ func (e *Engine) settleGrants(ctx context.Context, tx Tx, ids []string, planned 
 	if len(ids) == 0 {
 		return settled{}, nil
 	}
-	grantees, err := e.loadGrantees(ctx, tx, ids)
+	s, err := e.settling(ctx, tx, ids, cause)
 	if err != nil {
 		return settled{}, err
 	}
-	s := &settling{engine: e, tx: tx, cause: cause, planned: planned, people: map[string]directory.Person{}, pools: map[string]bool{}}
-	fits := groupRules{}
-	for _, g := range grantees {
-		s.people[g.person.ID] = g.person
-		s.had = append(s.had, g)
-		s.diff.add(e.grants.diff(g, e.grants.resolve(g.groups, fits), tx.Now()))
-	}
+	s.planned = planned
 	for _, step := range []func(context.Context) error{s.keepLast, s.writeRoles, s.writeClaims, s.lowerPools, s.handOn} {
 		if err := step(ctx); err != nil {
 			return settled{}, err
@@ -180,8 +174,44 @@ func (e *Engine) settleGrants(ctx context.Context, tx Tx, ids []string, planned 
 		return settled{}, fmt.Errorf("take %d people out of the queue: %w", len(ids), err)
 	}
 	s.count()
-	return s.out, s.letGo(ctx)
+	err = s.letGo(ctx)
+	return s.out, err
 }
+
+// freeLicenses takes licenses that the rules no longer give, and hands them on. All else waits for settleGrants.
+func (e *Engine) freeLicenses(ctx context.Context, tx Tx, ids []string, cause directory.Cause) (settled, error) {
+	s, err := e.settling(ctx, tx, ids, cause)
+	if err != nil {
+		return settled{}, err
+	}
+	s.diff = grantDiff{drop: s.diff.drop}
+	if err := s.writeClaims(ctx); err != nil {
+		return settled{}, err
+	}
+	err = s.handOn(ctx)
+	return s.out, err
+}
+
+// settling compares what people have with what the rules give them.
+func (e *Engine) settling(ctx context.Context, tx Tx, ids []string, cause directory.Cause) (*settling, error) {
+	grantees, err := e.loadGrantees(ctx, tx, ids)
+	if err != nil {
+		return nil, err
+	}
+	s := &settling{engine: e, tx: tx, cause: cause, people: map[string]directory.Person{}, pools: map[string]bool{}, soon: map[roleAt]bool{}}
+	fits := groupRules{}
+	for _, g := range grantees {
+		s.people[g.person.ID] = g.person
+		s.had = append(s.had, g)
+		s.diff.add(e.grants.diff(g, e.grants.resolve(g.groups, fits), tx.Now()))
+	}
+	return s, nil
+}
+
+// roleAt is a role as one person has it.
+type roleAt struct{ person, role, team string }
+
+func atOf(r directory.RoleGrant) roleAt { return roleAt{r.PersonID, r.Role, r.Team} }
 
 // settling is one call of settleGrants.
 type settling struct {
@@ -193,6 +223,7 @@ type settling struct {
 	had     []grantee // in order of id
 	diff    grantDiff
 	pools   map[string]bool // with claims that came or went
+	soon    map[roleAt]bool // roles that stay until the run has given them to somebody else
 	out     settled
 }
 
@@ -348,8 +379,9 @@ func (s *settling) count() {
 		done[key(c.Type, c.SubjectID, c.PersonID)] = true
 	}
 	for _, c := range s.planned {
-		// A license that is planned may be freed further on: its person waits that long.
-		soon := c.Type == directory.LicenseGranted && done[key(directory.LicenseWaiting, c.SubjectID, c.PersonID)]
+		// A license that is planned may be freed further on: its person waits that long. So does who is to hand on a role.
+		soon := c.Type == directory.LicenseGranted && done[key(directory.LicenseWaiting, c.SubjectID, c.PersonID)] ||
+			c.Type == directory.RoleRevoked && s.soon[roleAt{c.PersonID, c.SubjectID, teamOf(c)}]
 		if c.Type != grantsDue && !done[key(c.Type, c.SubjectID, c.PersonID)] && !soon && !s.wasSo(c) {
 			s.out.superseded++
 		}
@@ -362,7 +394,7 @@ func (s *settling) wasSo(c directory.PlannedChange) bool {
 	if !found {
 		return false
 	}
-	team, _ := cmp.Or(fieldOf(c, "team").After, fieldOf(c, "team").Before).(string)
+	team := teamOf(c)
 	hasRole := slices.ContainsFunc(s.had[at].roles, func(r directory.RoleGrant) bool { return r.Role == c.SubjectID && r.Team == team })
 	claims := func(held bool) bool {
 		return slices.ContainsFunc(s.had[at].licenses, func(l directory.LicenseClaim) bool { return l.Pool == c.SubjectID && l.Held == held })
@@ -383,6 +415,12 @@ func (s *settling) wasSo(c directory.PlannedChange) bool {
 	default:
 		return false
 	}
+}
+
+// teamOf is the team that a planned change of a role names.
+func teamOf(c directory.PlannedChange) string {
+	team, _ := cmp.Or(fieldOf(c, "team").After, fieldOf(c, "team").Before).(string)
+	return team
 }
 
 func roleChange(t directory.ChangeType, r directory.RoleGrant) directory.PlannedChange {

@@ -119,14 +119,48 @@ func (s *settling) keep(ctx context.Context, r directory.RoleGrant) error {
 	}
 	r.Kept = directory.KeptLast
 	s.diff.amend = append(s.diff.amend, r)
-	err := s.tx.Alert(ctx, directory.Alert{
-		ID: fmt.Sprintf("role_kept_%s_%s_%s_%d", s.engine.tenant, r.Role, r.PersonID, s.tx.Now().UnixMicro()), Tenant: s.engine.tenant, Kind: directory.AlertRoleKept, RunID: s.cause.RunID,
+	if s.cause.RunID != "" {
+		promised, err := s.tx.RoleToCome(ctx, s.cause.RunID, r.Role)
+		if err != nil {
+			return fmt.Errorf("look whether run %s gives the role %s further on: %w", s.cause.RunID, r.Role, err)
+		}
+		if promised { // told at the end of the run, if it did not come true
+			s.soon[atOf(r)] = true
+			return nil
+		}
+	}
+	return s.engine.tellKept(ctx, s.tx, r, s.cause.RunID)
+}
+
+// tellKept alerts to a role that somebody keeps as the last one.
+func (e *Engine) tellKept(ctx context.Context, tx Tx, r directory.RoleGrant, run string) error {
+	err := tx.Alert(ctx, directory.Alert{
+		ID: fmt.Sprintf("role_kept_%s_%s_%s_%d", e.tenant, r.Role, r.PersonID, tx.Now().UnixMicro()), Tenant: e.tenant, Kind: directory.AlertRoleKept, RunID: run,
 		Sentence: fmt.Sprintf("person %s of tenant %s keeps the role %s although no rule gives it any more, because nobody else who may sign in has it and it is marked keep_last; "+
-			"give it to somebody else in Okta, and it goes by itself", r.PersonID, s.engine.tenant, r.Role),
-		At: s.tx.Now(),
+			"give it to somebody else in Okta, and it goes by itself", r.PersonID, e.tenant, r.Role),
+		At: tx.Now(),
 	})
 	if err != nil {
 		return fmt.Errorf("tell that the role %s was kept: %w", r.Role, err)
+	}
+	return nil
+}
+
+// tellUnmoved alerts to the roles that the run's plan gave to somebody, and that are left with who has them as the last one
+// all the same. Until the end of the plan it was not known, and nobody was told.
+func (x *execution) tellUnmoved(ctx context.Context, tx Tx) error {
+	roles := x.engine.grants.rolesToKeep()
+	if len(roles) == 0 || x.run.Progress.Applied == 0 {
+		return nil
+	}
+	kept, err := tx.KeptThough(ctx, x.run.ID, roles)
+	if err != nil {
+		return fmt.Errorf("look which roles run %s did not move: %w", x.run.ID, err)
+	}
+	for _, r := range kept {
+		if err := x.engine.tellKept(ctx, tx, r, x.run.ID); err != nil {
+			return err
+		}
 	}
 	return nil
 }

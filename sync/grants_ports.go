@@ -22,6 +22,11 @@ type GrantTx interface {
 	// LastToLose returns, when the run's plan leaves the role with nobody who may sign in, the planned change that
 	// takes it from who would keep it: who may sign in first, then who is suspended, then who had it first.
 	LastToLose(ctx context.Context, run, role string) (directory.PlannedChange, error)
+	// RoleToCome says whether the plan of the run, which is being applied, gives the role to anybody.
+	RoleToCome(ctx context.Context, run, role string) (bool, error)
+	// KeptThough returns those of the roles that somebody has only because nobody else did, although the run's plan
+	// gave them to somebody.
+	KeptThough(ctx context.Context, run string, roles []string) ([]directory.RoleGrant, error)
 	// KeptAsLast returns who has one of the roles only because nobody else did.
 	KeptAsLast(ctx context.Context, roles []string) ([]string, error)
 

@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/oktasync/oktasync/directory"
 )
@@ -185,4 +186,44 @@ func (p *grantPlan) promote(ctx context.Context, s *seats, n int) error {
 		}
 	}
 	return nil
+}
+
+// aboutGrants says whether the change stands in the part of a plan that is about roles and licenses: all that these
+// follow from stands before it.
+func aboutGrants(c directory.PlannedChange) bool {
+	return c.Subject == directory.SubjectRole || c.Subject == directory.SubjectLicense || c.Subject == directory.SubjectTeam && c.PersonID != ""
+}
+
+// freeFirst takes the licenses that the plan takes before any is given: who gets one that is freed further on in the plan
+// would otherwise be told to wait for it, and then that they have it, by one run.
+func (x *execution) freeFirst(ctx context.Context) error {
+	e := x.engine
+	planned := func(t directory.ChangeType, after int64, most int) ([]directory.PlannedChange, error) {
+		page, err := e.store.PlanOf(ctx, e.tenant, x.run.ID, []directory.ChangeType{t}, after, most)
+		if err != nil {
+			return nil, fmt.Errorf("read the plan of run %s: %w", x.run.ID, err)
+		}
+		return page, nil
+	}
+	after := x.run.Progress.Applied
+	if given, err := planned(directory.LicenseGranted, after, 1); err != nil || len(given) == 0 {
+		return err
+	}
+	for {
+		page, err := planned(directory.LicenseReleased, after, pageSize)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		people := map[string]bool{}
+		for _, c := range page {
+			after, people[c.PersonID] = c.Seq, true
+		}
+		err = x.commitGrants(ctx, func(ctx context.Context, tx Tx) (bool, []directory.Change, error) {
+			done, err := e.freeLicenses(ctx, tx, sortedKeys(people), x.cause)
+			return true, slices.Concat(done.gone, done.made), err
+		})
+		if err != nil {
+			return err
+		}
+	}
 }

@@ -62,7 +62,7 @@ type Store interface {
 	// after `after`, at most limit.
 	SeenPeople(ctx context.Context, tenant, after string, limit int) ([]directory.Person, error)
 	// MovedPeople returns the ids of people whose row, or what was last seen of them, was written between the two
-	// times, both included, in order after `after`, at most limit.
+	// times, both included, or whose groups were read then, in order after `after`, at most limit.
 	MovedPeople(ctx context.Context, tenant string, from, to time.Time, after string, limit int) ([]string, error)
 
 	RulesStore
@@ -91,7 +91,7 @@ type RunStore interface {
 	// directory.ErrConflict when the run is over.
 	ClaimRun(ctx context.Context, tenant, id, owner string, claims int64, lease time.Duration) (directory.Run, error)
 	// CreateRun adds a queued run. It returns the one that already exists, and
-	// false, when a nightly run of that date or a queued run of the same scope does.
+	// false, when a nightly run of that date or a queued run of the same scope and rules does.
 	CreateRun(ctx context.Context, run directory.Run) (directory.Run, bool, error)
 	// Run returns a run.
 	Run(ctx context.Context, tenant, id string) (directory.Run, error)
@@ -291,6 +291,8 @@ type Tx interface {
 	// AskSecondLook asks for another look at the scope after a while. Of several wishes the last
 	// counts.
 	AskSecondLook(ctx context.Context, scope directory.Scope, after time.Duration) error
+	// LookAtGroupsRead asks for a look at each group of which a run of its own has begun since.
+	LookAtGroupsRead(ctx context.Context, since time.Time) error
 	// Mark marks exactly the ticket's events as done for its scope, and its second look.
 	Mark(ctx context.Context, ticket directory.Ticket) error
 	// MarkListed marks events for which the run has read, at most limit, and returns how many: those of

@@ -106,13 +106,16 @@ func (x *execution) seenAgain(row directory.Person) (seen directory.PersonSeen, 
 
 // catchUp maps those again who moved between the beginning of the plan and the moment when its rules came into force:
 // they were written by the old rules, and the plan does not know them, or no longer fits. Of whom too little was seen is
-// read by id.
+// read by id, and so is, where the rules select other groups, everybody whose groups were read by the old ones.
 func (x *execution) catchUp(ctx context.Context) error {
 	e := x.engine
 	if err := x.sets(ctx); err != nil {
 		return err
 	}
 	if err := x.queueMoved(ctx); err != nil {
+		return err
+	}
+	if err := x.lookAtGroups(ctx); err != nil {
 		return err
 	}
 	for after := ""; ; {
@@ -138,7 +141,7 @@ func (x *execution) catchUp(ctx context.Context) error {
 					return err
 				}
 				planned = append(planned, changes...)
-				if !known && rows[i].Present() {
+				if !known && rows[i].Present() || x.readByOthers(rows[i]) {
 					if err := tx.AskSecondLook(ctx, directory.PersonScope(rows[i].ID), 0); err != nil {
 						return err
 					}
@@ -162,6 +165,29 @@ func (x *execution) catchUp(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// selects says whether the run may bring another selection of groups into force: then it has read Okta.
+func (x *execution) selects() bool { return x.run.Scope.Kind == directory.ScopeFull }
+
+// readByOthers says whether the person's groups were read while the run's rules, which may select others, were not yet in
+// force. What that look showed is newer than the plan, and lacks the groups that the old rules leave out.
+func (x *execution) readByOthers(p directory.Person) bool {
+	return x.selects() && inDirectory(p) && !p.GroupsObservedAt.Before(*x.run.StartedAt)
+}
+
+// lookAtGroups has each group read again that was read by the old rules since the reading of this run began.
+func (x *execution) lookAtGroups(ctx context.Context) error {
+	if !x.selects() {
+		return nil
+	}
+	err := x.engine.store.Update(ctx, x.engine.tenant, func(ctx context.Context, tx Tx) error {
+		return tx.LookAtGroupsRead(ctx, *x.run.StartedAt)
+	})
+	if err != nil {
+		return fmt.Errorf("look again at the groups that moved since run %s was planned: %w", x.run.ID, err)
+	}
+	return nil
 }
 
 // changesAtOnce is how many changes are looked through in one transaction.

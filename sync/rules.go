@@ -249,6 +249,22 @@ func (e *Engine) under(ctx context.Context, hash string) (*Engine, error) {
 	return &other, nil
 }
 
+// replaced ends a run of rules that are neither next nor in force any more, before it reads anything.
+func (x *execution) replaced(ctx context.Context) (over bool, err error) {
+	if x.run.DryRun {
+		return false, nil
+	}
+	state, err := x.engine.store.RulesState(ctx, x.engine.tenant)
+	if err != nil || x.run.Rules == state.Next || x.run.Rules == state.InForce {
+		return false, err
+	}
+	x.run = x.engine.finished(x.run, directory.RunOutdated)
+	x.run.Error = errReplaced
+	return true, x.save(ctx)
+}
+
+const errReplaced = "the tenant's rules have changed again since this run was asked for; nothing of it was applied"
+
 // adopt brings the run's rules into force, before anything of its plan is applied. Events that come from now on are
 // decided by them, and whoever had begun under the old ones begins again.
 func (x *execution) adopt(ctx context.Context) (over bool, err error) {
@@ -262,7 +278,7 @@ func (x *execution) adopt(ctx context.Context) (over bool, err error) {
 		lease := e.lease
 		if over = !adopted; over {
 			run, lease = e.finished(run, directory.RunOutdated), 0
-			run.Error = "the tenant's rules have changed again since this run was asked for; nothing of it was applied"
+			run.Error = errReplaced
 		} else if run.Progress.Adopted == nil {
 			now := tx.Now()
 			run.Progress.Adopted, run.Progress.ChangesAfter = &now, tx.Seq()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/oktasync/oktasync/directory"
@@ -97,6 +98,9 @@ type execution struct {
 
 func (x *execution) do(ctx context.Context) error {
 	if x.run.Rules != "" {
+		if over, err := x.replaced(ctx); over || err != nil {
+			return err
+		}
 		other, err := x.engine.under(ctx, x.run.Rules)
 		if err != nil {
 			return err
@@ -164,6 +168,7 @@ func (x *execution) do(ctx context.Context) error {
 
 // apply works through the plan batch by batch, then settles the managers.
 func (x *execution) apply(ctx context.Context) error {
+	freed := false
 	for {
 		planned, err := x.engine.store.Plan(ctx, x.engine.tenant, x.run.ID, x.run.Progress.Applied, pageSize)
 		if err != nil {
@@ -171,6 +176,14 @@ func (x *execution) apply(ctx context.Context) error {
 		}
 		if len(planned) == 0 {
 			break
+		}
+		if before := slices.IndexFunc(planned, aboutGrants); !freed && before >= 0 {
+			if before > 0 {
+				planned = planned[:before]
+			} else if err := x.freeFirst(ctx); err != nil {
+				return err
+			}
+			freed = before == 0
 		}
 		if err := x.applyPlanned(ctx, planned); err != nil {
 			return err
@@ -276,12 +289,16 @@ func (x *execution) finish(ctx context.Context) error {
 	if err := x.markListed(ctx); err != nil {
 		return err
 	}
+	run := e.finished(x.run, directory.RunSucceeded)
 	if x.run.Scope.Kind == directory.ScopeFull && x.run.Rules == "" {
+		// Before rules that are next are planned anew, which a plan that still waits would forbid.
+		if err := e.store.Update(ctx, e.tenant, func(ctx context.Context, tx Tx) error { return tx.OutdateRuns(ctx, run) }); err != nil {
+			return fmt.Errorf("finish run %s: %w", run.ID, err)
+		}
 		if err := e.planNext(ctx); err != nil {
 			return err
 		}
 	}
-	run := e.finished(x.run, directory.RunSucceeded)
 	err := e.store.Update(ctx, e.tenant, func(ctx context.Context, tx Tx) error {
 		if run.Scope.Kind == directory.ScopeFull && !x.first.IsZero() {
 			// A full reading met every record that is at fault again. One that
@@ -320,6 +337,9 @@ func (x *execution) finish(ctx context.Context) error {
 			}
 		}
 		if err := tx.OutdateRuns(ctx, run); err != nil {
+			return err
+		}
+		if err := x.tellUnmoved(ctx, tx); err != nil {
 			return err
 		}
 		if err := tellEnd(ctx, tx, run); err != nil {

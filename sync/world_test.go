@@ -229,7 +229,7 @@ func (w *world) pages(ctx context.Context, request directory.PullRequest) []dire
 		if full || request.Scope.ID == id {
 			seen := directory.GroupSeen{ID: id, At: at, Exists: true, Name: w.groups[id], Type: "OKTA_GROUP"}
 			seen.Assigned = selection.Assigned && w.granted[id] && (!full || !w.grantedOmits[id])
-			if full && selection.Assigned && !selection.Selects(seen) {
+			if full && !selection.Selects(seen) {
 				continue // as the reader does
 			}
 			groups = append(groups, seen)
@@ -248,7 +248,7 @@ func (w *world) pages(ctx context.Context, request directory.PullRequest) []dire
 	} else if len(groups) > 0 {
 		page := directory.Page{At: at, Groups: groups, Positions: []directory.Position{{List: "groups"}}}
 		for _, g := range groups {
-			if g.Exists && (!selection.Assigned || selection.Selects(g)) {
+			if g.Exists && selection.Selects(g) {
 				members = append(members, g.ID)
 				page.Positions = append(page.Positions, directory.Position{List: "members of " + g.ID, Next: "the beginning"})
 			}
