@@ -42,7 +42,8 @@ func (s *Server) explainPerson(ctx context.Context, in *explainInput) (*body[v1.
 	if err != nil {
 		return nil, notFoundAs(err, "nothing is known of anybody with this id, login or e-mail; only people assigned to the app are in the directory")
 	}
-	other := func(e directory.Explained) bool { return in.About != "" && string(e.Topic) != in.About }
+	// Of who is not in the directory there is no topic but that.
+	other := func(e directory.Explained) bool { return in.About != "" && x.Known && string(e.Topic) != in.About }
 	answer := v1.Explanation{
 		PersonID: x.PersonID, InDirectory: x.Known,
 		Values:  convert(slices.DeleteFunc(x.Values, other), explainedOf),

@@ -8,8 +8,11 @@ import (
 	"github.com/oktasync/oktasync/directory"
 )
 
-// Explain says something of each kind about Ada.
+// Explain says something of each kind about Ada, and that somebody is erased.
 func (m *memory) Explain(ctx context.Context, tenant, who string) (directory.Explanation, error) {
+	if who == "erased" {
+		return directory.Explanation{PersonID: who, Missing: []directory.Explained{{Topic: directory.TopicStatus, Name: "erased", Reason: "nothing is kept"}}}, nil
+	}
 	p, err := m.FindPerson(ctx, tenant, who)
 	if err != nil {
 		return directory.Explanation{}, err
@@ -42,6 +45,7 @@ func TestExplain(t *testing.T) {
 		{"one topic", adaID + "/explain?about=field", 200, `{"person_id":"` + adaID + `","in_directory":true,"values":[` + title + `],"missing":[],` + tail},
 		{"what is not there", "ada%2Bx@acme.example/explain?about=manager", 200, `"values":[],"missing":[` + manager + `],` + tail},
 		{"everything", adaID + "/explain", 200, title + `,{"topic":"team","name":"team","value":"team_`},
+		{"of who is not there any topic says so", "erased/explain?about=license", 200, `"missing":[{"topic":"status","name":"erased","reason":"nothing is kept"}]`},
 		{"an unknown topic", adaID + "/explain?about=shoes", 422, "about"},
 		{"nobody", "nobody@acme.example/explain", 404, "nothing is known of anybody with this id, login or e-mail"},
 	} {

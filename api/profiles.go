@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -61,11 +62,24 @@ func (s *Server) writeProfile(ctx context.Context, in *profileInput) (*body[v1.P
 	for name, value := range in.Body.Fields {
 		values[directory.Field(name)] = value
 	}
-	if err := s.profiles.SetOwned(ctx, in.Tenant, p.ID, values, callerOf(ctx).name); err != nil {
+	err = s.profiles.SetOwned(ctx, in.Tenant, p.ID, values, callerOf(ctx).name)
+	if invalid := (*directory.InvalidError)(nil); errors.As(err, &invalid) {
+		return nil, refusedFields(invalid)
+	}
+	if err != nil {
 		return nil, err
 	}
 	in.Who = p.ID // the e-mail may be another now
 	return s.getPerson(ctx, &in.PersonInput)
+}
+
+// refusedFields says of each field why it was not written.
+func refusedFields(invalid *directory.InvalidError) error {
+	var details []error
+	for _, p := range invalid.Problems {
+		details = append(details, &huma.ErrorDetail{Location: "body." + p.Key, Message: p.Says})
+	}
+	return huma.NewError(http.StatusUnprocessableEntity, "these fields cannot be written so, and nothing was written", details...)
 }
 
 func (s *Server) testRules(ctx context.Context, in *rulesTestInput) (*body[v1.RulesTest], error) {

@@ -21,7 +21,7 @@ func TestProfiles(t *testing.T) {
 		want                     string
 	}{
 		{"write", "PATCH", "/people/ada%2Bx@acme.example/profile", `{"fields":{"title":"Countess","custom.nickname":null}}`, 200, `"owned":["title","custom.nickname"]`},
-		{"locked", "PATCH", "/people/" + adaID + "/profile", `{"fields":{"login":"x"}}`, 422, "is locked: Okta owns it"},
+		{"locked", "PATCH", "/people/" + adaID + "/profile", `{"fields":{"login":"x"}}`, 422, `"detail":"these fields cannot be written so, and nothing was written","errors":[{"message":"is locked: Okta owns it`},
 		{"nothing", "PATCH", "/people/" + adaID + "/profile", `{"fields":{}}`, 422, "fields"},
 		{"nobody", "PATCH", "/people/nobody/profile", `{"fields":{"title":"x"}}`, 404, "nobody in the directory"},
 		{"what does not fit", "GET", "/people/" + adaID, "", 200, `"unfit":{"picture":"not_https"},"emptied":["title"]`},

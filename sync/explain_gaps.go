@@ -146,7 +146,9 @@ func (f *evidence) roleGaps() []directory.Explained {
 		if slices.ContainsFunc(f.roles, func(r directory.RoleGrant) bool { return r.Set == set.Name }) {
 			continue
 		}
-		all = append(all, gap(directory.TopicRole, set.Name, fmt.Sprintf("no role of %s: %s", set.Name, f.unfitting(set.Rules))))
+		g := gap(directory.TopicRole, set.Name, fmt.Sprintf("no role of %s: %s", set.Name, f.unfitting(set.Rules)))
+		g.Origin = f.history.lostRole(set.Name)
+		all = append(all, g)
 	}
 	return all
 }

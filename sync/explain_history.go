@@ -122,6 +122,16 @@ func (h *history) role(r directory.RoleGrant) *directory.Origin {
 	return o
 }
 
+// lostRole is the origin of having no role of a set: when the last one went, and which it was. Nil when there never was one.
+func (h *history) lostRole(set string) *directory.Origin {
+	for _, c := range h.revoked { // the newest first
+		if valueOf(c, "set").Before == set {
+			return word{change: c, before: c.SubjectID}.origin()
+		}
+	}
+	return nil
+}
+
 // valueOf returns what a change says of one of its fields.
 func valueOf(c directory.Change, name string) directory.FieldChange {
 	for _, f := range c.Fields {

@@ -129,6 +129,13 @@ func TestExplain(t *testing.T) {
 		}
 	}
 
+	f.people["b"].status = "DEPROVISIONED"
+	f.event(directory.PersonScope("b"), "user.lifecycle.deactivate")
+	lost := f.about(f.explain("b").Missing, directory.TopicRole, "access")
+	if o := lost.Origin; !strings.HasPrefix(lost.Reason, "no role of access: the person left on ") || o == nil || o.Before != "editor" || !slices.Equal(o.Cause.EventTypes, []string{"user.lifecycle.deactivate"}) {
+		t.Errorf("no role: %+v of %+v", lost, lost.Origin)
+	}
+
 	// The beginning of the history goes: what is older than the rest has no cause any more, and that is said.
 	if _, err := f.db.Purge(t.Context(), store.Retention{Changes: time.Microsecond}); err != nil {
 		t.Fatal(err)

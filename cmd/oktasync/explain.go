@@ -93,6 +93,9 @@ func writeExplanation(e *env, x v1.Explanation, about string) error {
 		}
 		fmt.Fprintln(e.out, "  "+shown(text))
 	}
+	if len(x.Values) == 0 && len(x.Missing) == 0 {
+		fmt.Fprintf(e.out, "\n%s\n", nothingWords(about))
+	}
 	if len(x.Ignored) > 0 && (about == "" || about == string(directory.TopicField)) {
 		fmt.Fprintf(e.out, "\nOkta sends these attributes, and no rule reads them: %s\n", strings.Join(x.Ignored, ", "))
 	}
@@ -100,4 +103,18 @@ func writeExplanation(e *env, x v1.Explanation, about string) error {
 		fmt.Fprintf(e.out, "\nChanges before %s UTC are no longer kept (retention.changes): what is older has no cause here.\n", stamp(x.KeptSince))
 	}
 	return nil
+}
+
+// nothingWords says why there is nothing to tell of a topic.
+func nothingWords(about string) string {
+	switch directory.Topic(about) {
+	case directory.TopicGroup:
+		return "The person is in no group that is taken over (groups)."
+	case directory.TopicRole:
+		return "The rules give no roles (role_sets)."
+	case directory.TopicLicense:
+		return "The rules have no pool of licenses (license_pools)."
+	default:
+		return "Nothing is known of that."
+	}
 }

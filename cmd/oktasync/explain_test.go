@@ -50,6 +50,12 @@ Okta sends these attributes, and no rule reads them: user.shoeSize
 	if err := writeExplanation(&env{out: &out}, x, "team"); err != nil {
 		t.Fatal(err)
 	}
+	for about, want := range map[string]string{"group": "in no group that is taken over", "role": "no roles (role_sets)", "license": "no pool of licenses (license_pools)"} {
+		var empty strings.Builder
+		if err := writeExplanation(&env{out: &empty}, v1.Explanation{PersonID: "00u1"}, about); err != nil || !strings.Contains(empty.String(), want) {
+			t.Errorf("nothing of %s: %v, %s", about, err, empty.String())
+		}
+	}
 	for _, part := range []string{"before 2026-03-01 08:00:00  older than the history", "Changes before 2026-03-01 08:00:00 UTC are no longer kept (retention.changes)"} {
 		if !strings.Contains(out.String(), part) {
 			t.Errorf("lacks %q:\n%s", part, out.String())

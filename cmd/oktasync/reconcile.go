@@ -118,7 +118,7 @@ func (r *reconciler) measured(ctx context.Context, tenant, kind string, work fun
 	}
 	line.Info("reconciled", "changes", changeCounts(result.Changes), "superseded", result.Superseded, "quarantined", result.Quarantined)
 	if len(result.Ignored) > 0 {
-		line.Warn("Okta sends attributes that no rule reads; declare them as custom fields or leave them", "attributes", result.Ignored)
+		line.Info("Okta sends attributes that no rule reads; declare them as custom fields or leave them; oktasync rules ignored lists all", "attributes", result.Ignored)
 	}
 	return err
 }
