@@ -97,6 +97,14 @@ func (r InviteRules) StartsAt(p Person) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("the field %s of person %s holds no date; write it as 2026-12-31 in Okta", r.NotBefore, p.ID)
 }
 
+// Obstacle says why the person's invite stays held whatever is released; empty when nothing stands in the way.
+func (r InviteRules) Obstacle(p Person) string {
+	if _, err := r.StartsAt(p); err != nil {
+		return "the day from which the person may be invited (invites.not_before) cannot be read; correct it in Okta, then release the invite"
+	}
+	return ""
+}
+
 // InviteSelection says whose invites are meant. Everything that is set has to be true of a person.
 type InviteSelection struct {
 	People []string // Okta ids

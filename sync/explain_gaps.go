@@ -223,11 +223,14 @@ func (f *evidence) inviteGaps() []directory.Explained {
 		return nil
 	}
 	reason := "no invite: it is held until an admin releases it"
+	obstacle := f.rules.Invites.Obstacle(*f.person)
 	switch {
 	case i.Problem != "":
 		reason = "no invite: it is held: " + i.Problem
 	case !i.ReleaseAt.IsZero():
 		reason = "no invite yet: it becomes due on " + day(i.ReleaseAt)
+	case obstacle != "":
+		reason = "no invite: it is held: " + obstacle
 	}
 	g := gap(directory.TopicInvite, "invite", reason)
 	g.Origin = f.history.origin(ofInvite, string(directory.InviteHeld))

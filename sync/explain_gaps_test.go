@@ -83,6 +83,10 @@ func TestExplainGaps(t *testing.T) {
 		"an invite that is held": {func(f *evidence) {
 			f.invite = &directory.Invite{State: directory.InviteHeld}
 		}, "no invite: it is held until an admin releases it"},
+		"an invite for a day that is none": {func(f *evidence) {
+			f.rules.Invites.NotBefore, f.person.Profile.Custom = "start", map[string]any{"start": "soon"}
+			f.invite = &directory.Invite{State: directory.InviteHeld}
+		}, "no invite: it is held: the day from which the person may be invited (invites.not_before) cannot be read; correct it in Okta, then release the invite"},
 		"an invite for a day to come": {func(f *evidence) {
 			f.invite = &directory.Invite{State: directory.InviteHeld, ReleaseAt: at}
 		}, "no invite yet: it becomes due on 2026-03-01 08:00 UTC"},

@@ -11,9 +11,6 @@ import (
 // invitesAtOnce is how many invites one commit moves.
 const invitesAtOnce = 500
 
-// startUnreadable is why somebody is not invited whose day cannot be read.
-const startUnreadable = "the day from which the person may be invited (invites.not_before) cannot be read; correct it in Okta, then release the invite"
-
 // applyInvites makes due, in the commit that creates them, the people who are new, where the tenant's mode says so. Who
 // had an invite ever, under this id, gets no other; who comes back without one stays held, for nobody knows how
 // they came in before. With any other mode nothing is written: without a row an invite is held.
@@ -48,7 +45,7 @@ func release(i directory.Invite, p directory.Person, rules directory.InviteRules
 		if i.Since.IsZero() {
 			i.Since = now
 		}
-		i.ReleaseAt, i.Problem = time.Time{}, startUnreadable
+		i.ReleaseAt, i.Problem = time.Time{}, rules.Obstacle(p)
 		return i, "no readable day"
 	}
 	if start.Before(slot) {

@@ -12,9 +12,16 @@ import (
 
 var _ api.Invites = (*inviteDesk)(nil)
 
-// List returns invites.
+// List returns invites. Those that are held say what would keep them so when they were released.
 func (d *inviteDesk) List(ctx context.Context, tenant string, sel directory.InviteSelection, after string, limit int) ([]directory.InviteCandidate, error) {
-	return d.db.ListInvites(ctx, tenant, sel, after, limit)
+	found, err := d.db.ListInvites(ctx, tenant, sel, after, limit)
+	t, _ := d.tenants.find(tenant)
+	for i, c := range found {
+		if c.State == directory.InviteHeld && c.Problem == "" {
+			found[i].Problem = t.rules.Invites.Obstacle(c.Person)
+		}
+	}
+	return found, err
 }
 
 // Counts counts invites, and says whether they can go out.

@@ -98,7 +98,12 @@ func (s selected) selection(e *env, service *client.Client) (v1.InviteSelection,
 }
 
 // idsAreAt says where somebody finds the ids that a selection takes.
-const idsAreAt = "Teams and groups are named by id: oktasync teams list, and oktasync explain <person> group, tell them."
+func (s selected) idsAreAt() string {
+	if s.Team == "" && s.Group == "" {
+		return ""
+	}
+	return " Teams and groups are named by id: oktasync teams list, and oktasync explain <person> group, tell them."
+}
 
 // move sends one request and says what came of it.
 func (s selected) move(e *env, move, done string, perHour int, reason string) error {
@@ -115,7 +120,7 @@ func (s selected) move(e *env, move, done string, perHour int, reason string) er
 		return err
 	}
 	if tally.Moved == 0 && len(tally.Skipped) == 0 {
-		fmt.Fprintln(e.out, "Nobody is in this selection, so nothing was done. "+idsAreAt)
+		fmt.Fprintln(e.out, "Nobody is in this selection, so nothing was done."+s.idsAreAt())
 		return nil
 	}
 	fmt.Fprintf(e.out, "%d invites %s", tally.Moved, done)
@@ -149,20 +154,10 @@ func (c invitesPreviewCommand) Run(e *env) error {
 	err = everyPage(func(after string) (v1.Page[v1.InvitePreview], error) {
 		return service.PreviewInvites(e.ctx, c.remote.Tenant, sel, client.Paging{After: after, Limit: 1000})
 	}, func(p v1.InvitePreview) {
-		when := "at once"
-		switch {
-		case p.Stays != "":
-			when = "stays: " + p.Stays
-		case p.GoesAt != nil:
-			when = stamp(p.GoesAt) + " UTC"
-		}
-		if p.Stays == "" && p.Status == string(directory.StatusSuspended) {
-			when = strings.TrimPrefix(when+", once active again", "at once, ")
-		}
 		if p.Stays == "" {
 			going++
 		}
-		rows = append(rows, []string{p.PersonID, p.Status, p.Name, p.Email, cmp.Or(p.Language, "-"), when})
+		rows = append(rows, []string{p.PersonID, p.Status, p.Name, p.Email, cmp.Or(p.Language, "-"), goesWords(p)})
 	})
 	if err != nil {
 		return err
@@ -172,9 +167,26 @@ func (c invitesPreviewCommand) Run(e *env) error {
 	}
 	fmt.Fprintf(e.out, "\n%d people would be invited. Nothing was released.\n", going)
 	if len(rows) == 0 {
-		fmt.Fprintln(e.out, "Nobody is in this selection. "+idsAreAt)
+		fmt.Fprintln(e.out, "Nobody is in this selection."+c.idsAreAt())
 	}
 	return nil
+}
+
+// goesWords says when an invite would go out, or why it would not.
+func goesWords(p v1.InvitePreview) string {
+	suspended := p.Status == string(directory.StatusSuspended)
+	switch {
+	case p.Stays != "":
+		return "stays: " + p.Stays
+	case p.GoesAt != nil && suspended:
+		return stamp(p.GoesAt) + " UTC, once active again"
+	case p.GoesAt != nil:
+		return stamp(p.GoesAt) + " UTC"
+	case suspended:
+		return "once active again"
+	default:
+		return "at once"
+	}
 }
 
 type invitesReleaseCommand struct {
