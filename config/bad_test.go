@@ -165,6 +165,7 @@ func TestBadFiles(t *testing.T) {
 		{"group type", good + "groups: {types: [okta_group]}\n", []string{`groups.types (c.yml:3:17): "okta_group" is not known; give one of OKTA_GROUP, APP_GROUP, BUILT_IN`}},
 		{"group pattern for everything", good + "groups: {names: ['*']}\n", []string{`groups.names (c.yml:3:17): "*" fits every group; if that is meant, write groups.types: [OKTA_GROUP, APP_GROUP, BUILT_IN]`}},
 		{"no group left", good + "groups: {exclude: ['Temp *', '?*']}\n", []string{`groups.exclude (c.yml:3:19): "?*" leaves every group out; if that is meant, write groups.types: [] and no ids or names`}},
+		{"groups assigned to what", good + "groups: {assigned: 0oa1}\n", []string{`groups.assigned (c.yml:3:20): "0oa1" is neither true nor false`}},
 		{"group pattern", good + "groups: {names: ['Team [']}\n", []string{`groups.names (c.yml:3:17): "Team [" is not a pattern; use * for any characters and ? for one`}},
 
 		// Several tenants.

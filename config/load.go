@@ -152,7 +152,7 @@ func (l *loader) refused(key, where string, err error) {
 // defaultFor reads the table's default.
 func (l *loader) defaultFor(s setting, prefix string) input {
 	if s.key == "groups.types" && l.selectsGroups(prefix) {
-		// Someone who names groups does not want all others as well.
+		// Someone who chooses groups does not want all others as well.
 		return input{isList: true}
 	}
 	if s.list && s.def != "" {
@@ -162,16 +162,17 @@ func (l *loader) defaultFor(s setting, prefix string) input {
 }
 
 func (l *loader) selectsGroups(prefix string) bool {
-	for _, key := range []string{"groups.ids", "groups.names"} {
+	given := func(key string) []string {
 		v, set := l.values[prefix+key]
 		if !set {
 			v, set = l.fromPreset(prefix, key)
 		}
-		if set && len(v.in.values()) > 0 {
-			return true
+		if !set {
+			return nil
 		}
+		return v.in.values()
 	}
-	return false
+	return len(given("groups.ids"))+len(given("groups.names")) > 0 || slices.Equal(given("groups.assigned"), []string{"true"})
 }
 
 // secretFile reads a value from the file that a setting names.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // A complete tenant, so that each test adds only what it is about.
@@ -206,6 +207,33 @@ limits: {people: {absolute: 3, fraction: 1, floor: 0}}
 	}
 	if diff := cmp.Diff(Limit{3, 1, 0}, got.Limits.People); diff != "" {
 		t.Errorf("limit (-want +got):\n%s", diff)
+	}
+}
+
+// TestChosenGroups: whoever chooses groups in any way gets no others, unless they say so.
+func TestChosenGroups(t *testing.T) {
+	t.Parallel()
+	everyType, id := []string{"OKTA_GROUP"}, "00g1groupGROUP00x5d7"
+	for text, want := range map[string]Groups{
+		"":                             {Types: everyType},
+		"groups: {exclude: [Test]}":    {Types: everyType, Exclude: []string{"Test"}},
+		"groups: {assigned: true}":     {Assigned: true},
+		"groups: {assigned: false}":    {Types: everyType},
+		"groups: {ids: [], names: []}": {Types: everyType},
+		"groups: {ids: [" + id + "]}":  {IDs: []string{id}},
+		"groups: {names: 'false'}":     {Names: []string{"false"}},
+		"groups: {assigned: true, ids: [" + id + "], types: [OKTA_GROUP]}":                         {Assigned: true, IDs: []string{id}, Types: everyType},
+		"presets: {ours: {groups: {assigned: true}}}\npreset: ours":                                {Assigned: true},
+		"presets: {ours: {groups: {assigned: true}}}\npreset: ours\ngroups: {assigned: false}":     {Types: everyType},
+		"presets: {ours: {groups: {assigned: true}}}\npreset: ours\ngroups: {types: [OKTA_GROUP]}": {Assigned: true, Types: everyType},
+	} {
+		t.Run(text, func(t *testing.T) {
+			t.Parallel()
+			got := mustLoad(t, oktaBlock+hookBlock+text+"\n").Tenants[0].Groups
+			if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("the groups (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

@@ -98,12 +98,11 @@ func (n Nightly) Cron() (expression string, ok bool) {
 
 // Groups says which Okta groups become groups of the directory.
 type Groups struct {
-	IDs     []string
-	Names   []string
-	Types   []string
-	Exclude []string
-	// Assigned takes the groups that are assigned to the app. Only sources of teams have it.
-	Assigned bool
+	IDs      []string
+	Names    []string
+	Types    []string
+	Exclude  []string
+	Assigned bool // takes the groups that are assigned to the app
 }
 
 // Limits say how much one run may take away before it is stopped.

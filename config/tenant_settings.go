@@ -202,7 +202,7 @@ func ruleSettings() []setting {
 		},
 		{
 			key:   "groups.ids",
-			doc:   "Ids of Okta groups that are taken over. A group is taken when it is in any of the three lists and not excluded.",
+			doc:   "Ids of Okta groups that are taken over. A group is taken when any of groups.ids, groups.names, groups.types and groups.assigned chooses it, and it is not excluded.",
 			field: listField(func(t target) *[]string { return &u(t).Groups.IDs }, 1000, checkGroupID),
 		},
 		{
@@ -212,8 +212,13 @@ func ruleSettings() []setting {
 		},
 		{
 			key: "groups.types", def: "OKTA_GROUP",
-			doc:   "Types of Okta groups that are taken over whole: OKTA_GROUP (made in Okta), APP_GROUP (imported), BUILT_IN (Everyone). The default holds only while neither groups.ids nor groups.names is set.",
+			doc:   "Types of Okta groups that are taken over whole: OKTA_GROUP (made in Okta), APP_GROUP (imported), BUILT_IN (Everyone). The default holds only while none of groups.ids, groups.names and groups.assigned is set.",
 			field: listField(func(t target) *[]string { return &u(t).Groups.Types }, 3, oneOf("OKTA_GROUP", "APP_GROUP", "BUILT_IN")),
+		},
+		{
+			key: "groups.assigned", def: "false",
+			doc:   "Takes the Okta groups that are assigned to the app, for as long as they are.",
+			field: switchField(func(t target) *bool { return &u(t).Groups.Assigned }),
 		},
 		{
 			key:   "groups.exclude",

@@ -70,15 +70,16 @@ func TestHooksAlone(t *testing.T) {
 	}
 }
 
-// TestDeletedGroup deletes a group with more members than the guard lets go from
+// TestDeletedGroup has groups become teams, and deletes a group with more members than the guard lets go from
 // a group that is still there.
 func TestDeletedGroup(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{org: emulator.Options{People: 100, GroupSize: 40}})
+	w := newWorld(t, setup{org: emulator.Options{People: 100, GroupSize: 40}, settings: map[string]any{"teams.from": groupsAsTeams()}})
 	w.start()
 	w.synced(2 * time.Minute)
 	w.compare()
 	w.hook()
+	w.followGroupsAsTeams()
 	for _, g := range w.org.Groups() {
 		if g.Type == "OKTA_GROUP" {
 			w.act(w.org.DeleteGroup(g.ID))

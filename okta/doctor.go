@@ -100,27 +100,36 @@ func (r *Reader) sight(ctx context.Context, what, path string) (Sight, error) {
 	return Sight{Count: len(items), More: next != ""}, nil
 }
 
+// GroupSight is how many groups there are, and are selected.
+type GroupSight struct {
+	Sight
+	Selected int // of the first page, by the rules
+	// Assigned is how many groups are assigned to the app, on whatever page; -1 when no rule asks for these.
+	Assigned int
+}
+
 // VisibleGroups looks at the first page of groups, and tells how many of it the rules select.
-func (r *Reader) VisibleGroups(ctx context.Context) (Sight, int, error) {
+func (r *Reader) VisibleGroups(ctx context.Context) (GroupSight, error) {
 	groups, next, err := list[group](ctx, r, "list groups", groupsPath, groupsPath)
 	if err != nil {
-		return Sight{}, 0, notAbsence(err)
+		return GroupSight{}, notAbsence(err)
 	}
+	sight := GroupSight{Sight: Sight{Count: len(groups), More: next != ""}, Assigned: -1}
 	assigned := map[string]bool{}
 	if r.groups.Assigned {
 		if assigned, err = r.AssignedGroups(ctx); err != nil {
-			return Sight{}, 0, err
+			return GroupSight{}, err
 		}
+		sight.Assigned = len(assigned)
 	}
-	selected := 0
 	for _, g := range groups {
 		seen := g.seen(time.Time{})
 		seen.Assigned = assigned[g.ID]
 		if r.groups.Selects(seen) {
-			selected++
+			sight.Selected++
 		}
 	}
-	return Sight{Count: len(groups), More: next != ""}, selected, nil
+	return sight, nil
 }
 
 // UserAttributes lists the attributes of the org's default user type. Okta: Schemas API.

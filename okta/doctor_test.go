@@ -54,9 +54,9 @@ func TestVisible(t *testing.T) {
 	t.Parallel()
 	look := func(r *Reader) ([]Sight, int, error) {
 		users, err := r.VisibleUsers(t.Context())
-		groups, selected, err2 := r.VisibleGroups(t.Context())
+		groups, err2 := r.VisibleGroups(t.Context())
 		assigned, err3 := r.VisibleAppUsers(t.Context())
-		return []Sight{users, groups, assigned}, selected, errors.Join(err, err2, err3, r.VisibleLog(t.Context()))
+		return []Sight{users, groups.Sight, assigned}, groups.Selected, errors.Join(err, err2, err3, r.VisibleLog(t.Context()))
 	}
 	_, r := emulated(t, emulator.Options{People: 250, Groups: 4, Limits: emulator.Unlimited()}, func(o *Options) {
 		o.Groups = directory.GroupSelection{Names: []string{"Everyone"}}

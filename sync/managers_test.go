@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -304,7 +301,8 @@ func TestManagerWhoLeaves(t *testing.T) {
 	}
 }
 
-func TestManagerTexts(t *testing.T) {
+// TestRow22_ManagerTexts: whatever script, case or spelling a name has, it becomes a person or is listed.
+func TestRow22_ManagerTexts(t *testing.T) {
 	t.Parallel()
 	everything := func(m *directory.ManagerRules) {
 		m.Resolve = append(directory.DefaultManagerRefs(), directory.ManagerByName)
@@ -359,114 +357,5 @@ func TestManagerResolveOrder(t *testing.T) {
 			f.arrive("ivo", map[string]any{"manager": "adam@acme.example"})
 			f.wantManagers("", map[string]string{"ivo": test.want})
 		})
-	}
-}
-
-const testOrders = "OKTASYNC_TEST_ORDERS"
-
-// TestChartInAnyOrder: an org of 500 people, with wrong, ambiguous and circular managers in it, ends in the
-// same chart in whatever order it is delivered, in every mode. OKTASYNC_TEST_ORDERS says how many orders are tried.
-func TestChartInAnyOrder(t *testing.T) {
-	t.Parallel()
-	orders := 6
-	if text := os.Getenv(testOrders); text != "" {
-		var err error
-		if orders, err = strconv.Atoi(text); err != nil {
-			t.Fatal(err)
-		}
-	}
-	db := openDatabase(t)
-	modes := []directory.ManagerMode{directory.ManagersFirstMember, directory.ManagersOverride, directory.ManagersIndividual}
-	charts := map[directory.ManagerMode]map[string]string{}
-	for n := range orders {
-		mode := modes[n/2%len(modes)]
-		random := rand.New(rand.NewPCG(7, uint64(n)))
-		f := newTenant(t, db, fmt.Sprintf("t%d", n), func(r *directory.Rules) {
-			r.Managers.Mode = mode
-			r.Managers.Resolve = append(directory.DefaultManagerRefs(), directory.ManagerByName)
-		})
-		f.deliver(org500(), random)
-		chart := f.managers(sorted(f.people)...)
-		if charts[mode] == nil {
-			charts[mode] = chart
-			continue
-		}
-		if diff := cmp.Diff(charts[mode], chart); diff != "" {
-			t.Fatalf("order %d, mode %s, ends in another chart (-first +this):\n%s", n, mode, diff)
-		}
-	}
-	for mode, chart := range charts {
-		if kinds := map[string]bool{}; len(chart) != 500 {
-			t.Errorf("mode %s: %d people, %v", mode, len(chart), kinds)
-		}
-	}
-}
-
-// org500 is the same org each time.
-func org500() map[string]*human {
-	random := rand.New(rand.NewPCG(1, 2))
-	people := map[string]*human{}
-	for n := range 500 {
-		id := fmt.Sprintf("p%03d", n)
-		profile := map[string]any{
-			"firstName": "First" + id, "lastName": fmt.Sprint("Last", n/2*2), "email": id + "@acme.example", "login": id + "@acme.example",
-			"employeeNumber": fmt.Sprint(1000 + n), "department": fmt.Sprint("Team ", random.IntN(25)),
-		}
-		if n%100 > 1 && n%2 == 1 { // pairs of a name
-			profile["firstName"] = fmt.Sprintf("Firstp%03d", n-1)
-		}
-		boss := random.IntN(n/5 + 1)
-		if n < 6 { // a loop
-			boss = (n + 1) % 6
-		}
-		id = fmt.Sprintf("p%03d", boss)
-		switch random.IntN(9) {
-		case 0:
-			profile["managerId"] = id
-		case 1, 2:
-			profile["managerId"] = strings.ToUpper(id) + "@Acme.example "
-		case 3:
-			profile["manager"] = fmt.Sprint(1000 + boss)
-		case 4:
-			profile["managerId"], profile["manager"] = "nobody", id+"@acme.example"
-		case 5:
-			profile["manager"] = fmt.Sprintf("Firstp%03d Last%d", boss, boss/2*2) // some have a namesake
-		case 6:
-			profile["manager"] = "somebody who is not here"
-		}
-		h := &human{status: "ACTIVE", assigned: true, groups: map[string]bool{}, profile: profile}
-		h.since = time.Date(2026, 1, 1, 0, random.IntN(60), 0, 0, time.UTC) // several at once, as a group brings them
-		people[fmt.Sprintf("p%03d", n)] = h
-	}
-	return people
-}
-
-// deliver brings people in by random steps: by full syncs that show some of them, in pages of any
-// order, and by events.
-func (f *fixture) deliver(people map[string]*human, random *rand.Rand) {
-	f.t.Helper()
-	order := sorted(people)
-	random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
-	f.edit = func(pages []directory.Page) []directory.Page {
-		page := directory.Page{At: pages[0].At, Positions: []directory.Position{{List: "people"}}}
-		for _, p := range pages {
-			page.People = append(page.People, p.People...)
-		}
-		random.Shuffle(len(page.People), func(i, j int) { page.People[i], page.People[j] = page.People[j], page.People[i] })
-		return []directory.Page{page}
-	}
-	for len(order) > 0 {
-		n := min(len(order), 1+random.IntN(250))
-		for _, id := range order[:n] {
-			f.people[id] = people[id]
-		}
-		if n > 20 {
-			f.mustFull()
-		} else {
-			for _, id := range order[:n] {
-				f.event(directory.PersonScope(id))
-			}
-		}
-		order = order[n:]
 	}
 }

@@ -282,15 +282,19 @@ func (d *doctor) checkSight(ctx context.Context, name func(string) string, reade
 	default:
 		d.well(name("assignments"), "%s", seen(assigned))
 	}
-	switch groups, selected, err := reader.VisibleGroups(ctx); {
+	switch groups, err := reader.VisibleGroups(ctx); {
 	case err != nil:
 		d.ill(name("groups"), "%s", plain(err))
 	case groups.Count == 0:
 		d.ill(name("groups"), "Okta shows no groups; the role may be limited to some groups: %s", role)
-	case selected == 0:
-		d.note(name("groups"), "%s visible, but the rules select none of them; see groups in the configuration", seen(groups))
+	case groups.Selected == 0 && groups.Assigned == 0:
+		d.note(name("groups"), "%s visible, but none is assigned to the app, and the rules select no others; assign groups in Okta, or see groups in the configuration", seen(groups.Sight))
+	case groups.Selected == 0 && (groups.Assigned < 0 || !groups.More):
+		d.note(name("groups"), "%s visible, but the rules select none of them; see groups in the configuration", seen(groups.Sight))
+	case groups.Assigned >= 0:
+		d.well(name("groups"), "%s visible, %d of the first page selected by the rules, %d assigned to the app", seen(groups.Sight), groups.Selected, groups.Assigned)
 	default:
-		d.well(name("groups"), "%s visible, %d of the first page selected by the rules", seen(groups), selected)
+		d.well(name("groups"), "%s visible, %d of the first page selected by the rules", seen(groups.Sight), groups.Selected)
 	}
 	if err := reader.VisibleLog(ctx); err != nil {
 		d.ill(name("system log"), "%s", plain(err))

@@ -92,6 +92,11 @@ func TestDoctor(t *testing.T) {
 		{name: "no right to hooks", says: true, want: "could not be read (role too weak: list event hooks", broken: forbidden("GET /api/v1/eventHooks")},
 		{name: "a role without groups", want: "Okta shows no groups", broken: fails(emulator.FaultEmptyList, "GET /api/v1/groups")},
 		{name: "rules that select no group", says: true, want: "the rules select none of them", broken: set("OKTASYNC_GROUPS_NAMES=no-such-group")},
+		{name: "groups that are assigned", want: "1 of the first page selected by the rules, 1 assigned to the app", says: true, broken: func(t *testing.T, org *emulator.Server) []string {
+			must(t)(org.Org.AssignGroup("", org.Org.Groups()[1].ID))
+			return []string{"OKTASYNC_GROUPS_ASSIGNED=true"}
+		}},
+		{name: "no group is assigned", says: true, want: "none is assigned to the app, and the rules select no others", broken: set("OKTASYNC_GROUPS_ASSIGNED=true")},
 		{name: "federation broker mode", want: "in federation broker mode", broken: func(t *testing.T, org *emulator.Server) []string {
 			fails(emulator.FaultEmptyList, "GET /api/v1/apps/{appId}/users")(t, org)
 			return []string{"OKTASYNC_OKTA_URL=" + between(t, org, func(body string, _ http.Header) string {

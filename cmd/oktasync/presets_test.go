@@ -173,7 +173,12 @@ func (p *product) live(who string) func(emulator.Act, error) {
 // hears works an event about a person off.
 func (p *product) hears(who, eventType string) {
 	p.Helper()
-	scope := directory.PersonScope(who)
+	p.hearsOf(directory.PersonScope(who), eventType)
+}
+
+// hearsOf is hears for whatever the event is about.
+func (p *product) hearsOf(scope directory.Scope, eventType string) {
+	p.Helper()
 	p.events++
 	err := p.db.AddEvents(p.Context(), p.tenant.Slug, []directory.Event{{
 		UUID: fmt.Sprintf("event-%d", p.events), Type: eventType, Published: time.Now(), Urgent: directory.UrgentEvent(eventType),

@@ -15,7 +15,7 @@ func rulesOf(t config.Tenant) directory.Rules {
 		Unique:   fieldsOf(t.Unique),
 		Owned:    fieldsOf(t.Owned),
 		Groups: directory.GroupSelection{
-			IDs: t.Groups.IDs, Names: t.Groups.Names, Types: t.Groups.Types, Exclude: t.Groups.Exclude,
+			IDs: t.Groups.IDs, Names: t.Groups.Names, Types: t.Groups.Types, Exclude: t.Groups.Exclude, Assigned: t.Groups.Assigned,
 		},
 		Limits: directory.Limits{
 			People: directory.Limit(t.Limits.People), Members: directory.Limit(t.Limits.Members), Groups: directory.Limit(t.Limits.Groups),
