@@ -26,7 +26,7 @@ const (
 func teamSettings() []setting {
 	return []setting{{
 		key: "teams.from", def: "department",
-		doc:   "Where teams come from, best first: the first that gives a person a team gives the primary one, all others are further teams. A field (department), a custom one (custom.squad), an attribute (user.costCenter), a path of these (division/department: teams below teams), or { groups: { ids, names, types, assigned, exclude } }: Okta groups that are teams, from the file only (docs/teams.md). none, or an empty list: nobody has a team.",
+		doc:   "Where teams come from, best first: the first that gives a person a team gives the primary one, all others are further teams. A field (department), a custom one (custom.squad), an attribute (user.costCenter), a path of these (user.division/department: teams below teams), or { groups: { ids, names, types, assigned, exclude } }: Okta groups that are teams, from the file only (docs/teams.md). none, or an empty list: nobody has a team.",
 		field: teamsField(),
 	}, {
 		key: "teams.empty", def: EmptyTeamsKeep,

@@ -6,7 +6,7 @@ import "time"
 // made when first seen and kept when empty.
 type Team struct {
 	ID     string
-	Source string // what it is made of: "department", "division/department", or SourceGroup
+	Source string // what it is made of: "department", "user.division/department", or SourceGroup
 	Name   string
 	// ParentID is the team above it, where it is made of a path.
 	ParentID  string

@@ -24,6 +24,7 @@ import (
 	"github.com/oktasync/oktasync/config"
 	"github.com/oktasync/oktasync/directory"
 	"github.com/oktasync/oktasync/emulator"
+	"github.com/oktasync/oktasync/presets"
 	"github.com/oktasync/oktasync/store"
 	"github.com/oktasync/oktasync/store/postgres"
 	"github.com/oktasync/oktasync/store/sqlite"
@@ -181,6 +182,58 @@ func TestSettings(t *testing.T) {
 				t.Errorf("%s names %s, which is no setting", page, name)
 			}
 		}
+	}
+}
+
+// Each piece of configuration that a page prints is one, but for the files that it names.
+func TestConfigurationExamples(t *testing.T) {
+	t.Parallel()
+	pages, err := filepath.Glob("*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ready, err := presets.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, base := 0, map[string]string{
+		"okta": "{url: https://acme.okta.com, token: 00abcdefghijklmnopqrst, app_id: 0oa1appAPPAPPAPPx5d7}",
+		"hook": "{secrets: [f00dcafe00112233445566778899aabb]}",
+		// What tenants.md has its tenant take.
+		"presets": "{standard: {nightly: {at: '03:00'}}}",
+	}
+	for _, page := range append(pages, "../README.md") {
+		content, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, example := range regexp.MustCompile("(?s)\n```yaml\n(.*?)\n```").FindAllStringSubmatch(string(content), -1) {
+			text := example[1] + "\n"
+			tenants := regexp.MustCompile(`(?m)^tenants:`).MatchString(text)
+			for _, key := range []string{"okta", "hook", "presets"} {
+				given := regexp.MustCompile(`(?m)^` + key + `:`).MatchString(text)
+				if !given && !(tenants && key != "presets") {
+					text += key + ": " + base[key] + "\n"
+				}
+			}
+			file := filepath.Join(t.TempDir(), "example.yml")
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			read++
+			_, err := config.Load(config.Options{Path: file, Presets: ready})
+			if err == nil {
+				continue
+			}
+			for _, problem := range strings.Split(err.Error(), "\n") {
+				if !strings.Contains(problem, "can't read the secret file") {
+					t.Errorf("%s prints a configuration that is none: %s\n%s", page, problem, text)
+				}
+			}
+		}
+	}
+	if read < 10 {
+		t.Errorf("only %d examples were found: the expression no longer fits", read)
 	}
 }
 

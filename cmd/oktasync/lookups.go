@@ -46,6 +46,7 @@ func (c peopleEraseCommand) Run(e *env) error {
 type peopleListCommand struct {
 	remote
 	Status string `enum:"active,suspended,deactivated,removed," default:"" help:"Only people of this status."`
+	Team   string `placeholder:"ID" help:"Only people in this team, primarily or further."`
 	Unfit  bool   `help:"Only people of whom Okta has a value that does not fit its field."`
 }
 
@@ -56,7 +57,7 @@ func (c peopleListCommand) Run(e *env) error {
 	}
 	var rows [][]string
 	err = everyPage(func(after string) (v1.Page[v1.Person], error) {
-		return service.People(e.ctx, c.remote.Tenant, client.PeopleFilter{Status: c.Status, Unfit: c.Unfit, Paging: client.Paging{After: after, Limit: 1000}})
+		return service.People(e.ctx, c.remote.Tenant, client.PeopleFilter{Status: c.Status, Team: c.Team, Unfit: c.Unfit, Paging: client.Paging{After: after, Limit: 1000}})
 	}, func(p v1.Person) {
 		team := "-"
 		if p.Team != nil {
