@@ -3,7 +3,8 @@
 .PHONY: help build demo test race check lint fmt fuzz vulncheck bench scale chaos kills clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-PACKAGES = ./...
+# The end-to-end tests take the longest and wait for most of it: they begin first, and the others run beside them.
+PACKAGES = ./e2e ./...
 # SQLite is C turned into Go: with each of its accesses to memory watched, tests of it take ten times as long.
 RACE = -race -gcflags=modernc.org/...=-race=false
 
