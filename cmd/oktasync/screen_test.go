@@ -14,10 +14,10 @@ const hostile = "Eve\x1b[2J\r\n00u9\tactive\u202egnp\u009b31m\x07"
 func TestShown(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"Zoë 王小明 עדה":    "Zoë 王小明 עדה",
-		hostile:          `Eve\u001b[2J\u000d\n00u9\tactive\u202egnp\u009b31m\u0007`,
-		"می‌خواهم\u200f": "می‌خواهم\u200f", // joiners and marks beside a letter are part of how names are written
-		"":               "",
+		"Zoë 王小明 עדה":         "Zoë 王小明 עדה",
+		hostile:               `Eve\u001b[2J\u000d\n00u9\tactive\u202egnp\u009b31m\u0007`,
+		"می\u200cخواهم\u200f": "می\u200cخواهم\u200f", // joiners and marks beside a letter are part of how names are written
+		"":                    "",
 	} {
 		if got := shown(text); got != want {
 			t.Errorf("%q is shown as %q, want %q", text, got, want)
