@@ -17,7 +17,8 @@ build: ## Build bin/oktasync
 demo: build ## Run the main job on an emulated Okta org
 	bin/oktasync demo
 
-test: ## Run all tests with the race detector, against a private Redis and PostgreSQL
+# Tests that build the service find it compiled: two of them would compile it at the same time.
+test: build ## Run all tests with the race detector, against a private Redis and PostgreSQL
 	scripts/with-services.sh --in-memory go test $(RACE) -timeout 15m $(PACKAGES)
 
 race: ## Run the end-to-end tests with a binary that looks for data races, too
