@@ -175,6 +175,7 @@ type personWrite struct {
 	before, after directory.Person
 	change        directory.PlannedChange
 	teams         []placed // in which the rules put the person
+	merged        bool     // the primary one stands for that of the rules, which was merged into it
 }
 
 func (b *batch) applyPeople(ctx context.Context) error {

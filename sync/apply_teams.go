@@ -89,11 +89,12 @@ func (b *batch) teamMade(team directory.Team) directory.Change {
 
 // mayBeFirst notes the person as the team's first one, if nobody was there before. Who is new to the
 // directory joined when Okta assigned the app, whenever we came to hear of it: so the
-// order in which events arrive says nothing. Who comes from another team joined when that was seen.
+// order in which events arrive says nothing. Who comes from another team joined when that was seen, and so did whom a merge
+// brings: whether somebody came before the merge says nothing either.
 func (w personWrite) mayBeFirst(team *directory.Team) {
 	at := w.after.ObservedAt
 	// Where groups make the teams, somebody new is created first and put into teams then.
-	fresh := w.change.Type == directory.PersonCreated || w.change.Subject == directory.SubjectTeam && w.before.TeamID == ""
+	fresh := !w.merged && (w.change.Type == directory.PersonCreated || w.change.Subject == directory.SubjectTeam && w.before.TeamID == "")
 	if fresh && !w.after.AssignedAt.IsZero() {
 		at = w.after.AssignedAt
 	}

@@ -286,7 +286,9 @@ func (t foreseenTx) writes(ctx context.Context, ids []string) (map[string]forese
 					w.after.TeamID, _ = field.After.(string)
 				}
 			}
+			ruled := w.after.TeamID
 			follow(&w.after, aliases)
+			w.merged = w.after.TeamID != ruled
 			all[c.PersonID] = w
 		}
 	}

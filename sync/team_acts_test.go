@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -251,6 +252,26 @@ func TestMergesInAnyOrder(t *testing.T) {
 			if again := f.mustFull(); len(again.Counts.Changes) != 0 {
 				t.Errorf("a full sync changed %v", again.Counts.Changes)
 			}
+		})
+	}
+}
+
+// TestRow32_FirstMemberOfMergedTeams: who comes by a merge was not there first, whether before the merge or after it.
+func TestRow32_FirstMemberOfMergedTeams(t *testing.T) {
+	t.Parallel()
+	for name, deliver := range map[string]func(f *fixture){
+		"events, then the merge": func(f *fixture) { f.event(directory.PersonScope("old")); f.merge("Field", "Sales") },
+		"the merge, then events": func(f *fixture) { f.merge("Field", "Sales"); f.event(directory.PersonScope("old")) },
+		"the merge, then a sync": func(f *fixture) { f.merge("Field", "Sales"); f.mustFull() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := led(t, directory.ManagersFirstMember)
+			f.arrive("fay", map[string]any{"department": "Field"})
+			f.arrive("ivo", map[string]any{"department": "Sales"})
+			f.join("old", map[string]any{"department": "Field", "managerId": "zoe"}).since = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
+			deliver(f)
+			f.wantManagers("in the end", map[string]string{"ivo": "adam first_member", "fay": "adam first_member", "old": "adam first_member"})
 		})
 	}
 }

@@ -15,7 +15,9 @@ func (w *personWrite) follow(aliases directory.TeamAliases) {
 	for i, t := range w.teams {
 		w.teams[i].team = standing(t.team, aliases)
 	}
+	ruled := w.after.TeamID
 	follow(&w.after, aliases)
+	w.merged = w.after.TeamID != ruled
 	before := w.before
 	if w.change.Type == directory.PersonCreated {
 		before = directory.Person{} // the history has no word of a tombstone that was there
