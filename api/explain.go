@@ -40,7 +40,7 @@ func (s *Server) explainPerson(ctx context.Context, in *explainInput) (*body[v1.
 	}
 	x, err := s.explainer.Explain(ctx, in.Tenant, in.Who)
 	if err != nil {
-		return nil, notFoundAs(err, "nothing is known of anybody with this id, login or e-mail; only people assigned to the app are in the directory")
+		return nil, notFoundAs(err, "nothing is known of anybody with this id, login or e-mail; only people assigned to the app are in the directory, and who was never let in (oktasync quarantine) or is erased is found by Okta id alone")
 	}
 	// Of who is not in the directory there is no topic but that.
 	other := func(e directory.Explained) bool { return in.About != "" && x.Known && string(e.Topic) != in.About }

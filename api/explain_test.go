@@ -47,7 +47,7 @@ func TestExplain(t *testing.T) {
 		{"everything", adaID + "/explain", 200, title + `,{"topic":"team","name":"team","value":"team_`},
 		{"of who is not there any topic says so", "erased/explain?about=license", 200, `"missing":[{"topic":"status","name":"erased","reason":"nothing is kept"}]`},
 		{"an unknown topic", adaID + "/explain?about=shoes", 422, "about"},
-		{"nobody", "nobody@acme.example/explain", 404, "nothing is known of anybody with this id, login or e-mail"},
+		{"nobody", "nobody@acme.example/explain", 404, "nothing is known of anybody with this id, login or e-mail; only people assigned to the app are in the directory, and who was never let in (oktasync quarantine)"},
 	} {
 		a := r.do("GET", "/tenants/acme/people/"+step.path, "", "Authorization", "Bearer "+tokenCarol)
 		if a.status != step.status || !strings.Contains(a.body, step.want) {

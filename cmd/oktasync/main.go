@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -94,7 +95,8 @@ func run(ctx context.Context, args, environ []string, out, errOut io.Writer) int
 		return status
 	}
 	if err != nil {
-		fmt.Fprintf(&screen{to: errOut}, "oktasync: %v\n", err)
+		// What may be left out is one of the choices to the parser, and none to people.
+		fmt.Fprintf(&screen{to: errOut}, "oktasync: %s\n", strings.Replace(err.Error(), `,"" but got`, ` but got`, 1))
 		return 2
 	}
 	e := &env{ctx: ctx, config: cli.Config, environ: environ, out: &screen{to: out}, err: errOut}

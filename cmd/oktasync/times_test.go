@@ -6,6 +6,20 @@ import (
 	"time"
 )
 
+// TestChoicesAreExplained: whoever names something else is told the choices, without the empty one.
+func TestChoicesAreExplained(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{
+		"explain ivo@acme.example thing": `"license","invite" but got "thing"`,
+		"invites list --state lost":      `"uncertain","revoked" but got "lost"`,
+	} {
+		var problems strings.Builder
+		if status := run(t.Context(), strings.Fields(line), nil, &strings.Builder{}, &problems); status != 2 || !strings.Contains(problems.String(), want) {
+			t.Errorf("%s: status %d, %s", line, status, problems.String())
+		}
+	}
+}
+
 func TestMoment(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]time.Time{
