@@ -135,6 +135,7 @@ func TestExplainDueInvite(t *testing.T) {
 		"one who left":   {leave(at), "waits, for the person left on 2026-03-01 08:00 UTC; released by ops"},
 		"a mail server":  {func(f *evidence) { f.invite.RetryAt, f.invite.Problem = at, "it is asleep" }, "goes out at the next attempt, after 2026-03-01 08:00 UTC; released by ops; it is asleep"},
 		"failed":         {func(f *evidence) { f.invite.State = directory.InviteFailed }, "it did not go out and is not tried again: mend what the reason names, then resend it; released by ops"},
+		"by the product": {func(f *evidence) { f.rules.Invites.SendBy = directory.InviteByProduct }, "the product sends it, and has not reported that it did (invites.send_by); released by ops"},
 		"nobody knowing": {func(f *evidence) { f.invite.State = directory.InviteUncertain }, "nobody knows whether it went out: resend it, mark it as sent, or revoke it; released by ops"},
 	}
 	for name, tt := range tests {

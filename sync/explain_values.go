@@ -249,6 +249,8 @@ func (f *evidence) dueInvite() string {
 	switch p := f.person; {
 	case !p.LeftAt.IsZero():
 		return "waits, for the person left on " + day(p.LeftAt)
+	case f.rules.Invites.SendBy == directory.InviteByProduct:
+		return "the product sends it, and has not reported that it did (invites.send_by)"
 	case p.Status != directory.StatusActive:
 		return "waits, for nobody is invited while " + string(p.Status)
 	case !f.invite.RetryAt.IsZero():
