@@ -134,7 +134,7 @@ func (t *Tx) LicensesHeld(ctx context.Context, pool string) (int, error) {
 
 // LicensesWaiting counts who waits for a license of the pool.
 func (t *Tx) LicensesWaiting(ctx context.Context, pool string) (int, error) {
-	return t.countClaims(ctx, pool, `select count(*) from license_claims where tenant = $1 and pool = $2 and not held`)
+	return t.countClaims(ctx, pool, `select count(*) from license_claims where tenant = $1 and pool = $2 and held = false`)
 }
 
 func (t *Tx) countClaims(ctx context.Context, pool, query string) (int, error) {
@@ -150,12 +150,14 @@ const plannedClaim = `
 	(select 1 from plan p where p.tenant = $1 and p.run = (select $3) and p.person_id = c.person_id and p.person_id <> ''
 		and (p.subject = 'license' and p.subject_id = c.pool or p.type in ('person.removed', 'person.deactivated', 'person.detached')) limit 1) is not null`
 
-// FirstInLine returns who waits for the pool, in order of Since and id, without those about whose license
+// "held = false", and not "not held", below: SQLite finds only the former by index.
+
+// FirstInLine returns who waits for the pool, in order of Since and id after `after`, without those about whose license
 // the run's plan says something, or whom it takes out of the directory.
-func (t *Tx) FirstInLine(ctx context.Context, pool, run string, limit int) ([]directory.LicenseClaim, error) {
-	const query = `select ` + claimColumns + ` from license_claims c where tenant = $1 and pool = $2 and not held
-		and not ` + plannedClaim + ` order by since, person_id limit $4`
-	claims, err := list(ctx, t.db, t.tx, scanClaim, query, t.tenant, pool, run, limit)
+func (t *Tx) FirstInLine(ctx context.Context, pool, run string, after directory.LicenseClaim, limit int) ([]directory.LicenseClaim, error) {
+	const query = `select ` + claimColumns + ` from license_claims c where tenant = $1 and pool = $2 and held = false
+		and (since, person_id) > ({at $5}, $6) and not ` + plannedClaim + ` order by since, person_id limit $4`
+	claims, err := list(ctx, t.db, t.tx, scanClaim, query, t.tenant, pool, run, limit, after.Since, after.PersonID)
 	if err != nil {
 		return nil, fmt.Errorf("read who waits for pool %s: %w", pool, err)
 	}
@@ -163,14 +165,22 @@ func (t *Tx) FirstInLine(ctx context.Context, pool, run string, limit int) ([]di
 }
 
 // LastInPool returns who holds a license of the pool, the last entitled first, or first those by the last
-// rule; without the people in but, and those as of FirstInLine.
-func (t *Tx) LastInPool(ctx context.Context, pool, run string, byRank bool, but []string, limit int) ([]directory.LicenseClaim, error) {
-	query := `select ` + claimColumns + ` from license_claims c where tenant = $1 and pool = $2 and held
-		and not (person_id {in $5}) and not ` + plannedClaim + ` order by `
+// rule, after `after` in that order; without the people in but, and those as of FirstInLine.
+func (t *Tx) LastInPool(ctx context.Context, pool, run string, byRank bool, but []string, after directory.LicenseClaim, limit int) ([]directory.LicenseClaim, error) {
+	order, behind := `since desc, person_id desc`, `(since, person_id) < ({at $6}, $7)`
 	if byRank {
-		query += `rank desc, `
+		order, behind = `rank desc, `+order, `(rank, since, person_id) < ($8, {at $6}, $7)`
 	}
-	claims, err := list(ctx, t.db, t.tx, scanClaim, query+`since desc, person_id desc limit $4`, t.tenant, pool, run, limit, but)
+	query := `select ` + claimColumns + ` from license_claims c where tenant = $1 and pool = $2 and held = true and not (person_id {in $5})`
+	values := []any{t.tenant, pool, run, limit, but}
+	if after.PersonID != "" {
+		query += ` and ` + behind
+		values = append(values, after.Since, after.PersonID)
+		if byRank {
+			values = append(values, after.Rank)
+		}
+	}
+	claims, err := list(ctx, t.db, t.tx, scanClaim, query+` and not `+plannedClaim+` order by `+order+` limit $4`, values...)
 	if err != nil {
 		return nil, fmt.Errorf("read who holds a license of pool %s: %w", pool, err)
 	}
@@ -206,7 +216,7 @@ func (d *DB) GrantsOfPerson(ctx context.Context, tenant, person string) ([]direc
 	}
 	const query = `
 		select ` + claimColumns + `, case when held then 0 else (select count(*) from license_claims o
-			where o.tenant = $1 and o.pool = c.pool and not o.held and (o.since, o.person_id) <= (c.since, c.person_id)) end
+			where o.tenant = $1 and o.pool = c.pool and o.held = false and (o.since, o.person_id) <= (c.since, c.person_id)) end
 		from license_claims c where tenant = $1 and person_id = $2 order by pool`
 	licenses, err := list(ctx, d, d.read, scanInLine, query, tenant, person)
 	if err != nil {

@@ -317,7 +317,7 @@ func (e *Engine) handOn(ctx context.Context, tx Tx, name string) ([]directory.Li
 	if free <= 0 {
 		return nil, nil
 	}
-	next, err := tx.FirstInLine(ctx, name, "", free)
+	next, err := tx.FirstInLine(ctx, name, "", directory.LicenseClaim{}, free)
 	if err != nil {
 		return nil, fmt.Errorf("look who waits for a license of pool %s: %w", name, err)
 	}

@@ -38,12 +38,13 @@ type GrantTx interface {
 	// LicensesHeld counts the licenses of the pool that people hold, LicensesWaiting those who wait.
 	LicensesHeld(ctx context.Context, pool string) (int, error)
 	LicensesWaiting(ctx context.Context, pool string) (int, error)
-	// FirstInLine returns who waits for the pool, in order of Since and id, without those to whom
+	// FirstInLine returns who waits for the pool, in order of Since and id after `after`, without those to whom
 	// the run's plan gives a license of it, or whom it takes out of the line or out of the directory.
-	FirstInLine(ctx context.Context, pool, run string, limit int) ([]directory.LicenseClaim, error)
-	// LastInPool returns who holds a license of the pool, the last entitled first, or first those by the last rule; without
+	FirstInLine(ctx context.Context, pool, run string, after directory.LicenseClaim, limit int) ([]directory.LicenseClaim, error)
+	// LastInPool returns who holds a license of the pool, the last entitled first, or first those by the last rule, after
+	// `after` in that order; without
 	// the people in but, and without those from whom the run's plan takes it, or whom it takes out of the directory.
-	LastInPool(ctx context.Context, pool, run string, byRank bool, but []string, limit int) ([]directory.LicenseClaim, error)
+	LastInPool(ctx context.Context, pool, run string, byRank bool, but []string, after directory.LicenseClaim, limit int) ([]directory.LicenseClaim, error)
 
 	// MarkGrantsDirty queues the people, and the members of the groups, for their roles and licenses to be
 	// worked out anew.

@@ -61,8 +61,8 @@ func (p *grantPlan) claim(l directory.LicenseClaim) directory.PlannedChange {
 // would begin to. Those that are too many are taken by a plan about everybody, or told of.
 func (p *grantPlan) settlePool(ctx context.Context, s *seats, full bool) error {
 	if free := s.free(); free > 0 {
-		err := p.fromLine(ctx, min(free, s.waiting), func(ctx context.Context, tx Tx, most int) ([]directory.LicenseClaim, error) {
-			return tx.FirstInLine(ctx, s.pool.Name, p.run.run.ID, most)
+		err := p.fromLine(ctx, min(free, s.waiting), func(ctx context.Context, tx Tx, after directory.LicenseClaim, most int) ([]directory.LicenseClaim, error) {
+			return tx.FirstInLine(ctx, s.pool.Name, p.run.run.ID, after, most)
 		}, func(l directory.LicenseClaim) directory.PlannedChange {
 			return licenseChange(directory.LicenseGranted, l, "waiting", "held")
 		})
@@ -80,12 +80,12 @@ func (p *grantPlan) settlePool(ctx context.Context, s *seats, full bool) error {
 		return nil // the rows say who goes first only when this plan is applied: the next full sync takes them
 	}
 	before := p.taken
-	err := p.fromLine(ctx, s.held-s.pool.Cap, func(ctx context.Context, tx Tx, most int) ([]directory.LicenseClaim, error) {
+	err := p.fromLine(ctx, s.held-s.pool.Cap, func(ctx context.Context, tx Tx, after directory.LicenseClaim, most int) ([]directory.LicenseClaim, error) {
 		protected, err := p.protected(ctx, tx)
 		if err != nil {
 			return nil, err
 		}
-		return tx.LastInPool(ctx, s.pool.Name, p.run.run.ID, s.pool.OnLower == directory.CapKeepRanked, protected, most)
+		return tx.LastInPool(ctx, s.pool.Name, p.run.run.ID, s.pool.OnLower == directory.CapKeepRanked, protected, after, most)
 	}, func(l directory.LicenseClaim) directory.PlannedChange {
 		p.taken++
 		return licenseChange(directory.LicenseReleased, l, "held", "waiting")
@@ -96,15 +96,18 @@ func (p *grantPlan) settlePool(ctx context.Context, s *seats, full bool) error {
 	return err
 }
 
-// fromLine plans a change for up to n claims, page by page: whoever is in the plan already is not found again.
-func (p *grantPlan) fromLine(ctx context.Context, n int, find func(context.Context, Tx, int) ([]directory.LicenseClaim, error),
+// fromLine plans a change for up to n claims, page by page. Each page goes on behind the one before: a line may be
+// hundreds of thousands long.
+func (p *grantPlan) fromLine(ctx context.Context, n int, find func(context.Context, Tx, directory.LicenseClaim, int) ([]directory.LicenseClaim, error),
 	change func(directory.LicenseClaim) directory.PlannedChange,
 ) error {
+	var after directory.LicenseClaim
 	for n > 0 {
 		var planned []directory.PlannedChange
 		err := p.look(ctx, func(ctx context.Context, tx Tx) error {
-			found, err := find(ctx, tx, min(n, pageSize))
+			found, err := find(ctx, tx, after, min(n, pageSize))
 			for _, l := range found {
+				after = l
 				c := change(l)
 				c.ObservedAt = tx.Now()
 				planned = append(planned, c)

@@ -32,6 +32,8 @@ func BenchmarkEventHealth(b *testing.B) { storetest.BenchmarkEventHealth(b, empt
 
 func BenchmarkGroupsOfPeople(b *testing.B) { storetest.BenchmarkGroupsOfPeople(b, empty(b)) }
 
+func BenchmarkLicenses(b *testing.B) { storetest.BenchmarkLicenses(b, empty(b)) }
+
 func run(t testing.TB, address, statement string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), address)

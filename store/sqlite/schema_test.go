@@ -42,6 +42,8 @@ func BenchmarkEventHealth(b *testing.B) { storetest.BenchmarkEventHealth(b, empt
 
 func BenchmarkGroupsOfPeople(b *testing.B) { storetest.BenchmarkGroupsOfPeople(b, empty(b)) }
 
+func BenchmarkLicenses(b *testing.B) { storetest.BenchmarkLicenses(b, empty(b)) }
+
 func TestOpenErrors(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

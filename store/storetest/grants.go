@@ -55,9 +55,14 @@ func testGrants(f *fixture) {
 		f.same("claims", must(tx.LicenseClaims(ctx, []string{"u3", "u1"}))(f), []directory.LicenseClaim{claims[0], claims[2]})
 		f.same("held", must(tx.LicensesHeld(ctx, "seat"))(f), 2)
 		f.same("waiting", must(tx.LicensesWaiting(ctx, "seat"))(f), 2)
-		f.same("the line", must(tx.FirstInLine(ctx, "seat", "", 10))(f), []directory.LicenseClaim{claims[3], claims[2]})
-		f.same("the last entitled", must(tx.LastInPool(ctx, "seat", "", false, nil, 1))(f), claims[1:2])
-		f.same("the last but one", must(tx.LastInPool(ctx, "seat", "", true, []string{"u2"}, 5))(f), claims[:1])
+		f.same("the line", must(tx.FirstInLine(ctx, "seat", "", directory.LicenseClaim{}, 10))(f), []directory.LicenseClaim{claims[3], claims[2]})
+		f.same("the line behind the first", must(tx.FirstInLine(ctx, "seat", "", claims[3], 10))(f), claims[2:3])
+		first := directory.LicenseClaim{}
+		f.same("the last entitled", must(tx.LastInPool(ctx, "seat", "", false, nil, first, 1))(f), claims[1:2])
+		f.same("the last but one", must(tx.LastInPool(ctx, "seat", "", true, []string{"u2"}, first, 5))(f), claims[:1])
+		f.same("behind the last", must(tx.LastInPool(ctx, "seat", "", false, nil, claims[1], 5))(f), claims[:1])
+		f.same("by rank, behind the last", must(tx.LastInPool(ctx, "seat", "", true, nil, claims[1], 5))(f), claims[:1])
+		f.same("by rank, behind all", must(tx.LastInPool(ctx, "seat", "", true, nil, claims[0], 5))(f), nil)
 		f.must(tx.DropLicenseClaims(ctx, claims[1:2]))
 		f.same("held by one", must(tx.LicensesHeld(ctx, "seat"))(f), 1)
 
