@@ -61,6 +61,8 @@ type Store interface {
 	// SeenPeople returns the rows of everybody but those who were removed, with the values last seen, in order of id
 	// after `after`, at most limit.
 	SeenPeople(ctx context.Context, tenant, after string, limit int) ([]directory.Person, error)
+	// Quarantine returns the entries in order of person after `after`, at most limit.
+	Quarantine(ctx context.Context, tenant, after string, limit int) ([]directory.Quarantined, error)
 	// MovedPeople returns the ids of people whose row, or what was last seen of them, was written between the two
 	// times, both included, or whose groups were read then, in order after `after`, at most limit.
 	MovedPeople(ctx context.Context, tenant string, from, to time.Time, after string, limit int) ([]string, error)

@@ -190,6 +190,45 @@ func (x *execution) lookAtGroups(ctx context.Context) error {
 	return nil
 }
 
+// release lets those out of quarantine with whom the rules find no fault any more, though their rows stay as they are. A
+// reading of Okta does that when it ends.
+func (x *execution) release(ctx context.Context) error {
+	e := x.engine
+	if x.selects() {
+		return nil
+	}
+	for after := ""; ; {
+		page, err := e.store.Quarantine(ctx, e.tenant, after, pageSize)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		ids := make([]string, len(page))
+		for i, q := range page {
+			after, ids[i] = q.PersonID, q.PersonID
+		}
+		err = e.store.Update(ctx, e.tenant, func(ctx context.Context, tx Tx) error {
+			rows, err := tx.SeenPeople(ctx, ids)
+			if err != nil {
+				return err
+			}
+			var sound []string
+			for i := range rows {
+				known, changes, err := x.mapAgain(&rows[i])
+				if err != nil {
+					return err
+				}
+				if known && len(changes) == 0 {
+					sound = append(sound, rows[i].ID)
+				}
+			}
+			return tx.ReleaseQuarantined(ctx, sound)
+		})
+		if err != nil {
+			return fmt.Errorf("release people from quarantine in run %s: %w", x.run.ID, err)
+		}
+	}
+}
+
 // changesAtOnce is how many changes are looked through in one transaction.
 const changesAtOnce = 5000
 

@@ -3,6 +3,7 @@ package sync_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -216,6 +217,40 @@ func TestHeldRulesAreNotInForce(t *testing.T) {
 		}
 		if got := f.row("dan").Status; got != directory.StatusRemoved {
 			t.Errorf("dan is %s", got)
+		}
+	})
+}
+
+// TestRulesThatFindNoFaultAnyMore: who was quarantined by rules that were in force for a while is let go by the run that takes
+// them back.
+func TestRulesThatFindNoFaultAnyMore(t *testing.T) {
+	t.Parallel()
+	bothDatabases(t, func(t *testing.T, db *store.DB) {
+		f := ruled(t, db)
+		f.people["bob"].profile["title"] = "Cook"
+		f.event(directory.PersonScope("bob"))
+		quarantined := func() (ids []string) {
+			entries, err := f.db.Quarantine(t.Context(), f.tenant, "", 100)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, q := range entries {
+				ids = append(ids, q.PersonID)
+			}
+			return ids
+		}
+		was := f.rules
+		strict := f.edited(func(r *directory.Rules) { r.Required = append(r.Required, directory.FieldTitle) })
+		if run := f.work(f.propose(strict, false).Run.ID); run.State != directory.RunSucceeded {
+			t.Fatalf("the run: %+v", run)
+		}
+		f.useRules()
+		if got := quarantined(); len(got) == 0 || slices.Contains(got, "bob") {
+			t.Fatalf("without a title are %q", got)
+		}
+		f.work(f.propose(was, false).Run.ID)
+		if got := quarantined(); len(got) > 0 {
+			t.Errorf("still in quarantine: %q", got)
 		}
 	})
 }

@@ -193,6 +193,9 @@ func (x *execution) apply(ctx context.Context) error {
 		if err := x.catchUp(ctx); err != nil {
 			return err
 		}
+		if err := x.release(ctx); err != nil {
+			return err
+		}
 	}
 	if err := x.settleGrants(ctx); err != nil {
 		return err
