@@ -146,7 +146,11 @@ func (c rulesTestCommand) Run(e *env) error {
 }
 
 func writeTrial(e *env, t v1.RulesTest) error {
-	fmt.Fprintf(e.out, "Person %s would be %s (Okta: %s). Nothing was written.\n", t.PersonID, t.Status, cmp.Or(t.OktaStatus, "-"))
+	would := "be " + t.Status
+	if t.Status == string(directory.StatusRemoved) { // who never was there is not removed either
+		would = "not be in the directory"
+	}
+	fmt.Fprintf(e.out, "Person %s would %s (Okta: %s). Nothing was written.\n", t.PersonID, would, cmp.Or(t.OktaStatus, "-"))
 	if !t.Assigned {
 		fmt.Fprintln(e.out, "The app is not assigned to this person, who is not in scope; the app's own profile cannot be read.")
 	}

@@ -70,6 +70,10 @@ func TestRulesTest(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &answer); err != nil || status != 0 || answer.PersonID != ada.ID || len(answer.Fields) != 13 || len(answer.Quarantine) != 1 {
 		t.Errorf("status %d, %v, %+v: %s", status, err, answer, problems)
 	}
+	must(t)(org.Org.Join(emulator.NewPerson{FirstName: "Un", Login: "un@acme.example", Unassigned: true}))
+	if status, out, problems = command("rules", "test", "--person", "un@acme.example", "--tenant", "other", "--config", file); status != 0 || !strings.Contains(out, "would not be in the directory (Okta: ACTIVE)") {
+		t.Errorf("of who is not assigned: status %d, %s%s", status, out, problems)
+	}
 	if status, _, problems = command("rules", "test", "--person", "nobody@acme.example", "--tenant", "other", "--config", file); status == 0 || !strings.Contains(problems, "Okta has nobody with this id or login") {
 		t.Errorf("of nobody: status %d, %s", status, problems)
 	}
