@@ -36,7 +36,7 @@ func personOf(p directory.Person) v1.Person {
 		},
 		Manager: v1.Manager{
 			ID: p.ManagerID, Source: string(p.ManagerSource), Problem: string(p.ManagerProblem),
-			IDText: p.Profile.ManagerIDText, Text: p.Profile.ManagerText,
+			IDText: p.Profile.ManagerIDText, Text: p.Profile.ManagerText, Link: p.Profile.ManagerLink,
 		},
 		ObservedAt: p.ObservedAt.UTC(), CreatedAt: p.CreatedAt.UTC(), UpdatedAt: p.UpdatedAt.UTC(),
 	}

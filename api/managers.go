@@ -150,7 +150,7 @@ func (s *Server) managerOf(ctx context.Context, tenant, who string) (string, err
 
 func managerCaseOf(c directory.ManagerCase) v1.ManagerCase {
 	answer := v1.ManagerCase{PersonID: c.PersonID, Manager: v1.Manager{
-		ID: c.ManagerID, Source: string(c.Source), Problem: string(c.Problem), IDText: c.IDText, Text: c.Text,
+		ID: c.ManagerID, Source: string(c.Source), Problem: string(c.Problem), IDText: c.IDText, Text: c.Text, Link: c.Link,
 	}}
 	if c.Problem == directory.ManagerLeft {
 		answer.Left = c.Wanted

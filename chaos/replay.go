@@ -180,7 +180,7 @@ func fieldsOfPerson(p v1.Person) map[string]any {
 		"first_name": p.Profile.FirstName, "last_name": p.Profile.LastName, "email": p.Profile.Email, "login": p.Profile.Login,
 		"picture": p.Profile.Picture, "title": p.Profile.Title, "language": p.Profile.Language, "location": p.Profile.Location,
 		"department": p.Profile.Department, "employee_number": p.Profile.EmployeeNumber,
-		"manager_id_text": p.Manager.IDText, "manager_text": p.Manager.Text,
+		"manager_id_text": p.Manager.IDText, "manager_text": p.Manager.Text, "manager_link": p.Manager.Link,
 		"manager": p.Manager.ID, "manager_source": p.Manager.Source, "manager_problem": p.Manager.Problem,
 	})
 }

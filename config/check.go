@@ -19,6 +19,7 @@ var (
 	tokenName   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 	customName  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,62}$`)
 	attribute   = regexp.MustCompile(`^(user|app)\.[A-Za-z_][A-Za-z0-9_-]{0,99}$`)
+	link        = regexp.MustCompile(`^link\.[A-Za-z_][A-Za-z0-9_-]{0,99}$`)
 	headerName  = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$")
 	hostName    = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$`)
 	scopeName   = regexp.MustCompile(`^okta\.[A-Za-z]+(\.[A-Za-z]+)*\.(read|manage)$`)
@@ -169,6 +170,14 @@ func checkAttribute(name string) error {
 	return nil
 }
 
+// checkMapped takes what a field may be made of: linked objects cost a call each, so they are for fields alone.
+func checkMapped(name string) error {
+	if link.MatchString(name) {
+		return nil
+	}
+	return checkAttribute(name)
+}
+
 // checkAnyField takes custom fields too; whether they are declared is checked with the others.
 func checkAnyField(name string) error {
 	if custom, isCustom := strings.CutPrefix(name, "custom."); isCustom && customName.MatchString(custom) {
@@ -179,7 +188,7 @@ func checkAnyField(name string) error {
 
 // checkOwned takes what does not tell who somebody is in Okta.
 func checkOwned(name string) error {
-	if slices.Contains([]string{"login", "employee_number", "manager_id_text", "manager_text"}, name) {
+	if slices.Contains([]string{"login", "employee_number", "manager_id_text", "manager_text", "manager_link"}, name) {
 		return fmt.Errorf("%s is how Okta names people, so it stays Okta's; take it off the list", name)
 	}
 	return checkAnyField(name)

@@ -51,6 +51,7 @@ func (l *loader) checkRules(t *Tenant) {
 			l.add(t.key("unique"), "%s must be unique but has a default, which two people could share; remove mapping.%s.default", field, field)
 		}
 	}
+	l.checkManagerLink(t)
 	l.checkTeams(t)
 }
 

@@ -1,11 +1,11 @@
 package config
 
-import "errors"
+import "slices"
 
 // Managers says how the managers of people are found.
 type Managers struct {
 	Mode       string   // ManagersOverride, ManagersIndividual or ManagersFirstMember
-	Resolve    []string // ways to find the person whom Okta's text means, best first
+	Resolve    []string // ways to find the manager whom Okta means, best first
 	WhenLeaves string   // ManagerKeep or ManagerClear
 }
 
@@ -32,8 +32,8 @@ func managerSettings() []setting {
 		},
 		{
 			key: "managers.resolve", def: "okta_id,login,email,employee_number",
-			doc:   "How the person is found whom Okta's text means, best first: okta_id, login, email, employee_number, display_name (first and last name, if only one person has it). The first way that finds anybody decides.",
-			field: listField(func(t target) *[]string { return &at(t).Resolve }, 5, checkManagerRef),
+			doc:   "How a manager is found, best first: okta_id, login, email, employee_number, display_name (first and last name, if only one person has it), by the texts that Okta has; linked_object, by mapping.manager_link. The first way that finds anybody decides.",
+			field: listField(func(t target) *[]string { return &at(t).Resolve }, 6, checkManagerRef),
 		},
 		{
 			key: "managers.when_manager_leaves", def: ManagerClear,
@@ -44,8 +44,22 @@ func managerSettings() []setting {
 }
 
 func checkManagerRef(text string) error {
-	if text == "linked_object" {
-		return errors.New("linked_object cannot be used: Okta shows linked objects one person at a time only, which a full sync cannot afford; have the manager in an attribute as well, and map manager_id_text from it")
+	return oneOf("okta_id", "login", "email", "employee_number", "display_name", byLink)(text)
+}
+
+// byLink is the way to a manager that mapping.manager_link gives.
+const byLink = "linked_object"
+
+// checkManagerLink: what is read is used, for it costs calls, and what is used is read.
+func (l *loader) checkManagerLink(t *Tenant) {
+	if l.problems.has(t.key("managers")) {
+		return
 	}
-	return oneOf("okta_id", "login", "email", "employee_number", "display_name")(text)
+	mapped, used := !t.Mapping["manager_link"].isEmpty(), slices.Contains(t.Managers.Resolve, byLink)
+	switch {
+	case used && !mapped:
+		l.add(t.key("managers.resolve"), "linked_object needs to know which; set mapping.manager_link to link.<name>, with the name of the primary relationship, such as link.manager")
+	case mapped && !used:
+		l.add(t.key("mapping.manager_link.from"), "it is read, a call to Okta for each person, and not used; add linked_object to managers.resolve, or remove it")
+	}
 }

@@ -72,7 +72,7 @@ func TestBadPresets(t *testing.T) {
 			`tenants.acme.preset (c.yml:4:13): "standard" is not there: there are no presets`,
 		}},
 		"bad value, once though a tenant takes it": {"presets: {standard: {teams: {from: clan}}}", []string{
-			`presets.standard.teams.from (c.yml:1:36): "clan" is not known; give one of first_name, last_name, email, login, picture, title, language, location, department, employee_number, manager_id_text, manager_text, or custom.<name>, or an attribute such as user.division`,
+			`presets.standard.teams.from (c.yml:1:36): "clan" is not known; give one of first_name, last_name, email, login, picture, title, language, location, department, employee_number, manager_id_text, manager_text, manager_link, or custom.<name>, or an attribute such as user.division`,
 		}},
 		"bad value that nobody takes": {"presets: {standard: {}, b: {nightly: {at: noon}}}", []string{
 			`presets.b.nightly.at (c.yml:1:43): "noon" is not a schedule; give a time such as 03:00, a cron expression of five fields such as "0 3 * * 1-5", or never`,

@@ -42,7 +42,7 @@ type sourcePart struct {
 
 // sourceParts lists the steps in the order in which they are read.
 func sourceParts() []sourcePart {
-	attributes := func(at func(target) *[]string) field { return listField(at, 10, checkAttribute) }
+	attributes := func(at func(target) *[]string) field { return listField(at, 10, checkMapped) }
 	all := []sourcePart{
 		stepOf("from", "The attributes that hold %s, best first. [] leaves it empty.",
 			attributes, func(s *Source) *[]string { return &s.From }),

@@ -147,7 +147,7 @@ type Limit struct {
 	Floor    int
 }
 
-// Attributes lists the attributes that the rules read, each "user.<name>" or "app.<name>", sorted.
+// Attributes lists the attributes that the rules read, each "user.<name>", "app.<name>" or "link.<name>", sorted.
 func (t Tenant) Attributes() []string {
 	var all []string
 	for _, source := range t.Mapping {
@@ -176,7 +176,7 @@ func (t Tenant) Attributes() []string {
 func fields() []string {
 	return []string{
 		"first_name", "last_name", "email", "login", "picture", "title", "language", "location",
-		"department", "employee_number", "manager_id_text", "manager_text",
+		"department", "employee_number", "manager_id_text", "manager_text", "manager_link",
 	}
 }
 

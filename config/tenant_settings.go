@@ -134,6 +134,7 @@ func mappingSettings() []setting {
 		"picture": "the address of the picture", "title": "the job title", "language": "the language", "location": "the location",
 		"department": "the department", "employee_number": "the employee number",
 		"manager_id_text": "the manager's id, login, e-mail or employee number", "manager_text": "the manager's name",
+		"manager_link": "the manager's Okta id (a linked object, link.<name of the primary relationship>, which costs calls: docs/managers.md)",
 	}
 	var all []setting
 	for _, name := range fields() {

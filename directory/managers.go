@@ -16,7 +16,7 @@ const (
 	ManagersFirstMember ManagerMode = "first_member"
 )
 
-// ManagerRef is a way to find the person whom a manager text means.
+// ManagerRef is a way to find a manager: by what Okta's text may mean, or by a linked object.
 type ManagerRef string
 
 // The ways to find a manager.
@@ -27,6 +27,8 @@ const (
 	ManagerByNumber ManagerRef = "employee_number"
 	// ManagerByName is first and last name with a space between.
 	ManagerByName ManagerRef = "display_name"
+	// ManagerByLink is the Okta id in Profile.ManagerLink, which needs no text.
+	ManagerByLink ManagerRef = "linked_object"
 )
 
 // DefaultManagerRefs is the order in which a manager text is looked up where the rules give none. A
@@ -77,6 +79,7 @@ type ManagerEdge struct {
 	Present  bool   // Person.Present
 	IDText   string // raw managerId
 	Text     string // raw manager
+	Link     string // Okta id by a linked object
 	Chosen   string // whom an admin set on the person
 	Team     Team   // the primary team: its id and what it says about managers
 	// Wanted is whom all that means; ManagerID is the same unless that would close a loop, or the
@@ -92,6 +95,7 @@ type ManagerCase struct {
 	PersonID  string
 	IDText    string
 	Text      string
+	Link      string
 	ManagerID string // kept although they left; otherwise empty
 	Wanted    string // whom the source means, where that is known
 	Source    ManagerSource

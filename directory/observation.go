@@ -9,6 +9,8 @@ type PersonRequest struct {
 	// StatusOnly asks for the user alone, in one call that does not touch the scarcest rate
 	// limit: enough to know that somebody is suspended, deactivated or deleted.
 	StatusOnly bool
+	// Links asks for linked objects too, by the names of their primary relationships, a call each.
+	Links []string
 }
 
 // PersonSeen is what Okta said about one person at one moment.
@@ -29,6 +31,9 @@ type PersonSeen struct {
 	Profile          map[string]any // Okta user profile, as decoded
 	AppProfile       map[string]any // profile of the app user
 	AppUserName      string         // user name of the app user
+	// Links are the Okta ids of those to whom the user is linked, by the name of the primary
+	// relationship: those that were asked for, where the person is assigned and has one.
+	Links map[string]string
 	// Groups are all of the person's groups; GroupsRead is false when they were
 	// not asked for, which says nothing about them.
 	Groups     []GroupSeen
@@ -89,4 +94,6 @@ type PullRequest struct {
 	From []Position
 	// Groups is the selection to read by, where it is not the one that the source was made with.
 	Groups *GroupSelection
+	// Links asks for linked objects of whoever is assigned, see PersonRequest.Links.
+	Links []string
 }

@@ -64,6 +64,7 @@ const (
 	FieldEmployeeNumber Field = "employee_number"
 	FieldManagerID      Field = "manager_id_text" // raw text of Okta's managerId
 	FieldManagerName    Field = "manager_text"    // raw text of Okta's manager
+	FieldManagerLink    Field = "manager_link"    // Okta id of the manager, by a linked object
 )
 
 // Fields lists every profile field in the order in which they are compared,
@@ -71,8 +72,13 @@ const (
 func Fields() []Field {
 	return []Field{
 		FieldFirstName, FieldLastName, FieldEmail, FieldLogin, FieldPicture, FieldTitle, FieldLanguage,
-		FieldLocation, FieldDepartment, FieldEmployeeNumber, FieldManagerID, FieldManagerName,
+		FieldLocation, FieldDepartment, FieldEmployeeNumber, FieldManagerID, FieldManagerName, FieldManagerLink,
 	}
+}
+
+// NamesManager says whether the field is one by which Okta says who the manager is.
+func (f Field) NamesManager() bool {
+	return f == FieldManagerID || f == FieldManagerName || f == FieldManagerLink
 }
 
 // Profile is what the mapping rules make of a person's Okta attributes.
@@ -90,6 +96,7 @@ type Profile struct {
 	EmployeeNumber string         `json:"employee_number"`
 	ManagerIDText  string         `json:"manager_id_text"`
 	ManagerText    string         `json:"manager_text"`
+	ManagerLink    string         `json:"manager_link,omitempty"`
 	Custom         map[string]any `json:"custom,omitempty"` // declared custom attributes that have a value
 	// Unfit says of which fields Okta has a value that does not fit, and why.
 	Unfit map[Field]Unfit `json:"unfit,omitempty"`
@@ -130,6 +137,8 @@ func (p *Profile) Field(f Field) *string {
 		return &p.ManagerIDText
 	case FieldManagerName:
 		return &p.ManagerText
+	case FieldManagerLink:
+		return &p.ManagerLink
 	default:
 		return nil
 	}

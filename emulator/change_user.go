@@ -284,6 +284,7 @@ func (t *tx) deleteUser(p *person) error {
 	if i, ok := findPerson(o.people, p.id); ok {
 		o.people = slices.Delete(o.people, i, i+1)
 	}
+	o.unlink(p)
 	delete(o.byLogin, foldLogin(p.login))
 	o.all.membersUpdated = t.at()
 	t.emit(evUserDeleteCompleted, who)

@@ -41,6 +41,7 @@ type state struct {
 	all     *group             // Everyone
 	apps    []*app             // sorted by id
 	hooks   []*hook            // sorted by id
+	linked  []*linkedObject
 	log     eventLog
 	schema  *schema
 	rand    *rand.Rand

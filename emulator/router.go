@@ -107,6 +107,7 @@ func (o *Org) routes() []*route {
 	o.appRoutes(add)
 	o.hookRoutes(add)
 	o.metaRoutes(add)
+	o.linkedObjectRoutes(add)
 	o.adminRoutes(add)
 	o.tokenRoutes(add)
 	add(bucketLogs, "logs", http.MethodGet, "/api/v1/logs", o.listLogs)

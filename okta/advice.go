@@ -136,6 +136,8 @@ func rightFor(method, path string) right {
 		return right{scope: "okta.eventHooks.manage", permission: "okta.eventhooks.manage", what: "change event hooks (okta.eventHooks.manage)", role: "Super Administrator", aside: true}
 	case area == "eventHooks":
 		return right{scope: "okta.eventHooks.read", permission: "okta.eventhooks.read", what: "see event hooks (okta.eventHooks.read)", role: "Super Administrator", aside: true}
+	case strings.HasPrefix(rest, "meta/schemas/user/linkedObjects"):
+		return right{scope: "okta.linkedObjects.read", what: "read what linked objects are called", role: readOnly}
 	case area == "meta":
 		return right{scope: "okta.schemas.read", what: "read the user schema", role: readOnly, aside: true}
 	case area == "api-tokens":

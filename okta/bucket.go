@@ -14,6 +14,7 @@ const (
 	bucketUsers      = "users"       // lists of users
 	bucketUser       = "user"        // one user
 	bucketUserGroups = "user_groups" // the groups of one user
+	bucketUserLinks  = "user_links"  // the linked objects of one user
 	bucketGroups     = "groups"      // lists of groups
 	bucketGroup      = "group"       // one group
 	bucketMembers    = "members"     // the members of one group
@@ -38,6 +39,8 @@ func bucketOf(method, path string) string {
 		return bucketUser
 	case parts[0] == "users" && len(parts) == 3 && parts[2] == "groups":
 		return bucketUserGroups
+	case parts[0] == "users" && len(parts) == 4 && parts[2] == "linkedObjects":
+		return bucketUserLinks
 	case parts[0] == "groups" && len(parts) == 1:
 		return bucketGroups
 	case parts[0] == "groups" && len(parts) == 2:

@@ -71,7 +71,10 @@ func (r *Reader) readPerson(ctx context.Context, request directory.PersonRequest
 		return directory.PersonSeen{}, err
 	}
 	seen.GroupsRead = true
-	return seen, nil
+	if seen.Assigned {
+		err = r.links(ctx, &seen, request.Links)
+	}
+	return seen, err
 }
 
 func (r *Reader) user(ctx context.Context, name, escaped string) (user, error) {

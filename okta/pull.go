@@ -35,7 +35,8 @@ func (r *Reader) Pull(ctx context.Context, request directory.PullRequest) iter.S
 		}
 		ctx, cancel := context.WithCancel(ctx)
 		p := &pull{reader: r, pages: make(chan directory.Page, pagesAhead), peopleUnknown: request.Scope.Kind == directory.ScopeFull,
-			rests: request.Scope.Kind == directory.ScopeFull, still: stillness{waiting: map[int]time.Duration{}}, selection: r.groups}
+			// What was learned of linked objects would be lost with a rest, and asked for again.
+			rests: request.Scope.Kind == directory.ScopeFull && len(request.Links) == 0, still: stillness{waiting: map[int]time.Duration{}}, selection: r.groups}
 		if request.Groups != nil {
 			p.selection = *request.Groups
 		}
@@ -80,7 +81,7 @@ func (r *Reader) reading(request directory.PullRequest) (func(context.Context, *
 		if err != nil {
 			return nil, err
 		}
-		return func(ctx context.Context, p *pull) error { return p.full(orBulk(ctx), from, request.Deactivated) }, nil
+		return func(ctx context.Context, p *pull) error { return p.full(orBulk(ctx), from, request) }, nil
 	case directory.ScopeGroup:
 		if _, err := segment("group", request.Scope.ID); err != nil {
 			return nil, err
@@ -98,6 +99,7 @@ type pull struct {
 	rests  bool // it may end for now, see wait
 
 	selection directory.GroupSelection
+	linked    []*relation
 
 	mu            gosync.Mutex
 	calls         int
@@ -108,14 +110,17 @@ type pull struct {
 
 // full reads the app first: while it is gone or inactive nothing else means anything.
 // Then the lists, side by side, each from where it stands.
-func (p *pull) full(ctx context.Context, from progress, deactivated bool) error {
+func (p *pull) full(ctx context.Context, from progress, request directory.PullRequest) error {
 	if err := p.activeApp(ctx); err != nil {
+		return err
+	}
+	if err := p.relations(ctx, request.Links); err != nil {
 		return err
 	}
 	lists, ctx := errgroup.WithContext(ctx)
 	lists.Go(func() error { return p.people(ctx, from) })
 	lists.Go(func() error { return p.groups(ctx, from) })
-	if deactivated {
+	if request.Deactivated {
 		lists.Go(func() error { return p.deactivated(ctx, from) })
 	}
 	if err := lists.Wait(); err != nil {
@@ -201,7 +206,7 @@ func (p *pull) seen(ctx context.Context, what string, got page[appUser]) ([]dire
 		assign(&seen, got.items[i])
 		people = append(people, seen)
 	}
-	return people, nil
+	return p.links(ctx, people)
 }
 
 // user reads one user by id; an empty one when Okta does not know the id.

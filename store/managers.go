@@ -13,14 +13,14 @@ func (t *Tx) ManagerEdges(ctx context.Context, ids []string) ([]directory.Manage
 		return nil, nil
 	}
 	const query = keyed + `
-		select p.id, p.status in ('active', 'suspended') and p.left_at is null, p.manager_id_text, p.manager_text,
+		select p.id, p.status in ('active', 'suspended') and p.left_at is null, p.manager_id_text, p.manager_text, p.manager_link,
 			p.manager_wanted, p.manager_id, p.manager_source, p.manager_problem, coalesce(c.manager_id, ''), ` + edgeTeam + `
 		from wanted cross join people p
 			left join manager_choices c on c.tenant = p.tenant and c.person_id = p.id
 			left join teams t on t.tenant = p.tenant and t.id = p.team_id
 		where p.tenant = of_tenant and p.id = key order by p.id`
 	scan := func(s scanner) (e directory.ManagerEdge, err error) {
-		return e, s.Scan(&e.PersonID, &e.Present, &e.IDText, &e.Text, &e.Wanted, &e.ManagerID, &e.Source, &e.Problem, &e.Chosen,
+		return e, s.Scan(&e.PersonID, &e.Present, &e.IDText, &e.Text, &e.Link, &e.Wanted, &e.ManagerID, &e.Source, &e.Problem, &e.Chosen,
 			&e.Team.ID, &e.Team.ManagerID, &e.Team.FirstPerson, &e.Team.FirstManagerID)
 	}
 	edges, err := list(ctx, t.db, t.tx, scan, query, t.tenant, ids)
@@ -91,13 +91,15 @@ const whoseManager = `
 	union
 	select id, '' from wanted cross join people where tenant = of_tenant and manager_text_key = key and manager_text_key <> ''
 	union
+	select id, '' from raw cross join people where tenant = of_tenant and manager_link = key and manager_link <> ''
+	union
 	select person_id, '' from raw cross join manager_choices where tenant = of_tenant and manager_id = key
 	union
 	select id, '' from leads cross join people where tenant = of_tenant and team_id = team and team_id <> ''`
 
 // MarkManagersDirty queues for the manager pass the people, all whose folded manager texts equal a
-// folded ref (a raw text that is a ref is equal when folded too), and all to whom an admin or their
-// team gives a manager whose id is a ref.
+// folded ref (a raw text that is a ref is equal when folded too), and all to whom a linked object, an
+// admin or their team gives a manager whose id is a ref.
 func (t *Tx) MarkManagersDirty(ctx context.Context, people, refs []string) error {
 	const query = managersNamed + `
 		insert into managers_dirty (tenant, person_id)
@@ -170,10 +172,10 @@ func (t *Tx) TakeDirtyManagers(ctx context.Context, limit int) ([]string, error)
 // id after `after`, at most limit; problem, where given, selects one reason.
 func (d *DB) ManagerCases(ctx context.Context, tenant string, problem directory.ManagerProblem, after string, limit int) ([]directory.ManagerCase, error) {
 	const query = `
-		select id, manager_id_text, manager_text, manager_id, manager_wanted, manager_source, manager_problem from people
+		select id, manager_id_text, manager_text, manager_link, manager_id, manager_wanted, manager_source, manager_problem from people
 		where tenant = $1 and id > $2 and manager_problem <> '' and ($3 = '' or manager_problem = $3) order by id limit $4`
 	scan := func(s scanner) (c directory.ManagerCase, err error) {
-		return c, s.Scan(&c.PersonID, &c.IDText, &c.Text, &c.ManagerID, &c.Wanted, &c.Source, &c.Problem)
+		return c, s.Scan(&c.PersonID, &c.IDText, &c.Text, &c.Link, &c.ManagerID, &c.Wanted, &c.Source, &c.Problem)
 	}
 	cases, err := list(ctx, d, d.read, scan, query, tenant, after, string(problem), limit)
 	if err != nil {

@@ -10,14 +10,14 @@ import (
 
 const personColumns = `id, status, okta_status, assignment,
 	first_name, last_name, email, login, picture, title, language, location, department, employee_number,
-	manager_id_text, manager_text, custom, unfit, emptied, attributes, team_id, further_teams, manager_id, manager_wanted, manager_source, manager_problem,
+	manager_id_text, manager_text, manager_link, custom, unfit, emptied, attributes, team_id, further_teams, manager_id, manager_wanted, manager_source, manager_problem,
 	hash, observed_at, groups_observed_at, left_at, assigned_at, created_at, updated_at, seen_basis, seen_hash`
 
 func scanPerson(s scanner) (p directory.Person, err error) {
 	q := &p.Profile
 	return p, s.Scan(&p.ID, &p.Status, &p.OktaStatus, &p.Assignment,
 		&q.FirstName, &q.LastName, &q.Email, &q.Login, &q.Picture, &q.Title, &q.Language, &q.Location, &q.Department, &q.EmployeeNumber,
-		&q.ManagerIDText, &q.ManagerText, jsonText{&q.Custom}, jsonText{&q.Unfit}, jsonText{&q.Emptied}, jsonText{&q.Attributes}, &p.TeamID, jsonText{&p.FurtherTeams}, &p.ManagerID, &p.ManagerWanted, &p.ManagerSource, &p.ManagerProblem,
+		&q.ManagerIDText, &q.ManagerText, &q.ManagerLink, jsonText{&q.Custom}, jsonText{&q.Unfit}, jsonText{&q.Emptied}, jsonText{&q.Attributes}, &p.TeamID, jsonText{&p.FurtherTeams}, &p.ManagerID, &p.ManagerWanted, &p.ManagerSource, &p.ManagerProblem,
 		&p.Hash, moment{&p.ObservedAt}, moment{&p.GroupsObservedAt}, moment{&p.LeftAt}, moment{&p.AssignedAt}, moment{&p.CreatedAt}, moment{&p.UpdatedAt},
 		&p.Seen.Basis, &p.Seen.Hash)
 }
@@ -181,6 +181,7 @@ func (t *Tx) PutPeople(ctx context.Context, people []directory.Person) error {
 		texts("employee_number", people, func(p *person) string { return p.Profile.EmployeeNumber }),
 		texts("manager_id_text", people, func(p *person) string { return p.Profile.ManagerIDText }),
 		texts("manager_text", people, func(p *person) string { return p.Profile.ManagerText }),
+		texts("manager_link", people, func(p *person) string { return p.Profile.ManagerLink }),
 		custom, unfit, emptied, attributes,
 		texts("team_id", people, func(p *person) string { return p.TeamID }),
 		further,
@@ -203,13 +204,13 @@ func (t *Tx) PutPeople(ctx context.Context, people []directory.Person) error {
 		insert into people (tenant, created_at, updated_at,
 			id, status, okta_status, assignment,
 			first_name, last_name, email, login, picture, title, language, location, department, employee_number,
-			manager_id_text, manager_text, custom, unfit, emptied, attributes, team_id, further_teams,
+			manager_id_text, manager_text, manager_link, custom, unfit, emptied, attributes, team_id, further_teams,
 			login_key, email_key, employee_number_key, manager_id_key, manager_text_key, hash,
 			observed_at, groups_observed_at, left_at, assigned_at, name_key, seen, seen_basis, seen_hash, seen_at)
 		select $1, {at $2}, {at $2},
 			v.id, v.status, v.okta_status, v.assignment,
 			v.first_name, v.last_name, v.email, v.login, v.picture, v.title, v.language, v.location, v.department, v.employee_number,
-			v.manager_id_text, v.manager_text, v.custom, v.unfit, v.emptied, v.attributes, v.team_id, v.further_teams,
+			v.manager_id_text, v.manager_text, v.manager_link, v.custom, v.unfit, v.emptied, v.attributes, v.team_id, v.further_teams,
 			v.login_key, v.email_key, v.employee_number_key, v.manager_id_key, v.manager_text_key, v.hash,
 			v.observed_at, v.groups_observed_at, nullif(v.left_at, {at $3}), nullif(v.assigned_at, {at $3}), v.name_key, v.seen, v.seen_basis, v.seen_hash, case when v.seen_hash <> '' then {at $2} end
 		from {rows} where true
@@ -219,7 +220,7 @@ func (t *Tx) PutPeople(ctx context.Context, people []directory.Person) error {
 			login = excluded.login, picture = excluded.picture, title = excluded.title,
 			language = excluded.language, location = excluded.location, department = excluded.department,
 			employee_number = excluded.employee_number, manager_id_text = excluded.manager_id_text,
-			manager_text = excluded.manager_text, custom = excluded.custom, team_id = excluded.team_id, further_teams = excluded.further_teams,
+			manager_text = excluded.manager_text, manager_link = excluded.manager_link, custom = excluded.custom, team_id = excluded.team_id, further_teams = excluded.further_teams,
 			unfit = excluded.unfit, emptied = excluded.emptied, attributes = excluded.attributes,
 			login_key = excluded.login_key, email_key = excluded.email_key,
 			employee_number_key = excluded.employee_number_key, manager_id_key = excluded.manager_id_key,

@@ -138,7 +138,7 @@ func (x *execution) confirmPeople(ctx context.Context, ids []string) error {
 		return fmt.Errorf("load %d people: %w", len(ids), err)
 	}
 	for i := range rows {
-		seen, err := e.source.Person(ctx, directory.PersonRequest{Ref: rows[i].ID})
+		seen, err := e.source.Person(ctx, directory.PersonRequest{Ref: rows[i].ID, Links: e.mapper.links})
 		if err != nil {
 			return fmt.Errorf("confirm absence of person %s: %w", rows[i].ID, err)
 		}

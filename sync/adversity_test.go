@@ -289,7 +289,7 @@ func TestReactivatedDuringPull(t *testing.T) {
 	f.event(directory.PersonScope("ada"))
 	f.edit = func(pages []directory.Page) []directory.Page {
 		at := f.clock(t.Context())
-		old := f.see("bob", at)
+		old := f.see("bob", at, nil)
 		old.OktaStatus, old.Assigned = "DEPROVISIONED", false
 		// the list of the deactivated was read first, bob was back when the people were listed
 		return append([]directory.Page{{At: pages[0].At, Deactivated: []directory.PersonSeen{old}}}, pages...)

@@ -297,7 +297,8 @@ func (w personWrite) noteManagers(people, refs map[string]bool) {
 	before, after := w.before, w.after
 	// What the text of an absent person means is not asked, so coming and going count as well.
 	turned := before.Present() != after.Present()
-	if turned || before.TeamID != after.TeamID || before.Profile.ManagerIDText != after.Profile.ManagerIDText || before.Profile.ManagerText != after.Profile.ManagerText {
+	if turned || before.TeamID != after.TeamID || before.Profile.ManagerIDText != after.Profile.ManagerIDText ||
+		before.Profile.ManagerText != after.Profile.ManagerText || before.Profile.ManagerLink != after.Profile.ManagerLink {
 		people[after.ID] = true
 	}
 	if turned || after.IsTombstone() {

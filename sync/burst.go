@@ -45,14 +45,17 @@ const (
 	// listGain is how many times cheaper a list has to be: whom it does not show is read by id all
 	// the same, and it takes calls of other limits for the groups.
 	listGain = 2
+	// peoplePerLink is how many people a call answers for that reads a linked object for a list: two calls for a
+	// manager and all whose manager they are.
+	peoplePerLink = 3
 )
 
 // listIsCheaper says whether the list of an app that had known people takes so much fewer calls
 // of the scarcest rate limit than reading the waiting people by id, at perPerson calls
-// each, that it should be read instead.
-func listIsCheaper(waiting, known, perPerson, pageSize int) bool {
-	pages := max(1, (known+waiting+pageSize-1)/pageSize)
-	return waiting*perPerson >= listGain*pages
+// each, that it should be read instead. Both read so many linked objects of each, which the list does for everybody.
+func listIsCheaper(waiting, known, perPerson, pageSize, links int) bool {
+	list := max(1, (known+waiting+pageSize-1)/pageSize) + links*(known+waiting)/peoplePerLink
+	return waiting*(perPerson+links) >= listGain*list
 }
 
 // leaveToList returns a *directory.RetryAfterError when a list is about to answer the ticket, and
@@ -176,9 +179,10 @@ func (e *Engine) worthList(ctx context.Context) (waiting, known int, worth bool,
 		return 0, 0, false, err
 	}
 	// Beyond this many the answer stays the same.
-	enough := 2*listGain*(sight.People/listPage+1) + e.burst
+	links := len(e.mapper.links)
+	enough := 2*listGain*(sight.People/listPage+1) + listGain*links*sight.People + e.burst
 	waiting, err = e.store.WaitingPeople(ctx, e.tenant, enough)
-	worth = e.burst > 0 && waiting >= e.burst && listIsCheaper(waiting, sight.People, listCallsPerPerson, listPage)
+	worth = e.burst > 0 && waiting >= e.burst && listIsCheaper(waiting, sight.People, listCallsPerPerson, listPage, links)
 	return waiting, sight.People, worth, err
 }
 

@@ -13,7 +13,7 @@ func (x *execution) planOne(ctx context.Context) error {
 	if err := e.store.ResetRun(ctx, e.tenant, x.run.ID, x.owner); err != nil {
 		return fmt.Errorf("reset run %s: %w", x.run.ID, err)
 	}
-	seen, err := e.source.Person(ctx, directory.PersonRequest{Ref: x.run.Scope.ID})
+	seen, err := e.source.Person(ctx, directory.PersonRequest{Ref: x.run.Scope.ID, Links: e.mapper.links})
 	if err != nil {
 		return fmt.Errorf("read %s from Okta: %w", x.run.Scope.Public(), err)
 	}

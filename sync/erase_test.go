@@ -155,6 +155,7 @@ func testErasure(t *testing.T, n naked, empty directory.EmptyTeams, lately func(
 		People: 12, Groups: 1, Limits: emulator.Unlimited(), CustomAttributes: []emulator.Attribute{{Name: "badgeColor", Type: "string"}},
 	}, func(rules *directory.Rules) {
 		rules.Custom = []directory.CustomField{{Name: "badge", Type: directory.CustomText, Source: directory.Source{From: []string{"user.badgeColor"}}}}
+		rules.Mapping[directory.FieldManagerLink] = directory.Source{From: []string{"user.managerId"}} // ids have no canary
 		rules.Unique = []directory.Field{directory.CustomOf("badge")}
 		rules.Grants = directory.GrantRules{
 			Sets: []directory.RoleSet{{Name: "access", Roles: []directory.RoleKind{{Name: "reader"}, {Name: "local", KeepLast: true}}, Rules: []directory.GrantRule{

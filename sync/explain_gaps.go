@@ -52,7 +52,7 @@ func (f *evidence) fieldGaps() []directory.Explained {
 	p := &f.person.Profile
 	for i := range f.mapper.fields {
 		r := &f.mapper.fields[i]
-		if r.field == directory.FieldManagerID || r.field == directory.FieldManagerName || valueIn(p, r.field) != nil {
+		if r.field.NamesManager() || valueIn(p, r.field) != nil {
 			continue
 		}
 		reason := ""

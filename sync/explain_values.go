@@ -145,6 +145,9 @@ func (f *evidence) managerTexts() string {
 			texts = append(texts, fmt.Sprintf("%q", text))
 		}
 	}
+	if link := f.person.Profile.ManagerLink; link != "" {
+		texts = append(texts, fmt.Sprintf("by linked object %q", link))
+	}
 	return strings.Join(texts, " and ")
 }
 

@@ -131,7 +131,7 @@ func (t foreseenTx) ManagerEdges(ctx context.Context, ids []string) ([]directory
 	for id, w := range writes {
 		edge := known[id]
 		edge.PersonID, edge.Present, edge.Team.ID = id, w.after.Present(), w.after.TeamID
-		edge.IDText, edge.Text = w.after.Profile.ManagerIDText, w.after.Profile.ManagerText
+		edge.IDText, edge.Text, edge.Link = w.after.Profile.ManagerIDText, w.after.Profile.ManagerText, w.after.Profile.ManagerLink
 		known[id] = edge
 	}
 	for _, edge := range known {

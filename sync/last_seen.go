@@ -13,7 +13,7 @@ import (
 	"github.com/oktasync/oktasync/directory"
 )
 
-// Attributes lists the attributes that the rules read, each "user.<name>" or "app.<name>", sorted.
+// Attributes lists the attributes that the rules read, each "user.<name>", "app.<name>" or "link.<name>", sorted.
 func Attributes(rules directory.Rules) []string { return newMapper(rules).named }
 
 // basisOf names a set of attributes.
@@ -28,7 +28,7 @@ func (m *mapper) lastSeen(seen directory.PersonSeen) (directory.LastSeen, error)
 	values := make(map[string]any, len(m.named))
 	for _, name := range m.named {
 		a := attributeOf(name)
-		if value := a.of(&seen); value != nil && value != "" && (seen.Assigned || !a.app) {
+		if value := a.of(&seen); value != nil && value != "" && (seen.Assigned || !a.assignedOnly()) {
 			values[name] = value
 		}
 	}

@@ -54,7 +54,7 @@ func (k *identities) refs() []directory.ManagerRef {
 func (k *identities) choose(edge directory.ManagerEdge) target {
 	lead, source := edge.Team.Lead(k.rules.Mode)
 	leads := lead != "" && lead != edge.PersonID
-	oktaNames := edge.IDText != "" || edge.Text != ""
+	oktaNames := len(k.texts(edge)) > 0
 	switch {
 	case !edge.Present:
 		return target{}
@@ -89,16 +89,22 @@ func (k *identities) known(id string) bool {
 	return exists && !row.IsTombstone()
 }
 
-// named is the manager whom Okta's texts mean: managerId before manager. Okta keeps free text in both
-// (Users API, "managerId": no referential integrity). before is whom they meant so far: when they mean
-// nobody now, and that person has left under a name that fits, they still mean that one.
+// texts are what Okta says: managerId before manager, as far as they are filled. Where only a linked object
+// names somebody, that is one empty text. Okta keeps free text in both (Users API, "managerId": no referential integrity).
+func (k *identities) texts(edge directory.ManagerEdge) []string {
+	texts := slices.DeleteFunc([]string{edge.IDText, edge.Text}, func(text string) bool { return text == "" })
+	if len(texts) == 0 && edge.Link != "" && slices.Contains(k.refs(), directory.ManagerByLink) {
+		return []string{""}
+	}
+	return texts
+}
+
+// named is the manager whom Okta means. before is whom it meant so far: when it means
+// nobody now, and that person has left under a name that fits, it still means that one.
 func (k *identities) named(edge directory.ManagerEdge, before string) target {
 	worst := target{}
-	for _, text := range []string{edge.IDText, edge.Text} {
-		if text == "" {
-			continue
-		}
-		t := k.lookUp(text)
+	for _, text := range k.texts(edge) {
+		t := k.lookUp(text, edge.Link)
 		t.source = directory.ManagerFromOkta
 		if t.id == edge.PersonID {
 			t.id, t.problem = "", directory.ManagerSelf
@@ -117,12 +123,16 @@ func (k *identities) named(edge directory.ManagerEdge, before string) target {
 	return worst
 }
 
-func (k *identities) lookUp(text string) target {
+// lookUp goes through the ways to a manager, by a text and by the id that a linked object has.
+func (k *identities) lookUp(text, link string) target {
 	key := directory.Fold(text)
 	for _, ref := range k.refs() {
 		matches := k.byText[ref][key]
-		if ref == directory.ManagerByID && k.present[text] {
+		switch {
+		case ref == directory.ManagerByID && k.present[text]:
 			matches = []string{text}
+		case ref == directory.ManagerByLink && k.present[link]:
+			matches = []string{link}
 		}
 		switch len(matches) {
 		case 0:
@@ -136,18 +146,19 @@ func (k *identities) lookUp(text string) target {
 	return target{problem: directory.ManagerUnresolved}
 }
 
-// fits says whether one of the texts means this person, who is not present.
+// fits says whether one of the texts, or the linked object, means this person, who is not present.
 func (k *identities) fits(p directory.Person, edge directory.ManagerEdge) bool {
 	texts := textsOf(directory.Identity{Login: p.Profile.Login, Email: p.Profile.Email, EmployeeNumber: p.Profile.EmployeeNumber, Name: p.Profile.Name()})
-	return slices.ContainsFunc([]string{edge.IDText, edge.Text}, func(text string) bool {
-		if text == "" {
-			return false
-		}
+	return slices.ContainsFunc(k.texts(edge), func(text string) bool {
 		return slices.ContainsFunc(k.refs(), func(ref directory.ManagerRef) bool {
-			if ref == directory.ManagerByID {
+			switch ref {
+			case directory.ManagerByID:
 				return text == p.ID
+			case directory.ManagerByLink:
+				return edge.Link == p.ID
+			default:
+				return text != "" && directory.Fold(texts[ref]) == directory.Fold(text)
 			}
-			return directory.Fold(texts[ref]) == directory.Fold(text)
 		})
 	})
 }

@@ -85,7 +85,7 @@ func (c *chart) identify(ctx context.Context, tx Tx, dirty []string) (*identitie
 		for _, named := range []string{edge.Chosen, lead, edge.Wanted, edge.Team.FirstManagerID} {
 			ids[named], refs[named] = true, true
 		}
-		refs[edge.IDText], refs[edge.Text] = true, true
+		refs[edge.IDText], refs[edge.Text], refs[edge.Link] = true, true, true
 	}
 	delete(refs, "")
 	delete(ids, "")

@@ -18,8 +18,9 @@ import (
 type mapper struct {
 	rules  directory.Rules
 	fields []rule
-	used   map[string]bool // attributes that some rule reads, as "user.x" or "app.x"
+	used   map[string]bool // attributes that some rule reads, as "user.x", "app.x" or "link.x"
 	named  []string        // the same, sorted
+	links  []string        // of these, the names of linked objects
 	basis  string          // their name as a set
 	// granting are those that rules about roles, licenses and teams read, which are kept in the profile: an event
 	// about a group brings nobody's attributes.
@@ -32,7 +33,7 @@ type rule struct {
 	custom  string // the name of a custom field; empty for others
 	kind    directory.CustomType
 	choices map[string]string // as declared, by folded text
-	app     bool              // it reads the profile of the app user
+	partial bool              // it reads what is not to be had of people who are not assigned
 	owned   bool              // by the product
 	source
 }
@@ -68,20 +69,25 @@ func newMapper(rules directory.Rules) *mapper {
 		m.used[a.String()] = true
 	}
 	m.named = sortedKeys(m.used) // when every rule has said what it reads
+	for _, a := range attributes(m.named) {
+		if a.kind == ofLink {
+			m.links = append(m.links, a.name)
+		}
+	}
 	m.basis = basisOf(m.named)
 	return m
 }
 
 func (m *mapper) add(r rule) {
-	r.app, r.owned = r.readsApp(), slices.Contains(m.rules.Owned, r.field)
+	r.partial, r.owned = r.assignedOnly(), slices.Contains(m.rules.Owned, r.field)
 	m.fields = append(m.fields, r)
 	for _, a := range slices.Concat(r.from, r.join) {
 		m.used[a.String()] = true
 	}
 }
 
-// profile maps what was seen. Where the app-user profile was not to be had
-// (somebody who is no longer assigned), fields that come from it stay as they are in keep. So do
+// profile maps what was seen. Where the app-user profile and linked objects were not to be had
+// (somebody who is no longer assigned), fields that come from them stay as they are in keep. So do
 // those that the product owns.
 func (m *mapper) profile(seen directory.PersonSeen, keep directory.Profile) directory.Profile {
 	var p directory.Profile
@@ -92,7 +98,7 @@ func (m *mapper) profile(seen directory.PersonSeen, keep directory.Profile) dire
 			if value = valueIn(&keep, r.field); value == nil {
 				p.Emptied = append(p.Emptied, r.field)
 			}
-		} else if r.app && !seen.Assigned {
+		} else if r.partial && !seen.Assigned {
 			value, unfit = valueIn(&keep, r.field), keep.Unfit[r.field]
 		} else {
 			value, unfit = r.value(&seen)
@@ -108,7 +114,7 @@ func (m *mapper) profile(seen directory.PersonSeen, keep directory.Profile) dire
 	for _, a := range m.granting {
 		name := a.String()
 		values := a.texts(&seen)
-		if a.app && !seen.Assigned {
+		if a.assignedOnly() && !seen.Assigned {
 			values = keep.Attributes[name]
 		}
 		if len(values) == 0 {
@@ -267,6 +273,9 @@ func (m *mapper) personHash(p directory.Person) string {
 		write(strings.Join(ids, " "))
 	}
 	for _, f := range directory.Fields() {
+		if f == directory.FieldManagerLink && p.Profile.ManagerLink == "" {
+			continue // so that the hashes of those who have none are as they were before there was the field
+		}
 		write(*p.Profile.Field(f))
 	}
 	for _, key := range sortedKeys(p.Profile.Custom) {

@@ -32,7 +32,7 @@ func (e *Engine) person(ctx context.Context, ticket directory.Ticket, cause dire
 	}
 	var doubted *directory.PersonSeen
 	for range looksAtMost {
-		seen, err := e.source.Person(ctx, directory.PersonRequest{Ref: ticket.Scope.ID, Urgent: urgent})
+		seen, err := e.source.Person(ctx, directory.PersonRequest{Ref: ticket.Scope.ID, Urgent: urgent, Links: e.mapper.links})
 		if err != nil {
 			return first, fmt.Errorf("read %s from Okta: %w", ticket.Scope.Public(), err)
 		}

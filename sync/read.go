@@ -54,6 +54,7 @@ func (x *execution) pull(ctx context.Context) error {
 	}
 	request := directory.PullRequest{
 		Scope: x.run.Scope, Deactivated: x.run.Scope.Kind == directory.ScopeFull && deactivated > 0, From: x.from,
+		Links: e.mapper.links,
 	}
 	if x.run.Rules != "" {
 		request.Groups = &e.rules.Groups

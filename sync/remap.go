@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/oktasync/oktasync/directory"
@@ -71,7 +70,7 @@ func (x *execution) mapAgain(row *directory.Person) (known bool, planned []direc
 func (x *execution) seenAgain(row directory.Person) (seen directory.PersonSeen, known bool, err error) {
 	seen = directory.PersonSeen{
 		ID: row.ID, At: row.ObservedAt, Exists: row.OktaStatus != directory.OktaDeleted, OktaStatus: row.OktaStatus,
-		Assigned: row.Present(), AssignmentScope: row.Assignment, Profile: map[string]any{}, AppProfile: map[string]any{},
+		Assigned: row.Present(), AssignmentScope: row.Assignment, Profile: map[string]any{}, AppProfile: map[string]any{}, Links: map[string]string{},
 	}
 	if row.Status == directory.StatusSuspended && directory.StatusOf(row.OktaStatus) == directory.StatusActive {
 		seen.AssignmentStatus = "SUSPENDED" // the app user was, not the user
@@ -92,13 +91,15 @@ func (x *execution) seenAgain(row directory.Person) (seen directory.PersonSeen, 
 		return seen, false, fmt.Errorf("decode what was last seen of person %s: %w", row.ID, err)
 	}
 	for name, value := range values {
-		switch key, ofApp := strings.CutPrefix(name, "app."); {
+		switch a := attributeOf(name); {
 		case name == "app.userName":
 			seen.AppUserName, _ = value.(string)
-		case ofApp:
-			seen.AppProfile[key] = value
+		case a.kind == ofApp:
+			seen.AppProfile[a.name] = value
+		case a.kind == ofLink:
+			seen.Links[a.name], _ = value.(string)
 		default:
-			seen.Profile[strings.TrimPrefix(name, "user.")] = value
+			seen.Profile[a.name] = value
 		}
 	}
 	return seen, true, nil

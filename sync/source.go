@@ -28,11 +28,20 @@ type source struct {
 	place      string
 }
 
-// attribute is one that Okta has: of the user, or of the app user.
+// attribute is one that Okta has: of the user, of the app user, or a linked object.
 type attribute struct {
-	app  bool
+	kind attributeKind
 	name string
 }
+
+// attributeKind is how the names of such attributes begin.
+type attributeKind string
+
+const (
+	ofUser attributeKind = "user."
+	ofApp  attributeKind = "app."
+	ofLink attributeKind = "link." // the name is that of the primary relationship, the value an Okta id
+)
 
 func newSource(s directory.Source) source {
 	ready := source{
@@ -59,24 +68,28 @@ func attributes(names []string) []attribute {
 	return all
 }
 
-// attributeOf reads "user.<name>" or "app.<name>".
+// attributeOf reads "user.<name>", "app.<name>" or "link.<name>".
 func attributeOf(name string) attribute {
-	key, app := strings.CutPrefix(name, "app.")
-	return attribute{app: app, name: strings.TrimPrefix(key, "user.")}
+	for _, kind := range [2]attributeKind{ofApp, ofLink} {
+		if key, found := strings.CutPrefix(name, string(kind)); found {
+			return attribute{kind: kind, name: key}
+		}
+	}
+	return attribute{kind: ofUser, name: strings.TrimPrefix(name, string(ofUser))}
 }
 
-func (a attribute) String() string {
-	if a.app {
-		return "app." + a.name
-	}
-	return "user." + a.name
-}
+func (a attribute) String() string { return string(a.kind) + a.name }
+
+// assignedOnly says that Okta is asked for the attribute only of people who are assigned to the app.
+func (a attribute) assignedOnly() bool { return a.kind != ofUser }
 
 // of returns the attribute's value as Okta has it, nil when there is none.
 func (a attribute) of(seen *directory.PersonSeen) any {
 	switch {
-	case !a.app:
+	case a.kind == ofUser:
 		return seen.Profile[a.name]
+	case a.kind == ofLink:
+		return orNil(seen.Links[a.name])
 	case a.name == "userName":
 		return seen.AppUserName
 	default:
@@ -93,11 +106,11 @@ func (a attribute) texts(seen *directory.PersonSeen) []string {
 	return asList([]any{value})
 }
 
-// readsApp says whether the source needs the profile of the app user.
-func (s *source) readsApp() bool {
+// assignedOnly says whether the source needs what Okta is asked for only of people who are assigned.
+func (s *source) assignedOnly() bool {
 	for _, list := range [2][]attribute{s.from, s.join} {
 		for _, a := range list {
-			if a.app {
+			if a.assignedOnly() {
 				return true
 			}
 		}

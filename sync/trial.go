@@ -13,7 +13,7 @@ import (
 // Try reads one person from Okta, by id or login, and returns what the rules make of them. Nothing
 // is written. It fails with directory.ErrNotFound when Okta has nobody of that name.
 func (e *Engine) Try(ctx context.Context, ref string) (directory.Trial, error) {
-	seen, err := e.source.Person(ctx, directory.PersonRequest{Ref: ref})
+	seen, err := e.source.Person(ctx, directory.PersonRequest{Ref: ref, Links: e.mapper.links})
 	if err != nil {
 		return directory.Trial{}, fmt.Errorf("read %s from Okta: %w", directory.PersonScope(ref).Public(), err)
 	}

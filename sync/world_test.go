@@ -36,6 +36,7 @@ type human struct {
 	since    time.Time // of the assignment
 	profile  map[string]any
 	groups   map[string]bool
+	links    map[string]string // linked objects
 }
 
 // world is a small Okta org: the truth that the directory has to follow.
@@ -79,7 +80,7 @@ func (w *world) clock(ctx context.Context) time.Time {
 	return at
 }
 
-func (w *world) see(id string, at time.Time) directory.PersonSeen {
+func (w *world) see(id string, at time.Time, links []string) directory.PersonSeen {
 	h := w.people[id]
 	if h == nil || h.status == "" {
 		return directory.PersonSeen{ID: id, At: at}
@@ -87,6 +88,8 @@ func (w *world) see(id string, at time.Time) directory.PersonSeen {
 	seen := directory.PersonSeen{ID: id, At: at, Exists: true, OktaStatus: h.status, Profile: maps.Clone(h.profile)}
 	if h.assigned && h.status != "DEPROVISIONED" {
 		seen.Assigned, seen.AssignmentScope, seen.AssignmentStatus, seen.AssignedAt = true, "USER", "ACTIVE", h.since
+		seen.Links = maps.Clone(h.links)
+		maps.DeleteFunc(seen.Links, func(name, _ string) bool { return !slices.Contains(links, name) })
 	}
 	return seen
 }
@@ -101,7 +104,7 @@ func (w *world) Person(ctx context.Context, request directory.PersonRequest) (di
 		}
 	}
 	if request.StatusOnly {
-		seen := w.see(id, w.clock(ctx))
+		seen := w.see(id, w.clock(ctx), nil)
 		seen.Assigned, seen.AssignmentScope, seen.AssignmentStatus = false, "", ""
 		seen.Partial = seen.Exists && seen.OktaStatus != "DEPROVISIONED"
 		if w.after != nil {
@@ -113,7 +116,7 @@ func (w *world) Person(ctx context.Context, request directory.PersonRequest) (di
 	if w.confirmErr != nil {
 		return directory.PersonSeen{}, w.confirmErr
 	}
-	seen := w.see(id, w.clock(ctx))
+	seen := w.see(id, w.clock(ctx), request.Links)
 	if seen.Exists {
 		seen.GroupsRead = true
 		for _, g := range sorted(w.people[id].groups) {
@@ -259,7 +262,7 @@ func (w *world) pages(ctx context.Context, request directory.PullRequest) []dire
 		pages = append(pages, w.memberPages(g, from["members of "+g], at)...)
 	}
 	if full {
-		pages = append(pages, w.peoplePages(from, at, request.Deactivated)...)
+		pages = append(pages, w.peoplePages(from, at, request)...)
 	}
 	return pages
 }
@@ -286,12 +289,12 @@ func (w *world) memberPages(group, from string, at time.Time) []directory.Page {
 	}
 }
 
-func (w *world) peoplePages(from map[string]string, at time.Time, withDeactivated bool) []directory.Page {
+func (w *world) peoplePages(from map[string]string, at time.Time, request directory.PullRequest) []directory.Page {
 	var pages []directory.Page
 	var people, deactivated []directory.PersonSeen
 	next, begun := from["people"]
 	for _, id := range sorted(w.people) {
-		seen := w.see(id, at)
+		seen := w.see(id, at, request.Links)
 		if seen.Assigned && !w.listOmits[id] && (!begun || next != "" && id > next) {
 			people = append(people, seen)
 		}
@@ -305,7 +308,7 @@ func (w *world) peoplePages(from map[string]string, at time.Time, withDeactivate
 	if len(people) > 0 {
 		pages[len(pages)-1].Positions[0].Next = ""
 	}
-	if _, read := from["deactivated"]; withDeactivated && len(deactivated) > 0 && !read {
+	if _, read := from["deactivated"]; request.Deactivated && len(deactivated) > 0 && !read {
 		pages = append(pages, directory.Page{At: at, Deactivated: deactivated, Positions: []directory.Position{{List: "deactivated"}}})
 	}
 	return pages

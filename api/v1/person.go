@@ -45,6 +45,7 @@ type Manager struct {
 	Problem string `json:"problem,omitempty" doc:"Why the manager that is named is not set: unresolved, ambiguous, self, loop or left. With left the manager is set all the same under managers.when_manager_leaves: keep"`
 	IDText  string `json:"id_text,omitempty" doc:"Okta's managerId as it stands there"`
 	Text    string `json:"text,omitempty" doc:"Okta's manager as it stands there"`
+	Link    string `json:"link,omitempty" doc:"Okta user id of the manager by a linked object, where mapping.manager_link reads one"`
 }
 
 // PersonDetail is one person with groups and recent history.

@@ -211,6 +211,7 @@ func (d *doctor) checkTenant(t config.Tenant) {
 	}
 	d.checkSight(ctx, name, reader)
 	d.checkAttributes(ctx, name, reader, t)
+	d.checkLinks(ctx, name, reader, t)
 	d.checkClock(ctx, name, reader)
 	d.part = directory.PartHook
 	d.checkHook(ctx, name, reader, t)
@@ -322,6 +323,21 @@ func (d *doctor) checkAttributes(ctx context.Context, name func(string) string, 
 		return
 	}
 	d.well(name("attributes"), "Okta has all that the rules read")
+}
+
+// checkLinks looks for linked objects that the org does not have, or hides.
+func (d *doctor) checkLinks(ctx context.Context, name func(string) string, reader *okta.Reader, t config.Tenant) {
+	for _, attribute := range t.Attributes() {
+		link, isLink := strings.CutPrefix(attribute, "link.")
+		if !isLink {
+			continue
+		}
+		if _, err := reader.LinkedObject(ctx, link); err != nil {
+			d.ill(name("linked object "+link), "%s", plain(err))
+			continue
+		}
+		d.well(name("linked object "+link), "the org has it; who is linked costs two calls for each manager, and one for whoever has none")
+	}
 }
 
 func seen(s okta.Sight) string {

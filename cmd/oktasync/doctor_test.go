@@ -109,6 +109,10 @@ func TestDoctor(t *testing.T) {
 				return body
 			})}
 		}},
+		{
+			name: "a linked object that Okta does not have", want: "the org has no linked object of this name",
+			broken: set("OKTASYNC_MAPPING_MANAGER_LINK_FROM=link.boss", "OKTASYNC_MANAGERS_RESOLVE=linked_object,login"),
+		},
 		{name: "an attribute that Okta does not have", want: "the rules read user.noSuchThing, which Okta's user schema does not have", broken: set("OKTASYNC_MAPPING_TITLE_FROM=user.noSuchThing")},
 		{name: "hook inactive", want: "is INACTIVE, so Okta delivers nothing", broken: func(t *testing.T, org *emulator.Server) []string {
 			oktaAdmin(t, org, http.MethodPost, "/api/v1/eventHooks/"+firstHook(t, org)+"/lifecycle/deactivate", "")

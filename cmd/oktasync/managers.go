@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/oktasync/oktasync/api/client"
@@ -23,7 +24,7 @@ func (c peopleManagersCommand) Run(e *env) error {
 	err = everyPage(func(after string) (v1.Page[v1.ManagerCase], error) {
 		return service.ManagerCases(e.ctx, c.remote.Tenant, c.Problem, client.Paging{After: after, Limit: 1000})
 	}, func(m v1.ManagerCase) {
-		text := fmt.Sprintf("%q", strings.TrimSpace(m.Manager.IDText+" "+m.Manager.Text))
+		text := fmt.Sprintf("%q", managerTexts(m.Manager))
 		rows = append(rows, []string{m.PersonID, m.Manager.Problem, cmp.Or(m.Manager.Source, "-"), text, cmp.Or(m.Manager.ID, "-"), cmp.Or(m.Left, "-")})
 	})
 	if err != nil {
@@ -85,7 +86,7 @@ func managerWords(m v1.Manager) string {
 	case "admin":
 		from = "chosen by an admin"
 	}
-	said := fmt.Sprintf("Okta says %q", strings.TrimSpace(m.IDText+" "+m.Text))
+	said := fmt.Sprintf("Okta says %q", managerTexts(m))
 	if m.Source != "okta" && m.Source != "" {
 		said = "the one " + from
 	}
@@ -103,6 +104,12 @@ func managerWords(m v1.Manager) string {
 	default:
 		return ""
 	}
+}
+
+// managerTexts is what Okta says of a manager, in one line.
+func managerTexts(m v1.Manager) string {
+	texts := slices.DeleteFunc([]string{m.IDText, m.Text, m.Link}, func(text string) bool { return text == "" })
+	return strings.Join(texts, " ")
 }
 
 type teamsCommand struct {

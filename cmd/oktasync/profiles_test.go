@@ -67,7 +67,7 @@ func TestRulesTest(t *testing.T) {
 	}
 	status, out, problems = command("rules", "test", "--person", "ada@acme.example", "--tenant", "other", "--config", file, "--json")
 	var answer v1.RulesTest
-	if err := json.Unmarshal([]byte(out), &answer); err != nil || status != 0 || answer.PersonID != ada.ID || len(answer.Fields) != 13 || len(answer.Quarantine) != 1 {
+	if err := json.Unmarshal([]byte(out), &answer); err != nil || status != 0 || answer.PersonID != ada.ID || len(answer.Fields) != 14 || len(answer.Quarantine) != 1 {
 		t.Errorf("status %d, %v, %+v: %s", status, err, answer, problems)
 	}
 	must(t)(org.Org.Join(emulator.NewPerson{FirstName: "Un", Login: "un@acme.example", Unassigned: true}))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"log/slog"
 	"os"
 	"strconv"
 
@@ -134,6 +135,8 @@ func tryRules(ctx context.Context, db *store.DB, tenant string, was, is director
 	engine := dirsync.New(dirsync.Options{
 		Tenant: tenant, Rules: rules, Ruleset: state.InForce, Source: noSource{}, Store: engineStore{db}, Owner: ownerName(),
 		Now: utcNow, NewID: newRunID, Lease: runLease, Version: version,
+		// Without beats a service beside this takes a long plan for one whose process died, and goes on with it.
+		Hold: holdLeases(db, tenant, runLease, leaseBeat, slog.New(slog.NewTextHandler(warn, nil))),
 	})
 	if _, err := engine.Run(ctx, run.ID, directory.AnyClaim); err != nil {
 		return directory.Run{}, fmt.Errorf("plan the new rules: %w", err)

@@ -168,7 +168,7 @@ func testIdentify(f *fixture) {
 
 func testManagerEdges(f *fixture) {
 	rows := people("u1", "u2", "u3")
-	rows[0].Profile.ManagerIDText, rows[0].Profile.ManagerText = "u2", "Boss"
+	rows[0].Profile.ManagerIDText, rows[0].Profile.ManagerText, rows[0].Profile.ManagerLink = "u2", "Boss", "u3"
 	rows[1].TeamID = "nowhere"
 	rows[2].Status = directory.StatusRemoved
 	f.putPeople(rows...)
@@ -181,7 +181,7 @@ func testManagerEdges(f *fixture) {
 		f.must(tx.ChooseManager(ctx, "u1", "once"))
 		f.must(tx.ChooseManager(ctx, "u1", ""))
 		want := []directory.ManagerEdge{
-			{PersonID: "u1", Present: true, IDText: "u2", Text: "Boss", Team: team},
+			{PersonID: "u1", Present: true, IDText: "u2", Text: "Boss", Link: "u3", Team: team},
 			{PersonID: "u2", Present: true, Chosen: "chosen"},
 			{PersonID: "u3", Team: team},
 		}
@@ -197,7 +197,7 @@ func testManagerEdges(f *fixture) {
 	stored := must(f.db.People(f.ctx, tenant, []string{"u1"}))(f)[0]
 	f.same("in the row", []string{stored.ManagerWanted, stored.ManagerID, string(stored.ManagerSource), string(stored.ManagerProblem)}, []string{"u2", "", "okta", "loop"})
 
-	loop := directory.ManagerCase{PersonID: "u1", IDText: "u2", Text: "Boss", Wanted: "u2", Source: directory.ManagerFromOkta, Problem: directory.ManagerLoop}
+	loop := directory.ManagerCase{PersonID: "u1", IDText: "u2", Text: "Boss", Link: "u3", Wanted: "u2", Source: directory.ManagerFromOkta, Problem: directory.ManagerLoop}
 	f.same("the case", must(f.db.ManagerCases(f.ctx, tenant, "", "", 10))(f), []directory.ManagerCase{loop})
 	f.same("of the kind", must(f.db.ManagerCases(f.ctx, tenant, directory.ManagerLoop, "", 10))(f), []directory.ManagerCase{loop})
 	f.same("of another kind", must(f.db.ManagerCases(f.ctx, tenant, directory.ManagerSelf, "", 10))(f), nil)
@@ -209,7 +209,7 @@ func testManagerQueue(f *fixture) {
 	rows[0].Profile.ManagerIDText = " BOSS@login.example"
 	rows[1].Profile.ManagerText = "boss@Login.example "
 	rows[2].Profile.ManagerIDText = "00uBoss"
-	rows[3].Profile.ManagerText = "somebody else"
+	rows[3].Profile.ManagerText, rows[3].Profile.ManagerLink = "somebody else", "00uBoss"
 	rows[4].Status, rows[4].Profile.ManagerText = directory.StatusDeactivated, "boss@login.example"
 	f.putPeople(rows...)
 	take := func(limit int) (taken []string) {
@@ -228,7 +228,9 @@ func testManagerQueue(f *fixture) {
 	mark([]string{"u6", "u6"}, []string{"Boss@login.example", "00uBoss", ""})
 	mark([]string{"u1"}, nil)
 	f.same("the first ones", take(2), []string{"u1", "u2"})
-	f.same("the rest", take(10), []string{"u3", "u5", "u6"})
+	f.same("the rest", take(10), []string{"u3", "u4", "u5", "u6"})
+	mark(nil, []string{"00UBOSS"})
+	f.same("links are ids and not texts", take(10), []string{"u3"})
 	f.same("at last", take(10), nil)
 	mark(nil, []string{"", "  "})
 	f.same("blank texts name nobody", take(10), nil)
