@@ -171,6 +171,11 @@ func (f *evidence) readRow(ctx context.Context, o ExplainOptions) error {
 	return err
 }
 
+// ways are those to a manager, best first.
+func (f *evidence) ways() []directory.ManagerRef {
+	return (&identities{rules: f.rules.Managers}).refs()
+}
+
 // mostCalled is up to how many people are counted whom one manager text means.
 const mostCalled = 10
 
@@ -179,7 +184,7 @@ func (f *evidence) countCalled(ctx context.Context, o ExplainOptions) error {
 	if f.person.ManagerProblem != directory.ManagerAmbiguous {
 		return nil
 	}
-	ways := (&identities{rules: f.rules.Managers}).refs()
+	ways := f.ways()
 	for _, text := range []string{f.person.Profile.ManagerIDText, f.person.Profile.ManagerText} {
 		for _, way := range ways {
 			n, err := o.Rows.CountCalled(ctx, o.Tenant, way, text, mostCalled+1)

@@ -120,7 +120,7 @@ func (f *evidence) noManager() string {
 // waysToManagers are those in which Okta's text is looked up: somebody who is called so may be there all the same.
 func (f *evidence) waysToManagers() string {
 	var ways []string
-	for _, way := range (&identities{rules: f.rules.Managers}).refs() {
+	for _, way := range f.ways() {
 		ways = append(ways, string(way))
 	}
 	return strings.Join(ways, ", ") + " (managers.resolve)"

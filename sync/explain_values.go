@@ -133,6 +133,9 @@ func (f *evidence) managerSource() string {
 	case directory.ManagerFromFirst:
 		return "the primary team's first member brought theirs"
 	default:
+		if link := f.person.Profile.ManagerLink; link != "" && link == f.person.ManagerID && slices.Contains(f.ways(), directory.ManagerByLink) {
+			return "Okta's linked object names them"
+		}
 		return "Okta says " + f.managerTexts()
 	}
 }

@@ -186,8 +186,9 @@ func (t foreseenTx) note(ctx context.Context, page []directory.PlannedChange) ([
 	for _, id := range sortedKeys(writes) {
 		w := writes[id]
 		w.noteManagers(dirty, refs)
-		if w.after.Present() {
-			names = append(names, identityOf(w.after))
+		// Who is called as before is found by the row.
+		if now := identityOf(w.after); w.after.Present() && !(w.before.Present() && identityOf(w.before) == now) {
+			names = append(names, now)
 		}
 	}
 	for id := range dirty {

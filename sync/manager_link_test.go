@@ -43,6 +43,12 @@ func TestLinkedManagers(t *testing.T) {
 			t.Errorf("asked for the links %v", request.Links)
 		}
 	}
+	for who, says := range map[string]string{"eve": "Okta's linked object names them", "ivo": `Okta says "zoe@acme.example" and by linked object "nora"`} {
+		why, err := dirsync.Explain(t.Context(), dirsync.ExplainOptions{Tenant: f.tenant, Rules: f.rules, Rows: f.db}, who)
+		if err != nil || !slices.ContainsFunc(why.Values, func(v directory.Explained) bool { return v.Topic == directory.TopicManager && v.Reason == says }) {
+			t.Errorf("%s: it is not explained as %s: %+v, %v", who, says, why.Values, err)
+		}
+	}
 	why, err := dirsync.Explain(t.Context(), dirsync.ExplainOptions{Tenant: f.tenant, Rules: f.rules, Rows: f.db}, "ann")
 	const says = `no manager: Okta says by linked object "nora", nobody in the directory matches by linked_object, login (managers.resolve)`
 	if err != nil || !slices.ContainsFunc(why.Missing, func(g directory.Explained) bool { return g.Reason == says }) {

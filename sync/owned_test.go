@@ -191,7 +191,7 @@ func TestTryRules(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", field, diff)
 		}
 	}
-	if len(trial.Fields) != 16 || trial.Status != directory.StatusActive || !trial.Assigned {
+	if len(trial.Fields) != 17 || trial.Status != directory.StatusActive || !trial.Assigned {
 		t.Errorf("%d fields, status %s, assigned %t", len(trial.Fields), trial.Status, trial.Assigned)
 	}
 	if len(trial.Quarantine) != 1 || !strings.Contains(trial.Quarantine[0].Reason, "Okta has no last_name for this person") {
