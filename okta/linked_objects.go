@@ -184,7 +184,11 @@ func (p *pull) links(ctx context.Context, people []directory.PersonSeen) ([]dire
 		reads.Go(func() error {
 			for _, rel := range p.linked {
 				err := p.link(readCtx, rel, &people[i])
-				if gone[i] = isAbsent(err); err != nil && !gone[i] {
+				if isAbsent(err) {
+					gone[i] = true
+					return nil
+				}
+				if err != nil {
 					return err
 				}
 			}
@@ -236,8 +240,11 @@ func (p *pull) link(ctx context.Context, rel *relation, seen *directory.PersonSe
 	if isAbsent(err) {
 		return nil // the primary user went away; those who are left are asked for one by one
 	}
+	if err != nil {
+		return err
+	}
 	rel.put(t, ids, seen.ID)
-	return err
+	return nil
 }
 
 // take returns what is known of a user, once.

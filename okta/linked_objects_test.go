@@ -98,6 +98,33 @@ func TestLinkedSightIsAsOldAsItsOlderHalf(t *testing.T) {
 	}
 }
 
+// Whoever goes away between the reads of two linked objects is left out, and not shown without the first.
+func TestPullOfTwoLinkedObjects(t *testing.T) {
+	t.Parallel()
+	server, r, _ := linkedOrg(t, 12, 2)
+	if err := server.Org.DefineLinkedObject("mentor", "mentee"); err != nil {
+		t.Fatal(err)
+	}
+	request := directory.PullRequest{Scope: directory.FullScope(), Links: []string{"manager", "mentor"}}
+	all := collect(t.Context(), r, request)
+	if all.err != nil || len(all.people) == 0 {
+		t.Fatalf("%d people, %v", len(all.people), all.err)
+	}
+	gone := all.people[0].ID
+	for _, first := range []string{"manager", "mentor"} {
+		fault := emulator.Fault{Kind: emulator.FaultNotFound, Endpoint: "GET /api/v1/users/" + gone + "/linkedObjects/" + first}
+		id, err := server.Org.AddFault(fault)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := collect(t.Context(), r, request)
+		if got.err != nil || len(got.people) != len(all.people)-1 {
+			t.Errorf("without an answer about %s: %d people of %d, %v", first, len(got.people), len(all.people), got.err)
+		}
+		server.Org.RemoveFault(id)
+	}
+}
+
 func TestPersonWithLinkedObject(t *testing.T) {
 	t.Parallel()
 	server, r, managers := linkedOrg(t, 30, 3)
