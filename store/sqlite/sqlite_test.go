@@ -43,30 +43,23 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, open)
 }
 
+// openEmpty makes a database for a benchmark.
+func openEmpty(b *testing.B) *store.DB {
+	db, err := sqlite.Open(b.Context(), sqlite.Options{Path: filepath.Join(b.TempDir(), "bench.db")})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := db.Migrate(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
 func BenchmarkFirstSync(b *testing.B) {
-	storetest.BenchmarkFirstSync(b, func(b *testing.B) *store.DB {
-		db, err := sqlite.Open(b.Context(), sqlite.Options{Path: filepath.Join(b.TempDir(), "bench.db")})
-		if err != nil {
-			b.Fatal(err)
-		}
-		if err := db.Migrate(b.Context()); err != nil {
-			b.Fatal(err)
-		}
-		b.Cleanup(func() { _ = db.Close() })
-		return db
-	})
+	storetest.BenchmarkFirstSync(b, openEmpty)
 }
 
 func BenchmarkLongHistory(b *testing.B) {
-	storetest.BenchmarkLongHistory(b, func(b *testing.B) *store.DB {
-		db, err := sqlite.Open(b.Context(), sqlite.Options{Path: filepath.Join(b.TempDir(), "bench.db")})
-		if err != nil {
-			b.Fatal(err)
-		}
-		if err := db.Migrate(b.Context()); err != nil {
-			b.Fatal(err)
-		}
-		b.Cleanup(func() { _ = db.Close() })
-		return db
-	})
+	storetest.BenchmarkLongHistory(b, openEmpty)
 }
